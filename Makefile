@@ -1,0 +1,47 @@
+# Every target sets itself up: it needs python3 (3.11 or newer), git and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-slow check format docs bench clean help
+
+help:            ## list the targets
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "agentd needs Python 3.11 or newer; this is $$($(PYTHON) --version). Set PYTHON=…" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing agentd and its tools into $(VENV) (once) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)    ## watch the referee decide between three providers' patches, in a temporary home
+	@$(BIN)/agentd-coord demo
+
+test: $(STAMP)    ## the fast test suites
+	@$(BIN)/python -m pytest -m 'not slow'
+
+test-slow: $(STAMP) ## the long simulations and crash runs
+	@$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)   ## lint, types, and that the generated files are up to date
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m agentd.protocol.generate --check
+
+format: $(STAMP)  ## format the sources
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: $(STAMP)    ## write the generated documentation and client methods anew
+	@$(BIN)/python -m agentd.protocol.generate
+
+bench: $(STAMP)   ## the benchmarks; a table goes to standard output
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/python -m benchmarks
+
+clean:           ## remove the virtual environment and the caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
