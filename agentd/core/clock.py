@@ -1,0 +1,57 @@
+"""Time as an injected value: instants in milliseconds since the Unix epoch, and who reads them.
+
+A request reads the clock once and passes the instant down; nothing below the drivers may read it
+again. Leases expire at whole seconds, so the conversion lives here, too.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import NewType, Protocol
+
+Instant = NewType("Instant", int)
+"""Milliseconds since the Unix epoch, UTC."""
+
+UnixSeconds = NewType("UnixSeconds", int)
+"""Whole seconds since the Unix epoch: the wire's form of a lease's expiry."""
+
+
+class Clock(Protocol):
+    """Whoever tells the time."""
+
+    def now(self) -> Instant:
+        """The current instant."""
+        ...
+
+
+class SystemClock:
+    """The wall clock, kept from going backwards.
+
+    A step back of the system's clock (or a daemon restarted on a machine whose clock is behind)
+    must not revive leases that had expired, so the last instant seen or stored is a floor.
+    """
+
+    def __init__(self, floor: Instant = Instant(0)) -> None:
+        self._last: int = floor
+
+    def now(self) -> Instant:
+        """The wall clock's instant, or the last one given out if that is later."""
+        self._last = max(self._last, time.time_ns() // 1_000_000)
+        return Instant(self._last)
+
+
+def expiry(now: Instant, duration_secs: int) -> UnixSeconds:
+    """The second at which a lease of `duration_secs` ends; rounded up, never shorter than asked."""
+    return UnixSeconds(-(-now // 1000) + duration_secs)
+
+
+def has_passed(expires_at: UnixSeconds, now: Instant) -> bool:
+    """Whether a lease that ends at `expires_at` has ended at `now`."""
+    return now >= expires_at * 1000
+
+
+def rfc3339(instant: Instant) -> str:
+    """`2026-01-31T12:00:00.123Z`: the wire's form of every time that is not a lease's expiry."""
+    moment = datetime.fromtimestamp(instant / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant % 1000:03d}Z"

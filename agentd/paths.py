@@ -1,0 +1,102 @@
+"""The home directory, what lies in it, and whether it is safe to use.
+
+Sockets, keys and journals live there, so it must belong to the user alone.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentd.errors import PermissionDenied, Unavailable
+
+SOCKET_PATH_BYTES_MAX = 107
+"""What Linux takes in a socket address; macOS takes 103."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where agentd keeps what it keeps."""
+
+    root: Path
+
+    @property
+    def env_file(self) -> Path:
+        """Settings of the installation."""
+        return self.root / ".env"
+
+    @property
+    def socket(self) -> Path:
+        """Where the daemon listens unless told otherwise."""
+        return self.root / "agentd.sock"
+
+    @property
+    def database(self) -> Path:
+        """The one database."""
+        return self.root / "agent_state.db"
+
+    @property
+    def lock_file(self) -> Path:
+        """Whoever holds its lock is the daemon."""
+        return self.root / "agentd.lock"
+
+    @property
+    def pid_file(self) -> Path:
+        """The daemon's process id, for people; the lock file is what counts."""
+        return self.root / "agentd.pid"
+
+    @property
+    def logs(self) -> Path:
+        """Log files."""
+        return self.root / "logs"
+
+    @property
+    def quarantine(self) -> Path:
+        """The referee's own bare repositories."""
+        return self.root / "quarantine"
+
+    @property
+    def verification(self) -> Path:
+        """Results of verification commands, by tree and command."""
+        return self.root / "verification"
+
+    @property
+    def scratch(self) -> Path:
+        """Worktrees that live as long as one verification."""
+        return self.root / "scratch"
+
+    @property
+    def reviews(self) -> Path:
+        """Records of reviews made without a daemon."""
+        return self.root / "reviews"
+
+
+def prepare_directory(path: Path) -> None:
+    """Makes a private directory, or checks that the one there is private.
+
+    Raises `PermissionDenied` where it belongs to somebody else or others may enter it, and
+    `Unavailable` where it cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.stat()
+    except OSError as error:
+        raise Unavailable(
+            "home_unusable",
+            f"cannot make the directory {path}: {error.strerror}",
+            hint="Set AGENTD_HOME to a directory that you can write to.",
+        ) from error
+    if status.st_uid != os.getuid():
+        raise PermissionDenied(
+            "insecure_permissions",
+            f"{path} belongs to another user",
+            hint="Set AGENTD_HOME to a directory of your own.",
+        )
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise PermissionDenied(
+            "insecure_permissions",
+            f"{path} can be entered by other users",
+            hint=f"Run: chmod 700 {path}",
+        )

@@ -1,0 +1,151 @@
+"""Requests and responses around the methods' own params and results, without any I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from agentd.errors import AgentdError, InvalidParams, InvalidRequest, ParseError
+from agentd.protocol.fields import Params
+
+ParamsT = TypeVar("ParamsT", bound=Params)
+
+RequestId = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A well-formed request; whether its method exists is not yet known."""
+
+    id: RequestId
+    method: str
+    params: dict[str, Any]
+
+
+class BadRequest(Exception):
+    """A line that is no request, with the id to answer under if one could be read."""
+
+    def __init__(self, request_id: RequestId, error: AgentdError) -> None:
+        super().__init__(error.message)
+        self.request_id = request_id
+        self.error = error
+
+
+def parse_request(line: bytes) -> Request:
+    """The request on a line. Raises `BadRequest`."""
+    value = _parse_json(line)
+    if not isinstance(value, dict):
+        raise BadRequest(None, InvalidRequest("not_an_object", "a request is a JSON object"))
+    request_id = value.get("id")
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int | float | None):
+        error = InvalidRequest("bad_id", "`id` must be a string, a number or null")
+        raise BadRequest(None, error)
+    method = value.get("method")
+    if not isinstance(method, str):
+        error = InvalidRequest("missing_method", "`method` must be a string")
+        raise BadRequest(request_id, error)
+    params = value.get("params")
+    if params is None:
+        params = {}
+    elif not isinstance(params, dict):
+        wrong = InvalidParams(
+            "invalid_field", "`params` must be an object", path="params", rule="object"
+        )
+        raise BadRequest(request_id, wrong)
+    return Request(request_id, method, params)
+
+
+def _parse_json(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        try:
+            line.decode()
+        except UnicodeDecodeError as not_utf8:
+            message = f"byte {not_utf8.start} of the line is not UTF-8"
+            raise BadRequest(None, ParseError("invalid_utf8", message)) from None
+        raise BadRequest(None, ParseError("invalid_json", f"not JSON: {error}")) from None
+
+
+def validate_params(model: type[ParamsT], params: dict[str, Any]) -> ParamsT:
+    """The params as the method's model. An explicit null counts as left out.
+
+    Raises `InvalidParams`.
+    """
+    if None in params.values():
+        params = {name: value for name, value in params.items() if value is not None}
+    try:
+        return model.model_validate(params)
+    except ValidationError as error:
+        raise params_error(model, error) from None
+
+
+_OWN_REASONS = frozenset({"bad_resource_key", "ttl_out_of_range"})
+
+
+def params_error(model: type[Params], error: ValidationError) -> InvalidParams:
+    """The wire's error for what pydantic found first; its own wording stays out of the wire.
+
+    `path` names the field (`initial_nodes[2].key`), `rule` says what it must satisfy.
+    """
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = _dotted(first["loc"])
+    kind = first["type"]
+    context = first.get("ctx", {})
+    if kind == "extra_forbidden":
+        name = str(first["loc"][-1])
+        close = get_close_matches(name, _known_fields(model), n=1)
+        hint = f"Did you mean `{close[0]}`?" if close else None
+        return InvalidParams(
+            "unknown_field",
+            f"unknown field `{path}`",
+            hint=hint,
+            path=path,
+            did_you_mean=close[0] if close else None,
+        )
+    rule = "is required" if kind == "missing" else _rule(first["msg"])
+    message = f"`{path}` {rule}"
+    if kind == "bad_resource_key":
+        return InvalidParams("bad_resource_key", f"`{path}`: {rule}", path=path, rule=rule)
+    if kind == "ttl_out_of_range":
+        return InvalidParams(kind, message, path=path, min=context["min"], max=context["max"])
+    return InvalidParams("invalid_field", message, path=path, rule=rule)
+
+
+def _known_fields(model: type[Params]) -> list[str]:
+    return list(model.model_fields)
+
+
+def _rule(message: str) -> str:
+    text = message.removeprefix("Input ").removeprefix("Value ")
+    return text[:1].lower() + text[1:]
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for step in location:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    return path or "params"
+
+
+def encode_result(request_id: RequestId, result: Any) -> bytes:
+    """The line of a success."""
+    return orjson.dumps({"id": request_id, "result": result}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def encode_error(request_id: RequestId, error: AgentdError) -> bytes:
+    """The line of a failure."""
+    return orjson.dumps(
+        {"id": request_id, "error": error.to_wire()}, option=orjson.OPT_APPEND_NEWLINE
+    )
+
+
+def encode_request(request_id: RequestId, method: str, params: dict[str, Any]) -> bytes:
+    """The line of a request."""
+    return orjson.dumps(
+        {"id": request_id, "method": method, "params": params}, option=orjson.OPT_APPEND_NEWLINE
+    )
