@@ -33,7 +33,7 @@ GOAL_CHARS_MAX: Final = 65_536
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 128
 IDEMPOTENCY_SECS: Final = 24 * 3600
 SETTLED_LEASE_SECS: Final = 24 * 3600
-"""How long the end of a lock's lease is remembered, so that a repeated release is answered alike."""
+"""How long a lock's ended lease is remembered, to answer a repeated release the same way."""
 
 PAGE_ROWS_DEFAULT: Final = 100
 PAGE_ROWS_MAX: Final = 1000
