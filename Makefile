@@ -30,14 +30,14 @@ check: $(STAMP)   ## lint, types, and that the generated files are up to date
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m agentd.protocol.generate --check
+	@$(BIN)/python -m tools.generate --check
 
 format: $(STAMP)  ## format the sources
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 docs: $(STAMP)    ## write the generated documentation and client methods anew
-	@$(BIN)/python -m agentd.protocol.generate
+	@$(BIN)/python -m tools.generate
 
 bench: $(STAMP)   ## the benchmarks; a table goes to standard output
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'

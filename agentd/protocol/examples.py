@@ -103,7 +103,7 @@ _EVENT_ENTRY: Final = {
     "payload": {"intent": "document the retry policy"},
 }
 
-_LEASED_NODE: Final = {
+_LEASED_NODE: Final[Mapping[str, Any]] = {
     "id": _NODE,
     "task_id": _TASK,
     "key": "write",
