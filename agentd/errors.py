@@ -514,6 +514,21 @@ REASONS: Mapping[str, Reason] = {
         ("have", "need"),
         local=True,
     ),
+    "foreign_database": Reason(
+        InvalidState,
+        Retry.NO,
+        "The database file belongs to another program, or is no database.",
+        "Set AGENTD_DATABASE_URL to a file of agentd's own; this one was not touched.",
+        local=True,
+    ),
+    "file_exists": Reason(
+        InvalidState,
+        Retry.NO,
+        "The file to write to exists already.",
+        "Name a file that does not exist.",
+        ("path",),
+        local=True,
+    ),
     "daemon_unreachable": Reason(
         Unavailable,
         Retry.LATER,
@@ -534,6 +549,13 @@ REASONS: Mapping[str, Reason] = {
         Retry.SAME,
         "The answer did not come in the time that the caller gave it.",
         "Send it again with the same idempotency_key, or wait longer.",
+        local=True,
+    ),
+    "unexpected_answer": Reason(
+        InternalError,
+        Retry.NO,
+        "What came back is not what the contract promises; another program or version answers.",
+        "Compare `agentd --version` with the `version` that Health returns.",
         local=True,
     ),
     "bug": Reason(

@@ -9,7 +9,6 @@ raises, its writes and its effects are gone.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from dataclasses import dataclass, field
 
 from agentd.core.clock import UnixSeconds
@@ -56,8 +55,18 @@ class Effects:
     """The earliest end among the leases granted or renewed: when to sweep next at the latest."""
     blockers: tuple[Blocker, ...] = ()
     """Whom a denied lock request waits for."""
-    counts: Counter[str] = field(default_factory=Counter)
-    """Increments of the runtime counters, by their names in the Metrics result."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Increments of the runtime counters, by their names in the Metrics result. A denied request
+    that may still wait is not counted as denied; whoever ends its wait does that."""
+
+    def count(self, counter: str, increment: int = 1) -> None:
+        """Notes an increment of a runtime counter."""
+        self.counts[counter] = self.counts.get(counter, 0) + increment
+
+    def expires(self, expires_at: UnixSeconds) -> None:
+        """Notes the end of a lease that was granted or renewed."""
+        if self.earliest_expiry is None or expires_at < self.earliest_expiry:
+            self.earliest_expiry = expires_at
 
 
 @dataclass(slots=True)
