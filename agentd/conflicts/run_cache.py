@@ -46,7 +46,7 @@ class RunCache:
         self._keep_secs = keep_secs
 
     def get(self, key: RunKey) -> CommandRun | None:
-        """The kept result, marked as such; None if there is none, or it is old or damaged."""
+        """The kept result, marked as such; None if it is old or cannot be read."""
         if not self._keep_secs:
             return None
         try:
@@ -55,7 +55,7 @@ class RunCache:
             if not 0 <= self._clock.now() - recorded_at < self._keep_secs * 1000:
                 return None
             run = _run_from_json(stored)
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         matches = (run.tree, run.command) == (key.tree, key.command)
         return replace(run, cached=True) if matches else None

@@ -155,7 +155,7 @@ class Bubblewrap:
 
     program: str
     hidden: tuple[Path, ...]
-    """Files and directories that it sees empty."""
+    """Directories that it sees empty, and files that it cannot read."""
     search_path: tuple[Path, ...]
     """The directories of PATH: they stay visible where they lie in a masked directory."""
 
