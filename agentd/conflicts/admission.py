@@ -1,0 +1,329 @@
+"""Decides which submissions become candidates: changes with a tree, within the policy's rules.
+
+Whatever is wrong with one is a finding on that bundle alone. It must not know the target's tip or
+any other bundle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import orjson
+
+from agentd.conflicts.bundle import Bundle
+from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity, error, info, warning
+from agentd.conflicts.git_process import encoded
+from agentd.conflicts.intake import Submission
+from agentd.conflicts.patch_admission import PatchAdmission
+from agentd.conflicts.policy import Policy
+from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.repository import CommitId, ObjectId, TreeId
+from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_SYMLINK, TreeChange
+
+_PATHS_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A bundle with what it really changes, or with what keeps it from being judged further."""
+
+    bundle_id: BundleId
+    submission: Submission
+    base_tree: TreeId | None
+    tree: TreeId | None
+    """Its base with its change; None where there is none or it is unfit."""
+    changes: tuple[TreeChange, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def bundle(self) -> Bundle:
+        """What the agent said."""
+        return self.submission.bundle
+
+    @property
+    def base(self) -> CommitId | None:
+        """The commit that it starts from."""
+        return self.submission.base
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that keep it from merging."""
+        return tuple(found for found in self.findings if found.severity is Severity.ERROR)
+
+    @property
+    def fit(self) -> bool:
+        """Whether it has a change that may be merged as far as can be seen from itself."""
+        return self.tree is not None and not self.errors
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that it changes; those that it declares where it has no change."""
+        if self.tree is None and not self.changes:
+            return self.bundle.touched_paths
+        return tuple(sorted({path for change in self.changes for path in change.paths}))
+
+
+class Admission:
+    """Admits the submissions of one review."""
+
+    def __init__(self, quarantine: Quarantine, policy: Policy) -> None:
+        self._quarantine = quarantine
+        self._policy = policy
+        self._patches = PatchAdmission(quarantine, policy.limits)
+        self._trees: dict[CommitId, TreeId] = {}
+        self._folded_names: dict[TreeId, Mapping[str, str]] = {}
+
+    def admit(self, submissions: Sequence[Submission]) -> tuple[Candidate, ...]:
+        """The candidates, in the order of the submissions; equal ones become one."""
+        built = [self._build(submission) for submission in submissions]
+        with_tree = [
+            index
+            for index, (_, base_tree, tree) in enumerate(built)
+            if base_tree is not None and tree is not None
+        ]
+        pairs = [(str(built[index][1]), str(built[index][2])) for index in with_tree]
+        changed = dict(
+            zip(with_tree, self._quarantine.changes(pairs, renames=True), strict=True)
+        )
+        candidates: dict[BundleId, Candidate] = {}
+        for index, (submission, (findings, base_tree, tree)) in enumerate(
+            zip(submissions, built, strict=True)
+        ):
+            candidate = self._candidate(
+                submission, findings, base_tree, tree, changed.get(index, ())
+            )
+            known = candidates.get(candidate.bundle_id)
+            candidates[candidate.bundle_id] = (
+                candidate if known is None else _joined(known, candidate)
+            )
+        return tuple(candidates[key] for key in sorted(candidates))
+
+    def _build(
+        self, submission: Submission
+    ) -> tuple[list[Finding], TreeId | None, TreeId | None]:
+        findings = [*submission.bundle.findings, *submission.findings]
+        if submission.base is None:
+            return findings, None, None
+        base_tree = self._tree_of(submission.base)
+        if submission.head is not None:
+            return findings, base_tree, self._tree_of(submission.head)
+        if submission.patch is None:
+            return findings, base_tree, None
+        patch = self._quarantine.read_blobs([submission.patch])[submission.patch]
+        made = self._patches.tree(patch, submission.base, base_tree)
+        if isinstance(made, Finding):
+            return [*findings, made], base_tree, None
+        return findings, base_tree, made
+
+    def _tree_of(self, commit: CommitId) -> TreeId:
+        if commit not in self._trees:
+            self._trees[commit] = self._quarantine.tree_of(commit)
+        return self._trees[commit]
+
+    def _candidate(
+        self,
+        submission: Submission,
+        findings: list[Finding],
+        base_tree: TreeId | None,
+        tree: TreeId | None,
+        changes: tuple[TreeChange, ...],
+    ) -> Candidate:
+        bundle_id = bundle_digest(submission, tree)
+        if tree is not None and base_tree is not None:
+            findings += self._judge_changes(submission.bundle, changes, base_tree)
+        findings += _judge_claims(submission.bundle)
+        return Candidate(
+            bundle_id=bundle_id,
+            submission=submission,
+            base_tree=base_tree,
+            tree=tree,
+            changes=changes,
+            findings=tuple(finding.about(bundle_id) for finding in findings),
+        )
+
+    def _judge_changes(
+        self, bundle: Bundle, changes: tuple[TreeChange, ...], base_tree: TreeId
+    ) -> list[Finding]:
+        if not changes:
+            return [
+                error(
+                    FindingKind.EMPTY,
+                    "It changes nothing with respect to its base; there is nothing to merge.",
+                )
+            ]
+        limit = self._policy.limits.files_max
+        if len(changes) > limit:
+            return [
+                error(
+                    FindingKind.OVER_LIMIT,
+                    f"It changes {len(changes):,} files and the policy allows {limit:,}; split "
+                    "the change, or have `[limits] files_max` raised.",
+                    count=len(changes),
+                    limit=limit,
+                )
+            ]
+        return [
+            *self._rule_findings(changes),
+            *self._symlink_findings(changes),
+            *self._case_findings(changes, base_tree),
+            *_misdeclared(bundle, changes),
+        ]
+
+    def _rule_findings(self, changes: Sequence[TreeChange]) -> list[Finding]:
+        findings = []
+        for change in changes:
+            states = [(change.path, change.new_mode, change.old_mode)]
+            if change.old_path is not None:
+                states.append((change.old_path, MODE_ABSENT, change.old_mode))
+            for path, mode, old_mode in states:
+                rule = self._policy.path_rule(path, mode, old_mode=old_mode)
+                if rule is not None:
+                    kind = FindingKind.FORBIDDEN_PATH if rule.forbids else FindingKind.HELD_PATH
+                    findings.append(
+                        error(kind, rule.message, path, rule=rule.name.value, pattern=rule.pattern)
+                    )
+        return findings
+
+    def _symlink_findings(self, changes: Sequence[TreeChange]) -> list[Finding]:
+        links = [change for change in changes if change.new_mode == MODE_SYMLINK]
+        targets = self._quarantine.read_blobs([ObjectId(link.new_blob) for link in links])
+        findings = []
+        for link in links:
+            target = targets[ObjectId(link.new_blob)].decode("utf-8", "replace")
+            reached = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), target))
+            if target.startswith("/") or reached == ".." or reached.startswith("../"):
+                findings.append(
+                    error(
+                        FindingKind.UNSAFE_PATH,
+                        f"The symbolic link {link.path} leads out of the repository, to "
+                        f"{target!r}; let it lead to a path inside.",
+                        link.path,
+                        target=target,
+                    )
+                )
+        return findings
+
+    def _case_findings(
+        self, changes: Sequence[TreeChange], base_tree: TreeId
+    ) -> list[Finding]:
+        added = [change for change in changes if change.status in "AR"]
+        if not added:
+            return []
+        names = dict(self._names(base_tree))
+        for change in changes:
+            gone = change.old_path if change.old_path is not None else change.path
+            if change.status in "DR" and names.get(gone.casefold()) == gone:
+                del names[gone.casefold()]
+        findings = []
+        for change in added:
+            twin = names.setdefault(change.path.casefold(), change.path)
+            if twin != change.path:
+                findings.append(
+                    warning(
+                        FindingKind.CASE_TWIN,
+                        f"{change.path} differs from {twin} only in case: macOS and Windows cannot "
+                        "check out both; choose another name.",
+                        change.path,
+                        twin=twin,
+                    )
+                )
+        return findings
+
+    def _names(self, tree: TreeId) -> Mapping[str, str]:
+        if tree not in self._folded_names:
+            self._folded_names[tree] = {
+                path.casefold(): path for path in self._quarantine.entries(tree)
+            }
+        return self._folded_names[tree]
+
+
+def bundle_digest(submission: Submission, tree: TreeId | None) -> BundleId:
+    """The bundle's id: a digest of what it says and does, not of how it came in."""
+    bundle = submission.bundle
+    content: str | None = tree
+    if content is None:
+        content = submission.patch or submission.head or repr(bundle.change)
+    identity = [
+        bundle.provider,
+        bundle.owner,
+        submission.base or bundle.base_revision,
+        content,
+        bundle.intent,
+        list(bundle.touched_paths) if tree is None else [],
+        bundle.alternative_group,
+    ]
+    canonical = orjson.dumps([_plain(value) for value in identity])
+    return BundleId("b-" + hashlib.sha256(canonical).hexdigest()[:20])
+
+
+def _plain(value: object) -> object:
+    """Text that JSON can hold: bytes that are no UTF-8 came through as lone surrogates."""
+    if isinstance(value, str):
+        return encoded(value).decode("utf-8", "backslashreplace")
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _joined(first: Candidate, second: Candidate) -> Candidate:
+    """One candidate of two that say and do the same."""
+    sources = dict.fromkeys((*first.bundle.sources, *second.bundle.sources))
+    dates = [date for date in (first.bundle.created_at, second.bundle.created_at) if date]
+    bundle = replace(
+        first.bundle, sources=tuple(sources), created_at=min(dates) if dates else None
+    )
+    return replace(first, submission=replace(first.submission, bundle=bundle))
+
+
+def _judge_claims(bundle: Bundle) -> list[Finding]:
+    failed = bundle.failed_claim
+    if failed is None:
+        return []
+    return [
+        error(
+            FindingKind.CLAIMED_FAILURE,
+            f"Its own verification failed: {failed.text}; mend it and hand the bundle in again.",
+            claim=failed.text,
+        )
+    ]
+
+
+def _misdeclared(bundle: Bundle, changes: Sequence[TreeChange]) -> list[Finding]:
+    declared = bundle.touched_paths
+    if not declared:
+        return []
+    real = sorted({path for change in changes for path in change.paths})
+    undeclared = [path for path in real if not any(covers(scope, path) for scope in declared)]
+    untouched = [scope for scope in declared if not any(covers(scope, path) for path in real)]
+    if undeclared:
+        return [
+            warning(
+                FindingKind.MISDECLARED,
+                f"It changes {len(undeclared)} path(s) that it did not declare, {undeclared[0]} "
+                "first; the real ones were judged. Declare all of them in `touched_paths`.",
+                undeclared[0],
+                undeclared=undeclared[:_PATHS_SHOWN],
+                untouched=untouched[:_PATHS_SHOWN],
+            )
+        ]
+    if untouched:
+        return [
+            info(
+                FindingKind.MISDECLARED,
+                f"It declares {len(untouched)} path(s) that it does not change, {untouched[0]} "
+                "first; leave them out so that nobody waits for them.",
+                untouched[0],
+                undeclared=[],
+                untouched=untouched[:_PATHS_SHOWN],
+            )
+        ]
+    return []
+
+
+def covers(scope: str, path: str) -> bool:
+    """Whether a declared path, which may be a directory, takes in a path."""
+    return scope == path or path.startswith(f"{scope}/")

@@ -1,0 +1,142 @@
+"""What the referee found: the closed set of kinds, and the value that carries one.
+
+A finding states a fact about a bundle or a pair of them and tells what to do next; what follows
+from it for a bundle is the decision's business. Pure: knows no git and no policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType, TypeAlias
+
+BundleId = NewType("BundleId", str)
+"""`b-` and 20 hex digits of a digest of what the bundle says and does."""
+
+JsonValue: TypeAlias = (
+    "None | bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue]"
+)
+JsonObject: TypeAlias = Mapping[str, JsonValue]
+
+
+class Severity(StrEnum):
+    """How much a finding weighs."""
+
+    INFO = "info"
+    """Worth knowing; changes nothing."""
+    WARNING = "warning"
+    """Somebody should look, but the bundle is judged on."""
+    ERROR = "error"
+    """Keeps the bundle, or one of the bundles, from merging."""
+
+
+class FindingKind(StrEnum):
+    """Every kind of finding."""
+
+    # A bundle by itself: what it says.
+    BAD_FIELD = "bad_field"
+    MISDECLARED = "misdeclared"
+    CLAIMED_FAILURE = "claimed_failure"
+    # Where it starts from.
+    UNKNOWN_BASE = "unknown_base"
+    BASE_ASSUMED = "base_assumed"
+    MOVING_BASE = "moving_base"
+    STALE_CLEAN = "stale_clean"
+    STALE_CONFLICT = "stale_conflict"
+    # Its change cannot be had, or is none.
+    NO_CHANGE_ATTACHED = "no_change_attached"
+    CHANGE_UNREADABLE = "change_unreadable"
+    UNKNOWN_REVISION = "unknown_revision"
+    PATH_OUTSIDE_REPOSITORY = "path_outside_repository"
+    UNRESOLVED_MERGE = "unresolved_merge"
+    EMPTY = "empty"
+    ALREADY_IN_TARGET = "already_in_target"
+    # Its patch is damaged or does not fit.
+    DOES_NOT_APPLY = "does_not_apply"
+    APPLIES_ELSEWHERE = "applies_elsewhere"
+    WRONG_COUNTS = "wrong_counts"
+    TRANSPORT_DAMAGED = "transport_damaged"
+    NO_CONTEXT = "no_context"
+    BINARY_WITHOUT_DATA = "binary_without_data"
+    UNSAFE_PATH = "unsafe_path"
+    # What it does is not allowed as it is.
+    FORBIDDEN_PATH = "forbidden_path"
+    HELD_PATH = "held_path"
+    OVER_LIMIT = "over_limit"
+    CASE_TWIN = "case_twin"
+    # Two bundles.
+    CONTENT_CONFLICT = "content_conflict"
+    ADJACENT_CONFLICT = "adjacent_conflict"
+    ADD_ADD_CONFLICT = "add_add_conflict"
+    MODIFY_DELETE_CONFLICT = "modify_delete_conflict"
+    RENAME_CONFLICT = "rename_conflict"
+    TREE_CONFLICT = "tree_conflict"
+    """A file where the other has a directory, two names that differ in case, type or mode."""
+    BINARY_CONFLICT = "binary_conflict"
+    SUBMODULE_CONFLICT = "submodule_conflict"
+    GENERATED_TWICE = "generated_twice"
+    DECLARED_OVERLAP = "declared_overlap"
+    """Their declared paths meet, and one of them has no change to compare."""
+    ALTERNATIVES = "alternatives"
+    IDENTICAL_CHANGE = "identical_change"
+    COMPOSITION_CONFLICT = "composition_conflict"
+    """Each pair merges, the whole set does not."""
+    # The combination.
+    VERIFICATION_FAILED = "verification_failed"
+    VERIFICATION_FLAKY = "verification_flaky"
+    VERIFICATION_MISSING = "verification_missing"
+    VERIFICATION_BROKEN_BEFORE = "verification_broken_before"
+    LEDGER_MISMATCH = "ledger_mismatch"
+    # The review as a whole.
+    HELD_LOCK = "held_lock"
+    SELECTION_APPROXIMATE = "selection_approximate"
+    NOT_ANALYSED = "not_analysed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact, in a sentence that says what is wrong and what to do next."""
+
+    kind: FindingKind
+    severity: Severity
+    message: str
+    bundles: tuple[BundleId, ...] = ()
+    path: str | None = None
+    symbol: str | None = None
+    evidence: JsonObject = field(default_factory=dict)
+
+    def about(self, *bundles: BundleId) -> Finding:
+        """The same finding, now that the bundles' ids are known."""
+        return Finding(
+            self.kind, self.severity, self.message, bundles, self.path, self.symbol, self.evidence
+        )
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The finding as the record has it."""
+        return {
+            "kind": self.kind.value,
+            "severity": self.severity.value,
+            "bundles": list(self.bundles),
+            "path": self.path,
+            "symbol": self.symbol,
+            "message": self.message,
+            "evidence": dict(self.evidence),
+        }
+
+
+def error(kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue) -> Finding:
+    """A finding that keeps its bundle from merging."""
+    return Finding(kind, Severity.ERROR, message, path=path, evidence=evidence)
+
+
+def warning(
+    kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue
+) -> Finding:
+    """A finding that somebody should look at."""
+    return Finding(kind, Severity.WARNING, message, path=path, evidence=evidence)
+
+
+def info(kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue) -> Finding:
+    """A finding that changes nothing."""
+    return Finding(kind, Severity.INFO, message, path=path, evidence=evidence)

@@ -1,0 +1,198 @@
+"""Decides how each candidate stands to the target's tip, by merging it onto the tip.
+
+In step, stale but clean, stale and conflicting, or already there. What the policy makes of a stale
+one is not this module's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from agentd.conflicts.admission import Candidate
+from agentd.conflicts.conflict_kinds import conflict_kinds
+from agentd.conflicts.findings import Finding, FindingKind, JsonObject, JsonValue, error, warning
+from agentd.conflicts.hunk_overlap import conflicting_hunks, hunks_to_json
+from agentd.conflicts.quarantine import CommitInfo, MergeResult, Quarantine
+from agentd.conflicts.repository import CommitId, TreeId
+
+COMMITS_SHOWN: Final = 20
+
+
+class Freshness(StrEnum):
+    """How a bundle stands to the target's tip."""
+
+    IN_STEP = "in_step"
+    STALE_CLEAN = "stale_clean"
+    STALE_CONFLICTING = "stale_conflicting"
+    ALREADY_IN_TARGET = "already_in_target"
+    UNKNOWN = "unknown"
+    """It has no base, or no change, to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A candidate, held against the tip."""
+
+    candidate: Candidate
+    freshness: Freshness
+    tree: TreeId | None
+    """The tip with the candidate's change; None where that cannot be had."""
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def mergeable(self) -> bool:
+        """Whether it is fit and merges onto the tip, stale or not."""
+        return self.candidate.fit and self.freshness in (
+            Freshness.IN_STEP,
+            Freshness.STALE_CLEAN,
+        )
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """What is known of it so far."""
+        return self.candidate.findings + self.findings
+
+
+def place(
+    candidates: Sequence[Candidate],
+    quarantine: Quarantine,
+    tip: CommitId,
+    *,
+    allow_stale_clean: bool,
+    union_paths: Sequence[str],
+) -> tuple[Placed, ...]:
+    """Holds the candidates against the tip, in their order."""
+    placer = _Placer(quarantine, tip, allow_stale_clean, union_paths)
+    return tuple(placer.place(candidate) for candidate in candidates)
+
+
+class _Placer:
+    def __init__(
+        self,
+        quarantine: Quarantine,
+        tip: CommitId,
+        allow_stale_clean: bool,
+        union_paths: Sequence[str],
+    ) -> None:
+        self._quarantine = quarantine
+        self._tip = tip
+        self._tip_tree = quarantine.tree_of(tip)
+        self._allow_stale_clean = allow_stale_clean
+        self._union_paths = union_paths
+
+    def place(self, candidate: Candidate) -> Placed:
+        base, base_tree, tree = candidate.base, candidate.base_tree, candidate.tree
+        if base is None or base_tree is None or tree is None or tree == base_tree:
+            return Placed(candidate, Freshness.UNKNOWN, None)
+        if self._tip_tree == tree:
+            return self._landed(candidate, base)
+        if base == self._tip or base_tree == self._tip_tree:
+            return Placed(candidate, Freshness.IN_STEP, tree)
+        merged = self._quarantine.merge(
+            base_tree, self._tip_tree, tree, union_paths=self._union_paths
+        )
+        if not merged.clean:
+            return self._conflicting(candidate, base, merged)
+        if merged.tree == self._tip_tree:
+            return self._landed(candidate, base)
+        return self._stale(candidate, base, merged.tree)
+
+    def _between(self, candidate: Candidate, base: CommitId) -> tuple[int, tuple[CommitInfo, ...]]:
+        count = self._quarantine.count_between(base, self._tip)
+        touching = self._quarantine.commits_between(
+            base, self._tip, candidate.paths, limit=COMMITS_SHOWN
+        )
+        return count, touching
+
+    def _landed(self, candidate: Candidate, base: CommitId) -> Placed:
+        _, touching = self._between(candidate, base)
+        by = f" since {touching[0].commit[:12]} ({touching[0].subject})" if touching else ""
+        found = error(
+            FindingKind.ALREADY_IN_TARGET,
+            f"Its change is in the target already{by}; nothing is left to do, so close it.",
+            commits=_commits_json(touching),
+        )
+        return Placed(
+            candidate,
+            Freshness.ALREADY_IN_TARGET,
+            None,
+            (found.about(candidate.bundle_id),),
+        )
+
+    def _stale(self, candidate: Candidate, base: CommitId, tree: TreeId) -> Placed:
+        count, touching = self._between(candidate, base)
+        behind = f"Its base {base[:12]} is {count} commit(s) behind the target"
+        if count == 0:
+            behind = f"Its base {base[:12]} is not in the target's history"
+        if touching:
+            since = (
+                f"{len(touching)} of them changed its paths, {touching[0].commit[:12]} "
+                f"({touching[0].subject}) last"
+            )
+        else:
+            since = "none of them changed its paths"
+        advice = (
+            "it still merges cleanly and is verified again"
+            if self._allow_stale_clean
+            else "it merges cleanly, so rebase it, or review with --allow-stale-clean"
+        )
+        found = warning(
+            FindingKind.STALE_CLEAN,
+            f"{behind}; {since}; {advice}." if count else f"{behind}; {advice}.",
+            base=base,
+            tip=self._tip,
+            behind=count,
+            commits=_commits_json(touching),
+        )
+        return Placed(
+            candidate, Freshness.STALE_CLEAN, tree, (found.about(candidate.bundle_id),)
+        )
+
+    def _conflicting(self, candidate: Candidate, base: CommitId, merged: MergeResult) -> Placed:
+        count, touching = self._between(candidate, base)
+        paths = merged.conflicted_paths or tuple(
+            dict.fromkeys(path for message in merged.conflicts for path in message.paths)
+        )
+        where = paths[0] if paths else "its directories"
+        cause = (
+            f", which {touching[0].commit[:12]} ({touching[0].subject}) changed"
+            if touching
+            else ""
+        )
+        found = error(
+            FindingKind.STALE_CONFLICT,
+            f"Its base {base[:12]} is {count} commit(s) behind the target and its change conflicts "
+            f"in {where}{cause}; rebase it onto {self._tip[:12]} and hand it in again.",
+            paths[0] if paths else None,
+            base=base,
+            tip=self._tip,
+            behind=count,
+            paths=list(paths[:COMMITS_SHOWN]),
+            kinds=[kind.value for kind in conflict_kinds(merged)],
+            commits=_commits_json(touching),
+            hunks=self._hunks(candidate, paths),
+        )
+        return Placed(
+            candidate,
+            Freshness.STALE_CONFLICTING,
+            None,
+            (found.about(candidate.bundle_id),),
+        )
+
+    def _hunks(self, candidate: Candidate, paths: Sequence[str]) -> list[JsonObject]:
+        """Both sides' lines where the target and the bundle changed the same ones of the base."""
+        base_tree = str(candidate.base_tree)
+        ours, theirs = self._quarantine.hunks(
+            [(base_tree, self._tip_tree), (base_tree, str(candidate.tree))]
+        )
+        return hunks_to_json(conflicting_hunks(ours, theirs, paths))
+
+
+def _commits_json(commits: Sequence[CommitInfo]) -> list[JsonValue]:
+    return [
+        {"commit": found.commit, "author": found.author, "subject": found.subject}
+        for found in commits
+    ]

@@ -1,0 +1,222 @@
+"""Runs one git command, shielded from everything that could change its verdict.
+
+The environment is empty but for what is set here, so no `GIT_*` variable of a hook or a shell, no
+system or user configuration and no locale reaches git; configuration that a repository could set
+is overridden on the command line. Each call has a time limit and a bounded output. This module must
+not know what the commands are for. `git.*` exceptions end here.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, cast
+
+from agentd.errors import DependencyFailed, Unsupported
+
+GIT_VERSION_MIN: Final = (2, 38)
+"""`merge-tree --write-tree` came with 2.38."""
+
+_ENVIRONMENT: Final[Mapping[str, str]] = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "LC_ALL": "C",
+}
+
+_CONFIGURATION: Final[Mapping[str, str]] = {
+    "core.protectHFS": "true",
+    "core.protectNTFS": "true",
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.attributesFile": "/dev/null",
+    "core.autocrlf": "false",
+    "core.quotePath": "false",
+    "core.checkStat": "default",
+    "diff.algorithm": "histogram",
+    "diff.renames": "true",
+    "diff.renameLimit": "1000",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "merge.renames": "true",
+    "merge.directoryRenames": "conflict",
+    "merge.renameLimit": "1000",
+    "merge.conflictStyle": "merge",
+    "pack.threads": "1",
+    "protocol.allow": "never",
+    # The repository may belong to another user; nothing that it could make git run is run.
+    "safe.directory": "*",
+    "submodule.recurse": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GitResult:
+    """What a git command answered."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def text(self) -> str:
+        """The output as text, without the newline at its end."""
+        return decoded(self.stdout).removesuffix("\n")
+
+
+def decoded(data: bytes) -> str:
+    """Bytes of a path or message as text; bytes that are no UTF-8 survive a round trip."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encoded(text: str) -> bytes:
+    """The bytes that `decoded` made the text of."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+class GitProcess:
+    """Runs git commands within limits."""
+
+    def __init__(self, *, timeout_secs: float = 60.0, output_bytes_max: int = 256 * 2**20) -> None:
+        self._timeout_secs = timeout_secs
+        self._output_bytes_max = output_bytes_max
+        self._program = shutil.which("git")
+
+    def with_timeout(self, timeout_secs: float) -> GitProcess:
+        """The same, with another time limit."""
+        return GitProcess(timeout_secs=timeout_secs, output_bytes_max=self._output_bytes_max)
+
+    def version(self) -> str:
+        """The version of git, as in `2.39.5`. Raises `git_too_old` where it is not enough."""
+        text = self.run(["version"], check=True).text if self._program else ""
+        match = re.search(r"(\d+)\.(\d+)(?:\.\d+)*", text)
+        need = ".".join(str(part) for part in GIT_VERSION_MIN)
+        if match is None:
+            raise Unsupported("git_too_old", "No git was found.", need=need, have=text or "none")
+        if (int(match[1]), int(match[2])) < GIT_VERSION_MIN:
+            raise Unsupported(
+                "git_too_old",
+                f"git {match[0]} cannot merge without a checkout; the referee needs {need}.",
+                need=need,
+                have=match[0],
+            )
+        return match[0]
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        directory: Path | None = None,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+        configuration: Mapping[str, str] | None = None,
+        check: bool = False,
+        large: bool = False,
+    ) -> GitResult:
+        """Runs one command. Raises `git_failed` on a timeout, and on any failure with `check`.
+
+        `large` reads the output in pieces and gives up at the limit; for commands that say little
+        on stderr.
+        """
+        command = self._command(arguments, environment or {}, configuration or {})
+        with _input(stdin) as istream:
+            result = self._execute(command, directory, istream, large=large)
+        if result.status < 0:
+            raise _failed(arguments, f"it was ended by signal {-result.status}, or its time ran out")
+        if check and result.status != 0:
+            raise _failed(arguments, result.stderr or f"exit status {result.status}")
+        return result
+
+    def _command(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        configuration: Mapping[str, str],
+    ) -> list[str]:
+        program = self._program
+        if program is None:
+            raise Unsupported("git_too_old", "No git was found.", need="2.38", have="none")
+        variables = {
+            "PATH": f"{Path(program).parent}:/usr/bin:/bin",
+            **_ENVIRONMENT,
+            **environment,
+        }
+        settings = {**_CONFIGURATION, **configuration}
+        return [
+            "env",
+            "-i",
+            *(f"{name}={value}" for name, value in variables.items()),
+            program,
+            *(part for key, value in settings.items() for part in ("-c", f"{key}={value}")),
+            *arguments,
+        ]
+
+    def _execute(
+        self, command: list[str], directory: Path | None, istream: IO[bytes] | None, *, large: bool
+    ) -> GitResult:
+        # Imported on first use: it takes longer than the rest of the referee together.
+        from git import Git
+        from git.exc import GitError
+
+        sink = _BoundedSink(self._output_bytes_max) if large else None
+        try:
+            status, stdout, stderr = Git(str(directory) if directory else "/").execute(
+                command,
+                istream=cast("io.BytesIO | None", istream),
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                kill_after_timeout=self._timeout_secs,
+                output_stream=cast("io.BytesIO | None", sink),
+            )
+        except (GitError, OSError) as failure:
+            raise DependencyFailed("git_failed", f"git could not be run: {failure}") from failure
+        output = sink.data if sink is not None else stdout
+        if len(output) > self._output_bytes_max:
+            raise _too_much(self._output_bytes_max)
+        return GitResult(int(status), bytes(output), str(stderr))
+
+
+class _BoundedSink:
+    """Collects what git writes and stops at a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.data = bytearray()
+
+    def write(self, chunk: bytes) -> int:
+        """Takes a piece."""
+        if len(self.data) + len(chunk) > self._limit:
+            raise _too_much(self._limit)
+        self.data += chunk
+        return len(chunk)
+
+
+def _input(stdin: bytes | None) -> IO[bytes]:
+    """A file for the process to read: never a pipe, which could fill up on both ends."""
+    if stdin is None:
+        return open("/dev/null", "rb")
+    file = tempfile.TemporaryFile()
+    file.write(stdin)
+    file.seek(0)
+    return file
+
+
+def _failed(arguments: Sequence[str], why: str) -> DependencyFailed:
+    verb = next((part for part in arguments if not part.startswith("-")), "")
+    return DependencyFailed("git_failed", f"`git {verb}` failed: {why.strip()[:500]}", command=verb)
+
+
+def _too_much(limit: int) -> DependencyFailed:
+    return DependencyFailed("git_failed", f"git printed more than {limit:,} bytes.")

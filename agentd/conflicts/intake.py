@@ -1,0 +1,340 @@
+"""Ties what bundles say to things that stay as they are: commits, and patch texts kept as blobs.
+
+Names of revisions, files and worktrees mean something else tomorrow; after intake nothing of the
+review depends on them any more, so that a replay judges exactly what the review judged. A bundle
+that cannot be tied gets a finding that says what to do. Whether a change is any good is not this
+module's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, assert_never
+
+from agentd.conflicts.bundle import (
+    Bundle,
+    HeadRevision,
+    PatchFile,
+    PatchText,
+    SourceKind,
+    WorktreeState,
+)
+from agentd.conflicts.findings import Finding, FindingKind, error, info, warning
+from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.repository import CommitId, ObjectId, Repository
+from agentd.conflicts.worktree_snapshot import take_snapshot
+from agentd.errors import AgentdError
+
+_BASE_TRAILER: Final = re.compile(rb"^base-commit: ([0-9a-f]{40,64})\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A bundle whose change and base cannot move any more."""
+
+    bundle: Bundle
+    base: CommitId | None = None
+    patch: ObjectId | None = None
+    """A patch text, kept as a blob in the quarantine."""
+    head: CommitId | None = None
+    """A commit with the changed tree."""
+    branch_head: CommitId | None = None
+    """The head where it is a commit of the user's, so that a merge can name it as a parent."""
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def has_change(self) -> bool:
+        """Whether there is a change to judge."""
+        return self.patch is not None or self.head is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Takes in the bundles of one review."""
+
+    repository: Repository
+    quarantine: Quarantine
+    target: CommitId
+    bundle_bytes_max: int
+    base_override: CommitId | None = None
+    directory: Path | None = None
+    """Where the review was asked for; relative paths of patch files may start here."""
+    readable: tuple[Path, ...] = ()
+    """Directories besides the repository from which a bundle may name files."""
+
+    def take(self, bundle: Bundle) -> Submission:
+        """Ties one bundle. Raises only where git itself fails."""
+        match bundle.change:
+            case None:
+                return self._metadata_only(bundle)
+            case PatchText(data):
+                return self._patch(bundle, data)
+            case PatchFile(path):
+                found = self._readable_file(path)
+                if isinstance(found, Finding):
+                    return Submission(bundle, findings=(found,))
+                return self._patch(bundle, found)
+            case HeadRevision(revision):
+                return self._head(bundle, revision)
+            case WorktreeState(path):
+                return self._worktree(bundle, path)
+        assert_never(bundle.change)
+
+    def _metadata_only(self, bundle: Bundle) -> Submission:
+        base, findings = self._declared_base(bundle)
+        if not any(finding.kind is FindingKind.EMPTY for finding in bundle.findings):
+            findings.append(
+                warning(
+                    FindingKind.NO_CHANGE_ATTACHED,
+                    "It declares what it wants to do but holds no change; hand in `patch`, "
+                    "`patch_file`, `head_revision` or `worktree` (`agentd-coord bundle` does).",
+                )
+            )
+        return Submission(bundle, base=base, findings=tuple(findings))
+
+    # Patches
+
+    def _patch(self, bundle: Bundle, data: bytes) -> Submission:
+        if len(data) > self.bundle_bytes_max:
+            return Submission(
+                bundle,
+                findings=(
+                    error(
+                        FindingKind.OVER_LIMIT,
+                        f"Its patch has {len(data):,} bytes and the policy allows "
+                        f"{self.bundle_bytes_max:,}; split it, or hand in a branch.",
+                        bytes=len(data),
+                        limit=self.bundle_bytes_max,
+                    ),
+                ),
+            )
+        base, findings = self._declared_base(bundle)
+        if base is None and not findings:
+            base, found = self._patch_base(data)
+            findings.append(found)
+        blob = self.quarantine.store_blob(data) if base is not None else None
+        return Submission(bundle, base=base, patch=blob, findings=tuple(findings))
+
+    def _patch_base(self, data: bytes) -> tuple[CommitId | None, Finding]:
+        """The base of a patch whose bundle names none: the one that the patch names, or the tip."""
+        trailer = _BASE_TRAILER.search(data)
+        if trailer is None:
+            return self.target, info(
+                FindingKind.BASE_ASSUMED,
+                f"It names no base, so the target's tip {self.target[:12]} was taken; "
+                "declare `base_revision` (or give --base).",
+                commit=self.target,
+            )
+        named = trailer[1].decode()
+        base = self.repository.commit_of(named)
+        if base is None:
+            return None, _unknown_base(named)
+        return base, info(
+            FindingKind.BASE_ASSUMED,
+            f"Its base {base[:12]} is the one that the patch itself names.",
+            commit=base,
+        )
+
+    def _readable_file(self, text: str) -> bytes | Finding:
+        for directory in (self.repository.root, self.repository.path, self.directory):
+            if directory is None:
+                continue
+            path = directory / text
+            if not path.exists():
+                continue
+            if not self._is_readable(path):
+                return _outside(text)
+            return _read_bounded(path, text, self.bundle_bytes_max)
+        return error(
+            FindingKind.CHANGE_UNREADABLE,
+            f"Its patch file {text!r} does not exist; name a file inside the repository, or put "
+            "the text into `patch`.",
+            text,
+        )
+
+    def _is_readable(self, path: Path) -> bool:
+        real = path.resolve()
+        places = [self.repository.root, self.repository.path, *self.readable]
+        places += [worktree.path for worktree in self.repository.worktrees()]
+        return any(real.is_relative_to(place.resolve()) for place in places) and not (
+            real.is_relative_to(self.repository.common_dir.resolve())
+            and not self.repository.is_bare
+        )
+
+    # Revisions and worktrees
+
+    def _head(self, bundle: Bundle, revision: str) -> Submission:
+        head = self.repository.commit_of(revision)
+        if head is None:
+            return Submission(
+                bundle,
+                findings=(
+                    error(
+                        FindingKind.UNKNOWN_REVISION,
+                        f"Its revision {revision!r} names no commit of this repository; fetch it, "
+                        "or hand in the change as a patch.",
+                        revision=revision,
+                    ),
+                ),
+            )
+        base, findings = self._head_base(bundle, head)
+        return Submission(
+            bundle, base=base, head=head, branch_head=head, findings=tuple(findings)
+        )
+
+    def _worktree(self, bundle: Bundle, text: str) -> Submission:
+        path = (self.repository.root / text).resolve()
+        registered = {worktree.path.resolve() for worktree in self.repository.worktrees()}
+        if path not in registered:
+            return Submission(
+                bundle,
+                findings=(
+                    error(
+                        FindingKind.PATH_OUTSIDE_REPOSITORY,
+                        f"{text!r} is no worktree of this repository; `git worktree list` shows "
+                        "those that it has.",
+                        text,
+                    ),
+                ),
+            )
+        try:
+            snapshot = take_snapshot(self.quarantine, path, self.repository)
+        except (AgentdError, OSError) as failure:
+            return Submission(
+                bundle,
+                findings=(
+                    error(
+                        FindingKind.CHANGE_UNREADABLE,
+                        f"Its worktree {text!r} cannot be read: {failure}; commit there and hand "
+                        "in the branch.",
+                        text,
+                    ),
+                ),
+            )
+        base, findings = self._head_base(bundle, snapshot.head)
+        if snapshot.unmerged:
+            findings.append(
+                error(
+                    FindingKind.UNRESOLVED_MERGE,
+                    f"Its worktree has unresolved conflicts in {_listed(snapshot.unmerged)}; "
+                    "resolve them and hand it in again.",
+                    snapshot.unmerged[0],
+                )
+            )
+        head, branch_head = snapshot.head, None
+        if snapshot.dirty:
+            seconds = self.quarantine.commit_seconds(head) + 1
+            head = self.quarantine.commit(
+                snapshot.tree, [head], message="Worktree\n", seconds=seconds
+            )
+        else:
+            branch_head = head
+        return Submission(
+            bundle, base=base, head=head, branch_head=branch_head, findings=tuple(findings)
+        )
+
+    # Bases
+
+    def _declared_base(self, bundle: Bundle) -> tuple[CommitId | None, list[Finding]]:
+        declared = bundle.base_revision
+        if declared is None:
+            return self.base_override, []
+        base = self.repository.commit_of(declared)
+        if base is None:
+            return None, [_unknown_base(declared)]
+        if base.startswith(declared.lower()) or _from_command_line(bundle):
+            return base, []
+        moving = info(
+            FindingKind.MOVING_BASE,
+            f"Its base {declared!r} is a name, which is {base[:12]} today; declare the commit id, "
+            "so that the base stays what the work started from.",
+            declared=declared,
+            commit=base,
+        )
+        return base, [moving]
+
+    def _head_base(
+        self, bundle: Bundle, head: CommitId
+    ) -> tuple[CommitId | None, list[Finding]]:
+        declared, findings = self._declared_base(bundle)
+        if findings and declared is None:
+            return None, findings
+        if declared is not None and self.quarantine.is_ancestor(declared, head):
+            return declared, findings
+        base = self.quarantine.merge_base(self.target, head)
+        if base is None:
+            findings.append(
+                error(
+                    FindingKind.UNKNOWN_BASE,
+                    "Its revision has no history in common with the target; rebuild it on a commit "
+                    "of the target's history, or give --base.",
+                )
+            )
+        elif declared is not None:
+            findings.append(
+                warning(
+                    FindingKind.MISDECLARED,
+                    f"Its declared base {declared[:12]} is not in the history of its revision; the "
+                    f"merge base {base[:12]} was taken instead. Declare that one.",
+                    declared=declared,
+                    commit=base,
+                )
+            )
+        return base, findings
+
+
+def fold_equal(bundles: Iterable[Bundle]) -> tuple[Bundle, ...]:
+    """Makes one bundle of those that say the same, as several locks of one piece of work do."""
+    folded: dict[str, Bundle] = {}
+    for bundle in bundles:
+        key = repr(replace(bundle, sources=(), created_at=None, extra={}, findings=()))
+        known = folded.get(key)
+        folded[key] = (
+            bundle if known is None else replace(known, sources=known.sources + bundle.sources)
+        )
+    return tuple(folded.values())
+
+
+def _from_command_line(bundle: Bundle) -> bool:
+    return any(
+        source.kind in (SourceKind.PATCH_FILE, SourceKind.BRANCH) for source in bundle.sources
+    )
+
+
+def _unknown_base(declared: str) -> Finding:
+    return error(
+        FindingKind.UNKNOWN_BASE,
+        f"Its base {declared!r} names no commit of this repository; fetch it, or hand in the "
+        "change again with a base from the target's history.",
+        declared=declared,
+    )
+
+
+def _outside(text: str) -> Finding:
+    return error(
+        FindingKind.PATH_OUTSIDE_REPOSITORY,
+        f"{text!r} leads outside the repository and its worktrees; put the text into `patch`, or "
+        "the file into a worktree.",
+        text,
+    )
+
+
+def _read_bounded(path: Path, text: str, limit: int) -> bytes | Finding:
+    try:
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as failure:
+        return error(
+            FindingKind.CHANGE_UNREADABLE,
+            f"Its patch file {text!r} cannot be read ({failure.strerror}); make it readable, or "
+            "put the text into `patch`.",
+            text,
+        )
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    shown = ", ".join(paths[:3])
+    return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"

@@ -1,0 +1,499 @@
+"""The place where changes are tried out: agentd's own bare repository, one for each of the user's.
+
+It borrows the user's objects (alternates) and shares nothing else with his repository: not his
+configuration, attributes, merge drivers or hooks. All objects that a review makes are written
+here, so that judging writes nothing into the user's repository. What git answers is believed only
+where it has the form of an answer; anything else is `git_failed`, never a verdict.
+
+This module must not know what a bundle is or what follows from a conflict.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from agentd.conflicts.git_process import GitProcess, GitResult, decoded, encoded
+from agentd.conflicts.repository import IDENTITY, OBJECT_ID, CommitId, ObjectId, Repository, TreeId
+from agentd.conflicts.tree_changes import (
+    FileHunks,
+    TreeChange,
+    parse_hunks,
+    parse_tree_changes,
+)
+from agentd.errors import AgentdError, DependencyFailed
+
+MODE_GITLINK: Final = "160000"
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class MergeMessage:
+    """One thing that git says about a merge."""
+
+    kind: str
+    """As git has it: `CONFLICT (contents)`, `Auto-merging`, …"""
+    paths: tuple[str, ...]
+    text: str
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether it reports a conflict; two of git's kinds lack the space."""
+        return self.kind.startswith("CONFLICT")
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What merging two trees over a base gives."""
+
+    tree: TreeId
+    clean: bool
+    conflicted_paths: tuple[str, ...] = ()
+    """May be empty although it conflicts."""
+    messages: tuple[MergeMessage, ...] = ()
+
+    @property
+    def conflicts(self) -> tuple[MergeMessage, ...]:
+        """The messages that report conflicts."""
+        return tuple(message for message in self.messages if message.is_conflict)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying a patch gives: a tree, or git's reason against it."""
+
+    tree: TreeId | None
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """What people want to see of a commit."""
+
+    commit: CommitId
+    author: str
+    subject: str
+
+
+class Quarantine:
+    """A bare repository for trying out changes of one repository of the user's."""
+
+    def __init__(self, home: Path, repository: Repository, git: GitProcess) -> None:
+        self.repository = repository
+        self._git = git
+        self.git_dir = home / "quarantine" / f"{repository.identity}.git"
+        self._create()
+        self._borrow()
+
+    def _create(self) -> None:
+        if (self.git_dir / "HEAD").exists():
+            return
+        self.git_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = Path(tempfile.mkdtemp(prefix=".new-", dir=self.git_dir.parent))
+        self._git.run(
+            [
+                "init",
+                "--quiet",
+                "--bare",
+                "--template=",
+                f"--object-format={self.repository.object_format}",
+                str(made),
+            ],
+            check=True,
+        )
+        try:
+            made.rename(self.git_dir)
+        except OSError:
+            # Another review made it in the meantime.
+            shutil.rmtree(made)
+            if not (self.git_dir / "HEAD").exists():
+                raise
+
+    def _borrow(self) -> None:
+        """Points at the user's objects, and takes over where his history is cut off."""
+        line = encoded(str(self.repository.objects))
+        if b"\n" in line or line.startswith((b'"', b"#")):
+            escaped = line.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+            line = b'"' + escaped + b'"'
+        _write_if_different(self.git_dir / "objects" / "info" / "alternates", line + b"\n")
+        shallow = self.repository.common_dir / "shallow"
+        if shallow.exists():
+            _write_if_different(self.git_dir / "shallow", shallow.read_bytes())
+        else:
+            (self.git_dir / "shallow").unlink(missing_ok=True)
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+        configuration: Mapping[str, str] | None = None,
+        check: bool = False,
+        large: bool = False,
+    ) -> GitResult:
+        """A git command in the quarantine."""
+        return self._git.run(
+            [f"--git-dir={self.git_dir}", *arguments],
+            directory=self.git_dir,
+            stdin=stdin,
+            environment=environment,
+            configuration=configuration,
+            check=check,
+            large=large,
+        )
+
+    # What is there
+
+    def has_commit(self, commit: str) -> bool:
+        """Whether a commit, and not just its id, can be had."""
+        return self.run(["cat-file", "-e", f"{commit}^{{commit}}"]).status == 0
+
+    def tree_of(self, commit: CommitId) -> TreeId:
+        """The tree of a commit."""
+        return TreeId(self._object_id(["rev-parse", "--verify", f"{commit}^{{tree}}"]))
+
+    def merge_base(self, left: CommitId, right: CommitId) -> CommitId | None:
+        """The best common ancestor, or None."""
+        found = self.run(["merge-base", left, right])
+        if found.status == 1 and not found.stdout:
+            return None
+        if found.status != 0 or not OBJECT_ID.fullmatch(found.text):
+            raise DependencyFailed("git_failed", f"`git merge-base` failed: {found.stderr[:500]}")
+        return CommitId(found.text)
+
+    def is_ancestor(self, ancestor: CommitId, commit: CommitId) -> bool:
+        """Whether a commit is part of another's history."""
+        status = self.run(["merge-base", "--is-ancestor", ancestor, commit]).status
+        if status not in (0, 1):
+            raise DependencyFailed("git_failed", "`git merge-base --is-ancestor` failed.")
+        return status == 0
+
+    def commit_seconds(self, commit: CommitId) -> int:
+        """A commit's date in Unix seconds."""
+        shown = self.run(["show", "-s", "--no-notes", "--format=%ct", commit], check=True)
+        return int(shown.text.split("\n")[-1])
+
+    def commits_between(
+        self, base: CommitId, tip: CommitId, paths: Sequence[str], *, limit: int
+    ) -> tuple[CommitInfo, ...]:
+        """The newest commits of `base..tip` that touch one of the paths."""
+        found = self.run(
+            [
+                "log",
+                f"--max-count={limit}",
+                "-z",
+                "--format=%H%n%an%n%s",
+                "--end-of-options",
+                f"{base}..{tip}",
+                "--",
+                *paths,
+            ],
+            check=True,
+        )
+        commits = []
+        for record in found.text.split("\0"):
+            if record:
+                commit, author, subject = record.split("\n", 2)
+                commits.append(CommitInfo(CommitId(commit), author, subject[:200]))
+        return tuple(commits)
+
+    def count_between(self, base: CommitId, tip: CommitId) -> int:
+        """How many commits `base..tip` has."""
+        return int(self.run(["rev-list", "--count", f"{base}..{tip}"], check=True).text)
+
+    def read_blobs(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
+        """The content of blobs, in one call."""
+        wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return {}
+        stdin = "".join(f"{object_id}\n" for object_id in wanted).encode()
+        output = self.run(["cat-file", "--batch"], stdin=stdin, check=True, large=True).stdout
+        contents: dict[ObjectId, bytes] = {}
+        offset = 0
+        for object_id in wanted:
+            end = output.index(b"\n", offset)
+            header = output[offset:end].split(b" ")
+            if len(header) != 3 or header[1] != b"blob":
+                raise DependencyFailed("git_failed", f"The object {object_id} cannot be read.")
+            offset = end + 1
+            contents[object_id] = output[offset : offset + int(header[2])]
+            offset += int(header[2]) + 1
+        return contents
+
+    def blob_at(self, tree: str, path: str) -> bytes | None:
+        """The content of a file of a tree, or None where there is no such file."""
+        found = self.run(["ls-tree", "-z", tree, "--", path], check=True).stdout
+        fields = found.split(b"\t", 1)[0].split(b" ")
+        if len(fields) != 3 or fields[1] != b"blob":
+            return None
+        return self.read_blobs([ObjectId(fields[2].decode())])[ObjectId(fields[2].decode())]
+
+    def entries(self, tree: str) -> dict[str, tuple[str, ObjectId]]:
+        """Path to (mode, object) of everything in a tree but its directories."""
+        listed = self.run(["ls-tree", "-r", "-z", tree], check=True, large=True).stdout
+        entries = {}
+        for record in listed.split(b"\0"):
+            if record:
+                meta, path = record.split(b"\t", 1)
+                mode, _, object_id = meta.decode().split(" ")
+                entries[decoded(path)] = (mode, ObjectId(object_id))
+        return entries
+
+    # How trees differ
+
+    def changes(
+        self, pairs: Sequence[tuple[str, str]], *, renames: bool
+    ) -> tuple[tuple[TreeChange, ...], ...]:
+        """What changed between the trees of each pair, in one call."""
+        arguments = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--numstat"]
+        arguments.append("--find-renames" if renames else "--no-renames")
+        return self._diff(arguments, pairs, parse_tree_changes)
+
+    def hunks(self, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[FileHunks, ...], ...]:
+        """Which lines changed between the trees of each pair, in one call."""
+        arguments = ["diff-tree", "--stdin", "-r", "-z", "--raw", "-p", "-U0"]
+        arguments += ["--histogram", "--no-renames", "--full-index", "--no-ext-diff"]
+        return self._diff([*arguments, "--no-textconv"], pairs, parse_hunks)
+
+    def _diff(
+        self,
+        arguments: Sequence[str],
+        pairs: Sequence[tuple[str, str]],
+        parse: Callable[[bytes], tuple[_T, ...]],
+    ) -> tuple[tuple[_T, ...], ...]:
+        if not pairs:
+            return ()
+        stdin = "".join(f"{old} {new}\n" for old, new in pairs).encode()
+        output = self.run(arguments, stdin=stdin, check=True, large=True).stdout
+        headers = [f"{old} {new}\n".encode() for old, new in pairs]
+        return tuple(parse(section) for section in _sections(output, headers))
+
+    # Making trees and commits
+
+    def store_blob(self, content: bytes) -> ObjectId:
+        """Keeps some bytes."""
+        return ObjectId(
+            self._object_id(["hash-object", "-w", "--stdin", "--no-filters"], stdin=content)
+        )
+
+    def commit(
+        self,
+        tree: TreeId,
+        parents: Sequence[CommitId] = (),
+        *,
+        message: str = "quarantine\n",
+        seconds: int = 0,
+        author: str | None = None,
+    ) -> CommitId:
+        """Makes a commit whose id depends on nothing but the arguments."""
+        date = f"@{max(seconds, 0)} +0000"
+        environment = {**IDENTITY, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+        if author:
+            environment["GIT_AUTHOR_NAME"] = author
+        arguments = ["commit-tree", tree, "-F", "-"]
+        for parent in parents:
+            arguments += ["-p", parent]
+        return CommitId(
+            self._object_id(arguments, stdin=encoded(message), environment=environment)
+        )
+
+    def apply(self, base: TreeId, patch: bytes, *, strip: int = 1) -> Applied:
+        """Applies a patch to a tree; the output tells of hunks that did not fit where they said."""
+        with self._index(base) as environment:
+            applied = self.run(
+                ["apply", "--cached", "--verbose", "--whitespace=nowarn", f"-p{strip}", "-"],
+                stdin=patch,
+                environment=environment,
+            )
+            if applied.status != 0:
+                return Applied(None, applied.stderr)
+            tree = TreeId(self._object_id(["write-tree"], environment=environment))
+        return Applied(tree, applied.stderr)
+
+    def patch_names(self, patch: bytes, *, strip: int = 1) -> tuple[str, ...] | str:
+        """The paths that git reads in a patch, in its order, or git's reason against it."""
+        listed = self.run(["apply", "--numstat", "-z", f"-p{strip}", "-"], stdin=patch)
+        if listed.status != 0:
+            return listed.stderr
+        records = [record for record in listed.stdout.split(b"\0") if record]
+        return tuple(decoded(record.split(b"\t", 2)[2]) for record in records)
+
+    @contextmanager
+    def _index(self, tree: TreeId) -> Iterator[dict[str, str]]:
+        """The environment of an index of its own that holds a tree."""
+        with tempfile.TemporaryDirectory(prefix="agentd-index-") as directory:
+            environment = {"GIT_INDEX_FILE": os.path.join(directory, "index")}
+            self.run(["read-tree", tree], environment=environment, check=True)
+            yield environment
+
+    def checkout_tree(self, tree: str, directory: Path) -> None:
+        """Writes the files of a tree into an empty directory."""
+        with self._index(TreeId(tree)) as environment:
+            self.run(
+                [f"--work-tree={directory}", "checkout-index", "--all", "--force", "--quiet"],
+                environment=environment,
+                configuration={"core.bare": "false"},
+                check=True,
+            )
+
+    # Merging
+
+    def merge(
+        self,
+        base: TreeId,
+        left: TreeId,
+        right: TreeId,
+        *,
+        union_paths: Sequence[str] = (),
+    ) -> MergeResult:
+        """Merges two trees over exactly this base, whatever their real histories are.
+
+        Synthetic commits stand in for the three, since git before 2.40 takes no `--merge-base`.
+        """
+        root = self.commit(base)
+        sides = [self.commit(tree, [root], seconds=1) for tree in (left, right)]
+        with _attributes(union_paths) as configuration:
+            return retried(lambda: self._merge_tree(sides, configuration))
+
+    def _merge_tree(
+        self, sides: Sequence[CommitId], configuration: Mapping[str, str]
+    ) -> MergeResult:
+        answer = self.run(
+            ["merge-tree", "--write-tree", "-z", "--name-only", "--messages", *sides],
+            configuration=configuration,
+            large=True,
+        )
+        tree, _, rest = answer.stdout.partition(b"\0")
+        # git exits with 1 both for a conflict and for a missing object; only the former has a tree.
+        if answer.status not in (0, 1) or not OBJECT_ID.fullmatch(decoded(tree)):
+            raise DependencyFailed("git_failed", f"`git merge-tree` failed: {answer.stderr[:500]}")
+        paths, messages = _parse_merge(rest)
+        return MergeResult(TreeId(decoded(tree)), answer.status == 0, paths, messages)
+
+    # Keeping and handing over
+
+    def keep(self, name: str, objects: Sequence[CommitId], blobs: Sequence[ObjectId]) -> None:
+        """Holds on to objects under a name, so that a replay finds them."""
+        listing = "".join(
+            f"100644 blob {blob}\t{blob}\n" for blob in sorted(set(blobs))
+        ).encode()
+        tree = TreeId(self._object_id(["mktree"], stdin=listing))
+        holder = self.commit(tree, sorted(set(objects)), message=f"Keeps what {name} needs\n")
+        self.run(["update-ref", f"refs/agentd/{name}", holder], check=True)
+
+    def pack(self, commit: CommitId, known: Sequence[CommitId]) -> bytes:
+        """The objects of a commit that a repository with the known commits lacks."""
+        revisions = "".join(f"{line}\n" for line in (commit, *(f"^{old}" for old in known)))
+        packed = self.run(
+            ["pack-objects", "--stdout", "--revs", "--thin", "-q", "--delta-base-offset"],
+            stdin=revisions.encode(),
+            check=True,
+            large=True,
+        )
+        return packed.stdout
+
+    def _object_id(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> str:
+        result = self.run(arguments, stdin=stdin, environment=environment, check=True)
+        if not OBJECT_ID.fullmatch(result.text):
+            raise DependencyFailed(
+                "git_failed", f"`git {arguments[0]}` answered {result.text[:200]!r}."
+            )
+        return result.text
+
+
+def retried(call: Callable[[], _T]) -> _T:
+    """Tries twice: a gc of the user's may have taken an object away between two looks."""
+    try:
+        return call()
+    except AgentdError as failure:
+        if failure.reason != "git_failed":
+            raise
+        return call()
+
+
+def _sections(output: bytes, headers: Sequence[bytes]) -> Iterator[bytes]:
+    """Cuts the output of `diff-tree --stdin` at the lines that repeat its input.
+
+    A header inside a section is no danger: it can only be taken for one where the next pair's is
+    expected, and content lines of a patch begin with `+`, `-`, a space or a backslash.
+    """
+    offset = 0
+    for index, header in enumerate(headers):
+        if not output.startswith(header, offset):
+            raise DependencyFailed("git_failed", "`git diff-tree` skipped a pair of trees.")
+        offset += len(header)
+        if index + 1 == len(headers):
+            end = len(output)
+        else:
+            end = _header_position(output, headers[index + 1], offset)
+        yield output[offset:end]
+        offset = end
+
+
+def _header_position(output: bytes, header: bytes, start: int) -> int:
+    position = output.find(header, start)
+    while position > start and output[position - 1 : position] not in (b"\n", b"\0"):
+        position = output.find(header, position + 1)
+    if position < 0:
+        raise DependencyFailed("git_failed", "`git diff-tree` skipped a pair of trees.")
+    return position
+
+
+def _parse_merge(rest: bytes) -> tuple[tuple[str, ...], tuple[MergeMessage, ...]]:
+    """Reads `-z --name-only --messages`: paths, an empty field, then groups of messages."""
+    fields = rest.split(b"\0")
+    if fields and not fields[-1].strip():
+        fields.pop()
+    paths: list[str] = []
+    index = 0
+    while index < len(fields) and fields[index]:
+        paths.append(decoded(fields[index]))
+        index += 1
+    index += 1
+    messages = []
+    while index < len(fields):
+        count = int(fields[index])
+        names = tuple(decoded(name) for name in fields[index + 1 : index + 1 + count])
+        kind, text = fields[index + 1 + count], fields[index + 2 + count]
+        messages.append(MergeMessage(decoded(kind), names, decoded(text).strip()))
+        index += 3 + count
+    return tuple(dict.fromkeys(paths)), tuple(messages)
+
+
+@contextmanager
+def _attributes(union_paths: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The configuration under which exactly these paths merge by keeping both sides."""
+    if not union_paths:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="agentd-attributes-") as directory:
+        file = Path(directory) / "attributes"
+        file.write_bytes(b"".join(_union_line(path) for path in sorted(union_paths)))
+        yield {"core.attributesFile": str(file)}
+
+
+def _union_line(path: str) -> bytes:
+    pattern = "".join("\\" + char if char in "*?[]\\" else char for char in "/" + path)
+    quoted = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return encoded(f'"{quoted}" merge=union\n')
+
+
+def _write_if_different(path: Path, content: bytes) -> None:
+    if path.exists() and path.read_bytes() == content:
+        return
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)

@@ -1,0 +1,171 @@
+"""The user's repository: where it is, what its names mean, and the one write that landing makes.
+
+Everything but `receive` only reads. This module must not know what a bundle is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, NewType
+
+from agentd.conflicts.git_process import GitProcess, GitResult, encoded
+from agentd.errors import DependencyFailed
+
+ObjectId = NewType("ObjectId", str)
+CommitId = NewType("CommitId", str)
+TreeId = NewType("TreeId", str)
+
+OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_REVISION_CHARS_MAX: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """One checkout of the repository."""
+
+    path: Path
+    branch: str | None
+    """The full name of the ref that is checked out."""
+
+
+class Repository:
+    """A repository of the user's, bare or not, reached through any of its worktrees."""
+
+    def __init__(self, path: Path, git: GitProcess) -> None:
+        self._git = git
+        self.path = path.resolve()
+        found = git.run(
+            [
+                "rev-parse",
+                "--path-format=absolute",
+                "--git-dir",
+                "--git-common-dir",
+                "--git-path",
+                "objects",
+                "--is-bare-repository",
+                "--show-object-format",
+            ],
+            directory=self._existing_directory(),
+        )
+        lines = found.text.split("\n")
+        if found.status != 0 or len(lines) != 5:
+            raise DependencyFailed(
+                "git_failed",
+                f"{path} is no git repository.",
+                hint="Name a repository with --repo, or run this inside one.",
+            )
+        self.git_dir = Path(lines[0])
+        self.common_dir = Path(lines[1])
+        self.objects = Path(lines[2])
+        self.is_bare = lines[3] == "true"
+        self.object_format = lines[4]
+
+    def _existing_directory(self) -> Path:
+        if not self.path.is_dir():
+            raise DependencyFailed(
+                "git_failed",
+                f"{self.path} is no directory.",
+                hint="Name a repository with --repo, or run this inside one.",
+            )
+        return self.path
+
+    @cached_property
+    def root(self) -> Path:
+        """The top of the main worktree; a bare repository itself."""
+        if self.common_dir.name == ".git":
+            return self.common_dir.parent
+        return self.common_dir
+
+    @property
+    def namespace(self) -> str:
+        """What locks of this repository carry as their namespace: equal in all its worktrees."""
+        return str(self.root.resolve())
+
+    @property
+    def identity(self) -> str:
+        """A short name of the repository that is a good file name."""
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", self.root.name).strip("-.") or "repository"
+        digest = hashlib.sha256(encoded(str(self.common_dir.resolve()))).hexdigest()
+        return f"{name[:40]}-{digest[:16]}"
+
+    def at(self, worktree: Path) -> Repository:
+        """The same repository, seen from one of its worktrees."""
+        return Repository(worktree, self._git)
+
+    def run(self, arguments: Sequence[str], *, check: bool = False) -> GitResult:
+        """A git command in the repository."""
+        return self._git.run(arguments, directory=self.path, check=check)
+
+    def commit_of(self, revision: str) -> CommitId | None:
+        """The commit that a revision names, or None."""
+        if not revision or len(revision) > _REVISION_CHARS_MAX or re.search(r"[\0\n]", revision):
+            return None
+        if not revision.strip() or ".." in revision:
+            return None
+        found = self.run(
+            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+        )
+        text = found.text
+        if found.status == 0 and OBJECT_ID.fullmatch(text):
+            return CommitId(text)
+        return None
+
+    def branch_of(self, revision: str) -> str | None:
+        """The full name of the local branch that a revision names, HEAD's if it is `HEAD`."""
+        if revision == "HEAD":
+            found = self.run(["symbolic-ref", "--quiet", "HEAD"])
+            return found.text if found.status == 0 else None
+        name = revision.removeprefix("refs/heads/")
+        full = f"refs/heads/{name}"
+        found = self.run(["show-ref", "--verify", "--quiet", full])
+        return full if found.status == 0 else None
+
+    def default_branch(self) -> str | None:
+        """The branch that is checked out where the review was asked for."""
+        return self.branch_of("HEAD")
+
+    def worktrees(self) -> tuple[Worktree, ...]:
+        """All checkouts of the repository that are registered."""
+        found = self.run(["worktree", "list", "--porcelain", "-z"], check=True)
+        trees: list[Worktree] = []
+        for record in found.text.split("\0\0"):
+            fields = dict(line.partition(" ")[::2] for line in record.split("\0") if line)
+            if "worktree" in fields and "bare" not in fields and "prunable" not in fields:
+                trees.append(Worktree(Path(fields["worktree"]), fields.get("branch")))
+        return tuple(trees)
+
+    def local_setting(self, key: str) -> str | None:
+        """A value of the repository's own configuration."""
+        found = self.run(["config", "--local", "--get", key])
+        return found.text if found.status == 0 else None
+
+    def receive(self, pack: bytes) -> None:
+        """Stores the objects of a pack."""
+        self._git.run(
+            ["unpack-objects", "-q", "--strict"], directory=self.path, stdin=pack, check=True
+        )
+
+    def move_ref(self, ref: str, new: CommitId, old: CommitId | None, message: str) -> bool:
+        """Moves a ref if it still has its old value (None: if it does not exist yet)."""
+        zero = "0" * len(new)
+        moved = self._git.run(
+            ["update-ref", "-m", message, "--create-reflog", ref, new, old or zero],
+            directory=self.path,
+            # A reflog line needs a name, and there may be none in the configuration.
+            environment=IDENTITY,
+        )
+        return moved.status == 0
+
+
+IDENTITY: Final = {
+    "GIT_AUTHOR_NAME": "agentd",
+    "GIT_AUTHOR_EMAIL": "agentd@localhost",
+    "GIT_COMMITTER_NAME": "agentd",
+    "GIT_COMMITTER_EMAIL": "agentd@localhost",
+}
+"""Who makes the commits and reflog lines of the referee."""

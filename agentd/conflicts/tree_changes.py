@@ -1,0 +1,211 @@
+"""How two trees differ, read from what `git diff-tree` prints.
+
+Pure: bytes in, values out. It must not know which trees they were or why somebody asks.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+MODE_ABSENT: Final = "000000"
+MODE_SYMLINK: Final = "120000"
+MODE_GITLINK: Final = "160000"
+
+
+@dataclass(frozen=True, slots=True)
+class TreeChange:
+    """One path that differs."""
+
+    status: str
+    """git's letter: A, C, D, M, R or T."""
+    path: str
+    old_path: str | None
+    """Where it was before a rename."""
+    old_mode: str
+    new_mode: str
+    old_blob: str
+    new_blob: str
+    additions: int
+    deletions: int
+    binary: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Both ends of a rename, otherwise the path."""
+        return (self.path,) if self.old_path is None else (self.old_path, self.path)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hunk:
+    """A stretch of changed lines, counted from 1; a pure insertion stands behind its old line."""
+
+    old_start: int
+    old_count: int
+    new_start: int
+    new_count: int
+    removed: tuple[bytes, ...] = ()
+    added: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileHunks:
+    """One path that differs, with the lines that do."""
+
+    change: TreeChange
+    hunks: tuple[Hunk, ...]
+
+
+_RAW: Final = re.compile(rb":(\d{6}) (\d{6}) ([0-9a-f]+) ([0-9a-f]+) ([A-Z])\d*")
+_HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+
+
+def parse_tree_changes(section: bytes) -> tuple[TreeChange, ...]:
+    """Reads `--raw --numstat -z`: all raw records, then all counts, in the same order."""
+    raws, rest = _raw_records(section)
+    fields = rest.split(b"\0")
+    counts: list[tuple[bytes, bytes]] = []
+    index = 0
+    while index < len(fields) and fields[index]:
+        added, deleted, path = fields[index].split(b"\t", 2)
+        counts.append((added, deleted))
+        index += 1 if path else 3  # A rename has an empty path, then the two.
+    changes = []
+    for raw, (added, deleted) in zip(raws, counts, strict=True):
+        binary = added == b"-"
+        changes.append(
+            TreeChange(
+                status=raw.status,
+                path=raw.path,
+                old_path=raw.old_path,
+                old_mode=raw.old_mode,
+                new_mode=raw.new_mode,
+                old_blob=raw.old_blob,
+                new_blob=raw.new_blob,
+                additions=0 if binary else int(added),
+                deletions=0 if binary else int(deleted),
+                binary=binary,
+            )
+        )
+    return tuple(changes)
+
+
+def parse_hunks(section: bytes) -> tuple[FileHunks, ...]:
+    """Reads `--raw -p -U0 -z`: all raw records, an empty field, then a patch in the same order."""
+    raws, rest = _raw_records(section)
+    files = _patch_files(rest.removeprefix(b"\0"))
+    result = []
+    index = 0
+    for raw in raws:
+        # A change of type is printed as a deletion and a creation.
+        parts = files[index : index + (2 if raw.status == "T" else 1)]
+        index += len(parts)
+        hunks = tuple(hunk for part in parts for hunk in part[0])
+        binary = any(part[1] for part in parts)
+        result.append(
+            FileHunks(
+                TreeChange(
+                    status=raw.status,
+                    path=raw.path,
+                    old_path=raw.old_path,
+                    old_mode=raw.old_mode,
+                    new_mode=raw.new_mode,
+                    old_blob=raw.old_blob,
+                    new_blob=raw.new_blob,
+                    additions=sum(hunk.new_count for hunk in hunks),
+                    deletions=sum(hunk.old_count for hunk in hunks),
+                    binary=binary,
+                ),
+                hunks,
+            )
+        )
+    if index != len(files):
+        raise ValueError("the patch has other files than the list of changes")
+    return tuple(result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    old_mode: str
+    new_mode: str
+    old_blob: str
+    new_blob: str
+    status: str
+    path: str
+    old_path: str | None
+
+
+def _raw_records(section: bytes) -> tuple[list[_Raw], bytes]:
+    records = []
+    offset = 0
+    while section.startswith(b":", offset):
+        end = section.index(b"\0", offset)
+        match = _RAW.fullmatch(section, offset, end)
+        if match is None:
+            raise ValueError(f"not a record of a tree difference: {section[offset:end]!r}")
+        first_end = section.index(b"\0", end + 1)
+        names = [section[end + 1 : first_end]]
+        offset = first_end + 1
+        if match[5] in b"RC":
+            second_end = section.index(b"\0", offset)
+            names.append(section[offset:second_end])
+            offset = second_end + 1
+        old_mode, new_mode, old_blob, new_blob, status = (part.decode() for part in match.groups())
+        paths = [name.decode("utf-8", "surrogateescape") for name in names]
+        old_path = paths[0] if status == "R" else None
+        records.append(
+            _Raw(old_mode, new_mode, old_blob, new_blob, status, paths[-1], old_path)
+        )
+    return records, section[offset:]
+
+
+def _patch_files(patch: bytes) -> list[tuple[list[Hunk], bool]]:
+    """The hunks of each file of a patch without context, and whether it is binary."""
+    files: list[tuple[list[Hunk], bool]] = []
+    lines = patch.split(b"\n")
+    index = 0
+    while index < len(lines):
+        line = lines[index]
+        index += 1
+        if line.startswith(b"diff --git "):
+            files.append(([], False))
+        elif line.startswith(b"@@ "):
+            match = _HUNK.match(line)
+            if match is None:
+                raise ValueError(f"not a hunk header: {line!r}")
+            removed, added, index = _hunk_lines(lines, index)
+            files[-1][0].append(
+                Hunk(
+                    old_start=int(match[1]),
+                    old_count=1 if match[2] is None else int(match[2]),
+                    new_start=int(match[3]),
+                    new_count=1 if match[4] is None else int(match[4]),
+                    removed=tuple(removed),
+                    added=tuple(added),
+                )
+            )
+        elif line.startswith(b"Binary files ") and files:
+            files[-1] = (files[-1][0], True)
+    return files
+
+
+def _hunk_lines(lines: list[bytes], index: int) -> tuple[list[bytes], list[bytes], int]:
+    removed: list[bytes] = []
+    added: list[bytes] = []
+    last: list[bytes] | None = None
+    while index < len(lines):
+        line = lines[index]
+        if line.startswith(b"-"):
+            last = removed
+        elif line.startswith(b"+"):
+            last = added
+        elif line.startswith(b"\\") and last:
+            last[-1] = last[-1].removesuffix(b"\n")  # "\ No newline at end of file"
+            index += 1
+            continue
+        else:
+            break
+        last.append(line[1:] + b"\n")
+        index += 1
+    return removed, added, index
