@@ -1,0 +1,163 @@
+"""A daemon for as long as somebody needs one: for demonstrations and tests.
+
+It decides when a daemon counts as started (it said so and answers Health) and makes sure that none
+outlives its starter. It knows nothing of how the daemon works: it runs a program and talks to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from agentd.client.sync_client import Client
+from agentd.errors import Unavailable
+from agentd.paths import Home, prepare_directory
+
+START_SECS_DEFAULT: Final = 20.0
+STOP_SECS_DEFAULT: Final = 20.0
+_CHECK_SECS: Final = 0.05
+"""How often it is looked whether the process died while its sign of readiness is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartedDaemon:
+    """A daemon process that answers."""
+
+    home: Path
+    socket_path: Path
+    process: subprocess.Popen[bytes]
+    _leash: IO[bytes]
+    _log: IO[bytes]
+
+    def client(self) -> Client:
+        """A new client of it."""
+        return Client(self.socket_path)
+
+    def stop(self, within_secs: float = STOP_SECS_DEFAULT) -> int:
+        """Asks it to finish, kills it if it does not, and returns its exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(within_secs)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+        finally:
+            self._leash.close()
+
+    def kill(self) -> int:
+        """Ends it at once, as a crash would, and returns its exit code."""
+        self.process.kill()
+        code = self.process.wait()
+        self._leash.close()
+        return code
+
+    def log(self) -> str:
+        """What it wrote to its standard error until now."""
+        return _text_of(self._log)
+
+
+@contextlib.contextmanager
+def daemon(
+    home: Path,
+    environment: Mapping[str, str],
+    *,
+    settings: Mapping[str, str] | None = None,
+    start_secs: float = START_SECS_DEFAULT,
+) -> Iterator[StartedDaemon]:
+    """Runs a daemon for the duration of a `with` block. Arguments and errors as `start_daemon`."""
+    started = start_daemon(home, environment, settings=settings, start_secs=start_secs)
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+def start_daemon(
+    home: Path,
+    environment: Mapping[str, str],
+    *,
+    settings: Mapping[str, str] | None = None,
+    start_secs: float = START_SECS_DEFAULT,
+) -> StartedDaemon:
+    """Starts a daemon that keeps everything below `home`, and returns when it answers.
+
+    `environment` is the new process's, but its AGENTD_* variables are left out, so that the
+    daemon cannot open the database or the socket of another one; `settings` (AGENTD_* names) are
+    added. Raises `Unavailable` (`daemon_unreachable`) with the end of its log where it does not
+    come up. The daemon stops when this process ends.
+    """
+    prepare_directory(home)
+    layout = Home(home)
+    own = {name: value for name, value in environment.items() if not name.startswith("AGENTD_")}
+    notify_path = home / "ready.sock"
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - read as long as the daemon is looked at.
+    read_end, write_end = os.pipe()
+    leash = open(write_end, "wb", buffering=0)  # noqa: SIM115 - held as long as the daemon runs.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(notify_path))
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "agentd.client.leashed", str(read_end)],
+                env={
+                    **own,
+                    "AGENTD_HOME": str(home),
+                    "NOTIFY_SOCKET": str(notify_path),
+                    **(settings or {}),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                pass_fds=[read_end],
+            )
+        finally:
+            os.close(read_end)
+        socket_path = Path((settings or {}).get("AGENTD_SOCKET_PATH", layout.socket))
+        started = StartedDaemon(home, socket_path, process, leash, log)
+        try:
+            _wait_until_ready(started, notify, start_secs)
+        except BaseException:
+            started.kill()
+            raise
+        finally:
+            notify_path.unlink()
+    return started
+
+
+def _wait_until_ready(started: StartedDaemon, notify: socket.socket, start_secs: float) -> None:
+    deadline = time.monotonic() + start_secs
+    notify.settimeout(_CHECK_SECS)
+    while True:
+        try:
+            if b"READY=1" in notify.recv(4096).split(b"\n"):
+                break
+        except TimeoutError:
+            if started.process.poll() is not None:
+                raise _not_started(started, "it ended at once") from None
+            if time.monotonic() > deadline:
+                raise _not_started(started, f"not ready after {start_secs:g} seconds") from None
+    with Client(started.socket_path, timeout_secs=start_secs) as client:
+        client.call("Health")
+
+
+def _not_started(started: StartedDaemon, what: str) -> Unavailable:
+    last_lines = "\n".join(started.log().splitlines()[-10:])
+    return Unavailable(
+        "daemon_unreachable",
+        f"the daemon did not start: {what}\n{last_lines}".rstrip(),
+        hint="Look at what it said, or run `agentd` in a terminal.",
+        path=str(started.socket_path),
+    )
+
+
+def _text_of(log: IO[bytes]) -> str:
+    size = os.fstat(log.fileno()).st_size
+    return os.pread(log.fileno(), size, 0).decode(errors="replace")
