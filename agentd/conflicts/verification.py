@@ -99,7 +99,8 @@ class Verifier:
         trees: TreeSource,
         bounds: Verification,
         *,
-        directory: Path,
+        scratch: Path,
+        results: Path,
         environ: Mapping[str, str],
         clock: Clock,
         hidden: Sequence[Path] = (),
@@ -107,14 +108,15 @@ class Verifier:
         progress: Callable[[VerificationProgress], None] = lambda _: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`directory` is agentd's own, for scratch directories and results. `environ` is the
-        caller's environment, of which commands see a part; `hidden` are paths that they must not
-        see. When `cancelled` says so, the running command is ended and the others are not run.
+        """`scratch` and `results` are agentd's own directories, for checkouts and for what is kept.
+        `environ` is the caller's environment, of which commands see a part; `hidden` are paths that
+        they must not see. When `cancelled` says so, the running command is ended and the others
+        are not run.
         """
         self._trees = trees
         self._bounds = bounds
-        self._scratch_root = directory / "scratch"
-        self._cache = RunCache(directory / "results", clock, keep_secs=bounds.cache_secs)
+        self._scratch_root = scratch
+        self._cache = RunCache(results, clock, keep_secs=bounds.cache_secs)
         self._environ = environ
         self._hidden = tuple(hidden)
         self._use_bubblewrap = use_bubblewrap

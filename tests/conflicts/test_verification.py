@@ -70,7 +70,8 @@ class Bench:
         return Verifier(
             self.trees,
             parse_policy("[verification]\n" + toml).verification,
-            directory=self.directory,
+            scratch=self.directory / "scratch",
+            results=self.directory / "results",
             environ=ENVIRON,
             clock=self.clock,
             use_bubblewrap=self.walls,
@@ -379,8 +380,9 @@ class Trees:
     def checkout_tree(self, tree, directory):
         (directory / "file").write_text("x")
 verifier = Verifier(
-    Trees(), Verification(), directory=Path(sys.argv[1]), environ={"PATH": sys.argv[2]},
-    clock=SystemClock(), use_bubblewrap=sys.argv[3] == "True",
+    Trees(), Verification(), scratch=Path(sys.argv[1], "scratch"),
+    results=Path(sys.argv[1], "results"), environ={"PATH": sys.argv[2]}, clock=SystemClock(),
+    use_bubblewrap=sys.argv[3] == "True",
 )
 verifier.run("t", [Command(run="(trap '' TERM; touch ready; sleep 1000) & touch ready; wait")])
 """
