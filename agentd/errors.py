@@ -588,6 +588,6 @@ def error_from_wire(error: Mapping[str, Any]) -> AgentdError:
     error_class = ERROR_CLASSES.get(error.get("code", 0), AgentdError)
     exception = error_class(reason, str(error.get("message", reason)), hint=hint)
     exception.data = data
-    if retry in Retry:
+    if retry in tuple(Retry):
         exception.retry = Retry(retry)
     return exception

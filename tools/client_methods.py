@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from textwrap import fill, indent
+
 from pydantic.fields import FieldInfo
 
 from agentd.protocol.methods import METHODS, Method

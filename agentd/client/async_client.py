@@ -115,6 +115,7 @@ class _Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._closed = asyncio.Event()
         self._refusal: AgentdError | None = None
+        self._ended_by = "the daemon"
 
     @property
     def lost(self) -> bool:
@@ -124,7 +125,7 @@ class _Connection(asyncio.Protocol):
     async def call(self, method: str, params: Mapping[str, Any]) -> Answer:
         await self._writable.wait()
         if self._transport is None or self._transport.is_closing():
-            raise self._refusal or connection_lost(method, "the daemon closed it")
+            raise self._refusal or connection_lost(method, f"{self._ended_by} closed it")
         request_id, line = self._transcript.request(method, params)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._futures[request_id] = (method, future)
@@ -137,6 +138,7 @@ class _Connection(asyncio.Protocol):
 
     async def close(self) -> None:
         if self._transport is not None:
+            self._ended_by = "this client"
             self._transport.close()
             await self._closed.wait()
 
@@ -165,7 +167,7 @@ class _Connection(asyncio.Protocol):
                 future.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        why = "the daemon closed it" if exc is None else str(exc)
+        why = f"{self._ended_by} closed it" if exc is None else str(exc)
         for method, future in self._futures.values():
             if not future.done():
                 future.set_exception(self._refusal or connection_lost(method, why))
