@@ -32,7 +32,6 @@ _CHECK_SECS: Final = 0.05
 class StartedDaemon:
     """A daemon process that answers."""
 
-    home: Path
     socket_path: Path
     process: subprocess.Popen[bytes]
     _leash: IO[bytes]
@@ -46,90 +45,101 @@ class StartedDaemon:
         """Asks it to finish, kills it if it does not, and returns its exit code."""
         if self.process.poll() is None:
             self.process.terminate()
-        try:
-            return self.process.wait(within_secs)
-        except subprocess.TimeoutExpired:
-            return self.kill()
-        finally:
-            self._leash.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(within_secs)
+        return self.kill()
 
     def kill(self) -> int:
         """Ends it at once, as a crash would, and returns its exit code."""
-        self.process.kill()
+        self.process.kill()  # Does nothing where it has ended.
         code = self.process.wait()
         self._leash.close()
         return code
 
     def log(self) -> str:
         """What it wrote to its standard error until now."""
-        return _text_of(self._log)
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
 
 
 @contextlib.contextmanager
-def daemon(
-    home: Path,
-    environment: Mapping[str, str],
-    *,
-    settings: Mapping[str, str] | None = None,
-    start_secs: float = START_SECS_DEFAULT,
+def running_daemon(
+    environment: Mapping[str, str], *, start_secs: float = START_SECS_DEFAULT
 ) -> Iterator[StartedDaemon]:
     """Runs a daemon for the duration of a `with` block. Arguments and errors as `start_daemon`."""
-    started = start_daemon(home, environment, settings=settings, start_secs=start_secs)
+    started = start_daemon(environment, start_secs=start_secs)
     try:
         yield started
     finally:
         started.stop()
 
 
-def start_daemon(
-    home: Path,
-    environment: Mapping[str, str],
-    *,
-    settings: Mapping[str, str] | None = None,
-    start_secs: float = START_SECS_DEFAULT,
-) -> StartedDaemon:
-    """Starts a daemon that keeps everything below `home`, and returns when it answers.
+def private_environment(
+    environment: Mapping[str, str], home: Path, **settings: str
+) -> dict[str, str]:
+    """An environment for a daemon that keeps everything below `home`.
 
-    `environment` is the new process's, but its AGENTD_* variables are left out, so that the
-    daemon cannot open the database or the socket of another one; `settings` (AGENTD_* names) are
-    added. Raises `Unavailable` (`daemon_unreachable`) with the end of its log where it does not
-    come up. The daemon stops when this process ends.
+    AGENTD_* variables of `environment` are left out, so that the daemon cannot open the database
+    or the socket of another one; `settings` (AGENTD_* names) are added.
     """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("AGENTD_") and name != "RUST_LOG"
+    }
+    return {**kept, "AGENTD_HOME": str(home), **settings}
+
+
+def start_daemon(
+    environment: Mapping[str, str], *, start_secs: float = START_SECS_DEFAULT
+) -> StartedDaemon:
+    """Starts a daemon with this environment, and returns when it answers.
+
+    `environment` names at least AGENTD_HOME (see `private_environment`). Raises `Unavailable`
+    (`daemon_unreachable`) with the end of the daemon's log where it does not come up. The daemon
+    stops when this process ends, however it ends.
+    """
+    home = Path(environment["AGENTD_HOME"])
     prepare_directory(home)
-    layout = Home(home)
-    own = {name: value for name, value in environment.items() if not name.startswith("AGENTD_")}
+    socket_path = Path(environment.get("AGENTD_SOCKET_PATH", Home(home).socket))
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - read for as long as the daemon is looked at.
     notify_path = home / "ready.sock"
-    log = tempfile.TemporaryFile()  # noqa: SIM115 - read as long as the daemon is looked at.
-    read_end, write_end = os.pipe()
-    leash = open(write_end, "wb", buffering=0)  # noqa: SIM115 - held as long as the daemon runs.
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(notify_path))
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "agentd.client.leashed", str(read_end)],
-                env={
-                    **own,
-                    "AGENTD_HOME": str(home),
-                    "NOTIFY_SOCKET": str(notify_path),
-                    **(settings or {}),
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                pass_fds=[read_end],
-            )
-        finally:
-            os.close(read_end)
-        socket_path = Path((settings or {}).get("AGENTD_SOCKET_PATH", layout.socket))
-        started = StartedDaemon(home, socket_path, process, leash, log)
-        try:
-            _wait_until_ready(started, notify, start_secs)
-        except BaseException:
-            started.kill()
-            raise
+            process, leash = _spawn({**environment, "NOTIFY_SOCKET": str(notify_path)}, log)
+            started = StartedDaemon(socket_path, process, leash, log)
+            try:
+                _wait_until_ready(started, notify, start_secs)
+            except BaseException:
+                started.kill()
+                raise
         finally:
             notify_path.unlink()
     return started
+
+
+def _spawn(
+    environment: Mapping[str, str], log: IO[bytes]
+) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """The daemon's process and the leash on which it is held."""
+    read_end, write_end = os.pipe()
+    leash = open(write_end, "wb", buffering=0)  # noqa: SIM115 - open for as long as it may live.
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "agentd.client.leashed", str(read_end)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            pass_fds=[read_end],
+        )
+    except BaseException:
+        leash.close()
+        raise
+    finally:
+        os.close(read_end)
+    return process, leash
 
 
 def _wait_until_ready(started: StartedDaemon, notify: socket.socket, start_secs: float) -> None:
@@ -156,8 +166,3 @@ def _not_started(started: StartedDaemon, what: str) -> Unavailable:
         hint="Look at what it said, or run `agentd` in a terminal.",
         path=str(started.socket_path),
     )
-
-
-def _text_of(log: IO[bytes]) -> str:
-    size = os.fstat(log.fileno()).st_size
-    return os.pread(log.fileno(), size, 0).decode(errors="replace")
