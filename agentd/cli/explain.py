@@ -1,0 +1,126 @@
+"""`agentd-coord explain`: what the kept reviews say about one path, commit, bundle or owner."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentd.cli.connect import client_if_running, settings
+from agentd.cli.exit_codes import ExitCode
+from agentd.cli.records import Record, all_records
+from agentd.cli.review_view import ACTION_STYLES, owners_by_bundle, target_name
+from agentd.cli.terminal import console, print_json, styled
+
+_ID_CHARS_MIN = 7
+"""Shorter beginnings of commit and bundle ids would match by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One decision that concerns what was asked for."""
+
+    record: Record
+    decision: dict[str, Any]
+    bundle: dict[str, Any]
+    because: str
+    """How the decision is connected with the question."""
+
+
+def explain(repository: Path, what: str, *, as_json: bool) -> None:
+    """Prints every decision about `what`, newest first; exits with 1 where there is none."""
+    from agentd.conflicts.repository import open_repository
+
+    opened = open_repository(repository)
+    records = all_records(
+        client_if_running(), settings().home_layout.reviews, repository=opened.namespace
+    )
+    commit = opened.commit_of(what)
+    found = [
+        explanation
+        for record in reversed(records)
+        for explanation in explanations(record, what, commit)
+    ]
+    if as_json:
+        print_json({"explanations": [_as_json(one) for one in found]})
+    elif found:
+        _print(found)
+    if not found:
+        sys.stderr.write(
+            f"No kept review of {opened.namespace} says anything about {what!r}.\n"
+            "hint: name a path, a commit, a bundle id or an owner; "
+            "`agentd-coord decisions` lists the reviews.\n"
+        )
+        raise SystemExit(ExitCode.FAILED)
+
+
+def explanations(record: Record, what: str, commit: str | None) -> Iterator[Explanation]:
+    """The decisions of one review that concern a path, commit, bundle or owner."""
+    bundles = {bundle["bundle_id"]: bundle for bundle in record["bundles"]}
+    for decision in record["decisions"]:
+        bundle = bundles.get(decision["bundle_id"], {})
+        if because := _connection(record, bundle, what, commit):
+            yield Explanation(record, decision, bundle, because)
+
+
+def _connection(
+    record: Record, bundle: dict[str, Any], what: str, commit: str | None
+) -> str | None:
+    bundle_id = str(bundle.get("bundle_id", ""))
+    if what == bundle.get("owner"):
+        return "is the owner"
+    if what == bundle_id or (len(what) >= _ID_CHARS_MIN and bundle_id.startswith(what)):
+        return "is this bundle"
+    path = what.removeprefix("./").rstrip("/")
+    touched = [*(bundle.get("paths") or ()), *(bundle.get("declared_paths") or ())]
+    if any(each == path or each.startswith(f"{path}/") for each in touched):
+        return f"touches {path}"
+    if commit is None:
+        return None
+    integration = record.get("integration") or {}
+    if commit == integration.get("commit"):
+        return "was merged into this commit" if bundle_id in integration["order"] else (
+            "was reviewed when this commit was made"
+        )
+    if commit in (bundle.get("commit"), (bundle.get("base") or {}).get("commit")):
+        return "starts from or is this commit"
+    if commit == record["target"]["commit"]:
+        return "was reviewed on this commit"
+    return None
+
+
+def _print(found: list[Explanation]) -> None:
+    out = console()
+    shown: str | None = None
+    for one in found:
+        record, decision = one.record, one.decision
+        if record["review_id"] != shown:
+            shown = record["review_id"]
+            out.print(
+                styled(f"{record['created_at']}", "bold"),
+                styled(f"review {shown[:8]} on {target_name(record)}"),
+            )
+        sign, style = ACTION_STYLES.get(decision["action"], ("?", "bold"))
+        name = owners_by_bundle(record).get(decision["bundle_id"], decision["bundle_id"])
+        out.print(
+            styled(f"  {sign} {decision['action']}", style),
+            styled(name, "bold"),
+            styled(f"({one.bundle.get('provider', 'unknown')}, {one.because})", "dim"),
+        )
+        if intent := one.bundle.get("intent"):
+            out.print(styled(f"      meant to: {intent}"))
+        for reason in decision["reasons"]:
+            out.print(styled(f"      {reason['message']}"))
+
+
+def _as_json(one: Explanation) -> dict[str, Any]:
+    return {
+        "review_id": one.record["review_id"],
+        "created_at": one.record["created_at"],
+        "target": one.record["target"],
+        "because": one.because,
+        "bundle": one.bundle,
+        "decision": one.decision,
+    }

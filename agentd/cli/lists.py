@@ -1,0 +1,182 @@
+"""The lists: locks, tasks, reviews. Each fetches, and prints a table or JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agentd.cli.connect import client_if_running, connected_client, settings
+from agentd.cli.records import all_records, find_record
+from agentd.cli.terminal import console, print_json, styled
+from agentd.errors import NotFound
+
+_PAGE_ROWS = 200
+_GOAL_CHARS = 60
+
+
+def show_locks(*, prefix: str | None, owner: str | None, as_json: bool) -> None:
+    """The live locks."""
+    from rich.table import Table
+
+    wanted = {"prefix": prefix, "owner": owner}
+    params = {name: value for name, value in wanted.items() if value is not None}
+    with connected_client() as client:
+        locks: list[dict[str, Any]] = client.call("ListResourceLocks", params)["locks"]
+    if as_json:
+        print_json({"locks": locks})
+        return
+    out = console()
+    if not locks:
+        out.print("No locks are held.")
+        return
+    table = Table("RESOURCE", "OWNER", "PROVIDER", "MODE", "ENDS IN", "INTENT", box=None)
+    for lock in locks:
+        intent = lock["metadata"].get("intent", "")
+        table.add_row(
+            styled(lock["resource_key"], "bold"),
+            styled(lock["owner"]),
+            styled(lock["provider"]),
+            styled(lock["mode"]),
+            styled(_remaining(lock["expires_at"])),
+            styled(str(intent)),
+        )
+    out.print(table)
+
+
+def show_tasks(*, state: str | None, as_json: bool) -> None:
+    """All tasks, newest first."""
+    from rich.table import Table
+
+    with connected_client() as client:
+        tasks = list(_all_tasks(client, state))
+    if as_json:
+        print_json({"tasks": tasks})
+        return
+    out = console()
+    if not tasks:
+        out.print("There are no tasks." if state is None else f"No task is {state}.")
+        return
+    table = Table("TASK", "STATE", "NODES", "CREATED", "GOAL", box=None)
+    for task in tasks:
+        counts = task["counts"]
+        done = f"{counts.get('COMPLETED', 0)}/{sum(counts.values())}"
+        table.add_row(
+            styled(task["id"][:8], "bold"),
+            styled(task["state"]),
+            styled(done),
+            styled(task["created_at"]),
+            styled(task["goal"][:_GOAL_CHARS]),
+        )
+    out.print(table)
+
+
+def show_task(task_id: str, *, as_json: bool) -> None:
+    """One task with its nodes."""
+    from rich.table import Table
+
+    with connected_client() as client:
+        status = client.call("TaskStatus", {"task_id": _whole_task_id(client, task_id)})
+    if as_json:
+        print_json(status)
+        return
+    out = console()
+    out.print(styled(f"{status['task']['goal']}", "bold"))
+    table = Table("NODE", "KEY", "STATUS", "OWNER", "ATTEMPTS", "WAITS FOR", box=None)
+    names = {node["id"]: node["key"] or node["id"][:8] for node in status["nodes"]}
+    for node in status["nodes"]:
+        table.add_row(
+            styled(node["id"][:8]),
+            styled(node["key"] or ""),
+            styled(node["status"], "bold"),
+            styled(node["lease_owner"] or ""),
+            styled(str(node["attempts"])),
+            styled(", ".join(names[blocker] for blocker in node["blocked_by"])),
+        )
+    out.print(table)
+
+
+def show_reviews(repository: Path | None, *, as_json: bool) -> None:
+    """The reviews that are kept, newest first."""
+    from rich.table import Table
+
+    records = all_records(
+        client_if_running(), settings().home_layout.reviews, repository=_identity(repository)
+    )
+    records.reverse()
+    if as_json:
+        print_json({"reviews": records})
+        return
+    out = console()
+    if not records:
+        out.print("No reviews are kept yet. Run `agentd-coord review`.")
+        return
+    table = Table("REVIEW", "CREATED", "TARGET", "DECISIONS", "LANDED ON", "REPOSITORY", box=None)
+    for record in records:
+        actions = [decision["action"] for decision in record["decisions"]]
+        counted = ", ".join(f"{actions.count(name)} {name}" for name in dict.fromkeys(actions))
+        target = record["target"]
+        integration = record.get("integration") or {}
+        table.add_row(
+            styled(record["review_id"][:8], "bold"),
+            styled(record["created_at"]),
+            styled(str(target.get("ref") or target["commit"][:12]).removeprefix("refs/heads/")),
+            styled(counted or "no bundles"),
+            styled(str(integration.get("ref") or "").removeprefix("refs/heads/")),
+            styled(record["repository"]),
+        )
+    out.print(table)
+
+
+def show_review(review_id: str, *, hunks: bool, as_json: bool) -> None:
+    """One review, as it was printed when it was made."""
+    from agentd.cli.review_view import print_review
+
+    record = find_record(client_if_running(), settings().home_layout.reviews, review_id)
+    if as_json:
+        print_json(record)
+    else:
+        print_review(console(), record, show_hunks=hunks)
+
+
+def _all_tasks(client: Any, state: str | None) -> list[dict[str, Any]]:
+    tasks: list[dict[str, Any]] = []
+    params: dict[str, Any] = {"limit": _PAGE_ROWS}
+    if state is not None:
+        params["state"] = state
+    while True:
+        page = client.call("ListTasks", params)
+        tasks += page["tasks"]
+        if page["next_cursor"] is None:
+            return tasks
+        params["cursor"] = page["next_cursor"]
+
+
+def _whole_task_id(client: Any, beginning: str) -> str:
+    matching = [
+        str(task["id"])
+        for task in _all_tasks(client, None)
+        if task["id"].startswith(beginning.lower())
+    ]
+    if len(matching) == 1:
+        return matching[0]
+    raise NotFound(
+        "task_not_found",
+        f"{len(matching) or 'no'} tasks have an id that begins with {beginning}",
+        hint="`agentd-coord tasks` lists them.",
+    )
+
+
+def _identity(repository: Path | None) -> str | None:
+    if repository is None:
+        return None
+    from agentd.conflicts.repository import open_repository
+
+    return str(open_repository(repository).identity)
+
+
+def _remaining(expires_at: int) -> str:
+    secs = max(0, int(expires_at - datetime.now(UTC).timestamp()))
+    hours, rest = divmod(secs, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"

@@ -1,0 +1,155 @@
+"""The floors of the house: a module imports only from floors below its own."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tests.tidy.source_tree import Source, module_names, sources
+
+WORDS, RULES, CONTRACT, EDGES, USE_CASES, DISPATCH, DRIVERS, ROOT, SHELLS = range(9)
+
+FLOORS: tuple[tuple[str, int], ...] = (
+    # The first match counts.
+    ("agentd", WORDS),
+    ("agentd.errors", WORDS),
+    ("agentd.paths", WORDS),
+    ("agentd.settings", WORDS),
+    ("agentd.core", WORDS),
+    ("agentd.core.states", WORDS),
+    ("agentd.core.limits", WORDS),
+    ("agentd.core.clock", WORDS),
+    ("agentd.core.ids", WORDS),
+    ("agentd.core.resource_keys", RULES),
+    ("agentd.core.dag", RULES),
+    ("agentd.core.leases", RULES),
+    ("agentd.core.locks", RULES),
+    ("agentd.core.journal", RULES),
+    ("agentd.core.lock_queue", RULES),
+    ("agentd.protocol*", CONTRACT),
+    ("agentd.core.storage*", EDGES),
+    ("agentd.core.operations*", USE_CASES),
+    ("agentd.core.writer", USE_CASES),
+    ("agentd.core.metrics", USE_CASES),
+    ("agentd.core.incidents", USE_CASES),
+    ("agentd.core.logs", USE_CASES),
+    ("agentd.core.dispatch", DISPATCH),
+    ("agentd.core.daemon", ROOT),
+    ("agentd.core.*", DRIVERS),
+    ("agentd.conflicts.bundle", RULES),
+    ("agentd.conflicts.findings", RULES),
+    ("agentd.conflicts.ranges", RULES),
+    ("agentd.conflicts.hunk_overlap", RULES),
+    ("agentd.conflicts.tree_changes", RULES),
+    ("agentd.conflicts.patch_text", RULES),
+    ("agentd.conflicts.pairs", RULES),
+    ("agentd.conflicts.selection", RULES),
+    ("agentd.conflicts.ledger", RULES),
+    ("agentd.conflicts.record", RULES),
+    ("agentd.conflicts.policy*", RULES),
+    ("agentd.conflicts.path_globs", RULES),
+    ("agentd.conflicts.culprits", RULES),
+    ("agentd.conflicts.command_runs", RULES),
+    ("agentd.conflicts.conflict_kinds", RULES),
+    ("agentd.conflicts.git_process", EDGES),
+    ("agentd.conflicts.process_run", EDGES),
+    ("agentd.conflicts.repository", EDGES),
+    ("agentd.conflicts.quarantine", EDGES),
+    ("agentd.conflicts.scratch", EDGES),
+    ("agentd.conflicts.sandbox", EDGES),
+    ("agentd.conflicts.run_cache", EDGES),
+    ("agentd.client*", USE_CASES),
+    ("agentd.conflicts*", DRIVERS),
+    ("agentd.providers*", USE_CASES),
+    ("agentd.cli*", SHELLS),
+)
+"""The floor of every module. `docs/architecture.md` says what each floor is for."""
+
+SAME_FLOOR_ALLOWED = {WORDS, RULES, CONTRACT, EDGES, USE_CASES, DISPATCH, DRIVERS, SHELLS}
+
+PURE_BANS = frozenset(
+    "asyncio sqlite3 aiosqlite git subprocess socket random secrets time os threading shutil "
+    "tempfile uuid".split()
+)
+"""What a pure rule may not import: I/O, clocks, randomness, the environment."""
+
+PURE_EXCEPTIONS = {("agentd.conflicts.policy", "os"), ("agentd.conflicts.tree_changes", "stat")}
+
+
+def floor_of(module: str) -> int:
+    """The floor of a module of ours."""
+    for pattern, floor in FLOORS:
+        if fnmatchcase(module, pattern):
+            return floor
+    raise AssertionError(f"{module} has no floor: add it to FLOORS and to docs/architecture.md")
+
+
+@pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
+def test_imports_go_down(source: Source) -> None:
+    own = floor_of(source.name)
+    for imported in source.imports():
+        if imported.split(".")[0] != "agentd":
+            continue
+        assert imported in module_names() or imported == "agentd", imported
+        below = floor_of(imported)
+        assert below <= own, f"{source.name} (floor {own}) imports {imported} (floor {below})"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [source for source in sources() if floor_of(source.name) == RULES],
+    ids=lambda source: source.name,
+)
+def test_pure_rules_reach_no_outside(source: Source) -> None:
+    for imported in source.imports():
+        top = imported.split(".")[0]
+        assert top not in PURE_BANS or (source.name, top) in PURE_EXCEPTIONS, (
+            f"{source.name} is a pure rule and imports {imported}"
+        )
+
+
+def importers(*packages: str) -> set[str]:
+    """The modules that import any of some packages from outside."""
+    return {
+        source.name
+        for source in sources()
+        if any(imported.split(".")[0] in packages for imported in source.imports())
+    }
+
+
+def test_sql_stays_in_storage() -> None:
+    allowed = (
+        "agentd.core.storage",
+        "agentd.core.operations.transaction",
+        "agentd.core.writer",
+        "agentd.core.daemon",
+    )
+    for module in importers("sqlite3", "aiosqlite"):
+        assert module.startswith(allowed), module
+
+
+def test_git_stays_behind_its_process() -> None:
+    assert importers("git") == {"agentd.conflicts.git_process"}
+
+
+def test_the_referee_reaches_no_storage_and_no_server() -> None:
+    for source in sources():
+        if source.name.startswith(("agentd.conflicts", "agentd.client")):
+            for imported in source.imports():
+                assert not imported.startswith(
+                    ("agentd.core.storage", "agentd.core.operations", "agentd.core.daemon")
+                ), f"{source.name} imports {imported}"
+
+
+def test_only_the_daemons_command_reaches_the_daemon() -> None:
+    reaching = {
+        source.name
+        for source in sources()
+        if any(
+            imported.startswith(("agentd.core.daemon", "agentd.core.storage"))
+            for imported in source.imports()
+        )
+        and source.name.startswith("agentd.cli")
+    }
+    assert reaching <= {"agentd.cli.daemon"}
