@@ -16,6 +16,9 @@ ResourceKey = NewType("ResourceKey", str)
 
 _PATH_KINDS = ("file", "dir")
 _ROOT = "."
+_LAST_CHARACTER = "\U0010ffff"
+_SURROGATES = range(0xD800, 0xE000)
+"""No characters of their own: they cannot stand in UTF-8 text."""
 
 
 class BadResourceKey(ValueError):
@@ -95,6 +98,17 @@ def covered_ranges(key: ResourceKey) -> tuple[KeyRange, ...]:
         return tuple(KeyRange(f"{below}:", f"{below};") for below in _PATH_KINDS)
     # '0' is the character after '/', so the range holds exactly what starts with 'path/'.
     return tuple(KeyRange(f"{below}:{path}/", f"{below}:{path}0") for below in _PATH_KINDS)
+
+
+def prefix_range(prefix: str) -> KeyRange:
+    """All keys that start with `prefix`, as text; the prefix need not be a key itself."""
+    stem = prefix.rstrip(_LAST_CHARACTER)
+    if not stem:
+        return KeyRange(prefix, _LAST_CHARACTER * (RESOURCE_KEY_CHARS_MAX + 1))
+    following = ord(stem[-1]) + 1
+    if following in _SURROGATES:
+        following = _SURROGATES.stop
+    return KeyRange(prefix, stem[:-1] + chr(following))
 
 
 def overlap(left: ResourceKey, right: ResourceKey) -> bool:

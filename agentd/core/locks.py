@@ -1,0 +1,80 @@
+"""Who may hold a resource: which locks exclude a request, and what a shown lease is worth.
+
+Shared locks share with shared ones; an exclusive lock excludes every lock whose key overlaps its
+own, in the same namespace. Several keys of one request are one holder's and never exclude one
+another. Pure: the storage finds the locks that overlap, these rules judge them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from agentd.core.clock import Instant, UnixSeconds, has_passed
+from agentd.core.ids import LeaseId
+from agentd.core.resource_keys import ResourceKey
+from agentd.core.states import LockMode, LockState
+from agentd.errors import AgentdError, LeaseLost, NotFound
+
+
+class Lock(NamedTuple):
+    """A lock as it is stored, live or ended. A plain tuple: one is made for each request."""
+
+    fencing_token: int
+    lease_id: LeaseId
+    namespace: str
+    resource_key: ResourceKey
+    mode: str
+    owner: str
+    provider: str
+    state: str
+    acquired_at: Instant
+    expires_at: UnixSeconds
+    metadata: str
+    """JSON text."""
+
+
+def has_lapsed(lock: Lock, now: Instant) -> bool:
+    """Whether a live lock's lease has run out, whatever the table says."""
+    return has_passed(lock.expires_at, now)
+
+
+def excludes(held: Lock, mode: LockMode) -> bool:
+    """Whether a lock on an overlapping key keeps out a request of this mode."""
+    return mode is LockMode.EXCLUSIVE or held.mode == LockMode.EXCLUSIVE.value
+
+
+def last_to_end(blockers: Iterable[Lock]) -> Lock:
+    """The one to name to whoever is denied: before its lease ends, nothing can be granted."""
+    return max(blockers, key=lambda lock: (lock.expires_at, lock.fencing_token))
+
+
+def refusal(
+    lock: Lock | None, resource_key: ResourceKey, now: Instant, *, held_by_another: bool
+) -> AgentdError | None:
+    """Why the lease that a caller shows for a key is not the current one; None if it is.
+
+    `lock` is what is stored under the lease, `held_by_another` whether the key has a live lock
+    under another lease.
+    """
+    ours = lock is not None and lock.resource_key == resource_key
+    if lock is not None and ours and lock.state == LockState.RELEASED.value:
+        return LeaseLost(
+            "lease_released", f"the lock of {resource_key} was released with this lease"
+        )
+    if lock is not None and ours and lock.state == LockState.LIVE.value:
+        return expired(lock) if has_lapsed(lock, now) else None
+    if held_by_another:
+        return LeaseLost("stale_lease", f"{resource_key} is held under another lease")
+    if lock is not None and ours:
+        return expired(lock)
+    return NotFound("lock_not_found", f"there is no lock of {resource_key} under this lease")
+
+
+def expired(lock: Lock) -> LeaseLost:
+    """The answer to whoever shows a lease that ran out."""
+    return LeaseLost(
+        "lease_expired",
+        f"the lock of {lock.resource_key} expired at {lock.expires_at}",
+        expired_at=lock.expires_at,
+    )

@@ -1,0 +1,46 @@
+"""What all operations that write share: appending events, and storing JSON within its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from agentd.core.clock import Instant
+from agentd.core.ids import EventId
+from agentd.core.journal import NewEvent
+from agentd.core.operations.transaction import Transaction
+from agentd.core.storage import journal
+from agentd.errors import ResourceExhausted
+
+
+def record(tx: Transaction, event: NewEvent, now: Instant) -> tuple[EventId, int]:
+    """Appends an event and returns its id and `seq`."""
+    event_id = EventId(tx.ids.new())
+    seq = journal.append(tx.connection, event, event_id, now)
+    tx.effects.last_seq = seq
+    return event_id, seq
+
+
+def record_many(tx: Transaction, events: Sequence[NewEvent], now: Instant) -> None:
+    """Appends events in their order."""
+    event_ids = [tx.ids.new() for _ in events]
+    tx.effects.last_seq = journal.append_many(tx.connection, events, event_ids, now)
+
+
+def json_text(tx: Transaction, value: Any, path: str) -> str:
+    """A client's JSON value as it is stored.
+
+    Raises `ResourceExhausted` (`payload_too_large`) naming the field `path`.
+    """
+    text = orjson.dumps(value)
+    limit = tx.config.payload_bytes_max
+    if len(text) > limit:
+        raise ResourceExhausted(
+            "payload_too_large",
+            f"`{path}` has {len(text)} bytes of JSON, the limit is {limit}",
+            path=path,
+            limit=limit,
+        )
+    return text.decode()

@@ -1,0 +1,170 @@
+"""The table `locks`: live locks by key, range, lease and expiry; ended ones by lease and age."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import lru_cache
+from typing import Any
+
+import aiosqlite
+import orjson
+
+from agentd.core.clock import Instant, UnixSeconds, rfc3339
+from agentd.core.ids import LeaseId
+from agentd.core.locks import Lock
+from agentd.core.resource_keys import (
+    KeyRange,
+    ResourceKey,
+    covered_ranges,
+    overlapping_keys,
+)
+from agentd.core.states import LockState
+
+_COLUMNS = (
+    "SELECT fencing_token, lease_id, namespace, resource_key, mode, owner, provider, state,"
+    " acquired_at, expires_at, metadata FROM locks"
+)
+_INSERT = (
+    "INSERT INTO locks (lease_id, namespace, resource_key, mode, owner, provider, acquired_at,"
+    " expires_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_BY_LEASE = f"{_COLUMNS} WHERE lease_id = ?"
+_IS_HELD = (
+    "SELECT 1 FROM locks WHERE state = 'LIVE' AND resource_key = ? AND expires_at > ?"
+    " AND lease_id <> ? LIMIT 1"
+)
+_RENEW = "UPDATE locks SET expires_at = ? WHERE fencing_token = ?"
+_REWRITE = "UPDATE locks SET expires_at = ?, metadata = ? WHERE fencing_token = ?"
+# The journal keeps the metadata; the ended row is there to answer repeated requests.
+_END = "UPDATE locks SET state = ?, ended_at = ?, metadata = '{}' WHERE fencing_token = ?"
+_LAPSED = f"{_COLUMNS} WHERE state = 'LIVE' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+_NEXT_EXPIRY = "SELECT min(expires_at) FROM locks WHERE state = 'LIVE'"
+_PRUNE = (
+    "DELETE FROM locks WHERE fencing_token IN"
+    " (SELECT fencing_token FROM locks WHERE ended_at <= ? ORDER BY ended_at LIMIT ?)"
+)
+
+
+@lru_cache(maxsize=64)
+def _overlapping(key_count: int, range_count: int) -> str:
+    live = f"{_COLUMNS} WHERE state = 'LIVE' AND namespace = ? AND resource_key"
+    keys = f"{live} IN ({', '.join('?' * key_count)})"
+    return " UNION ALL ".join([keys, *[f"{live} >= ? AND resource_key < ?"] * range_count])
+
+
+def overlapping_query(namespace: str, key: ResourceKey) -> tuple[str, list[str]]:
+    """The query for the live locks that name a resource in common with `key`."""
+    keys = overlapping_keys(key)
+    ranges = covered_ranges(key)
+    values = [namespace, *keys]
+    for covered in ranges:
+        values += (namespace, covered.start, covered.stop)
+    return _overlapping(len(keys), len(ranges)), values
+
+
+def overlapping(connection: sqlite3.Connection, namespace: str, key: ResourceKey) -> list[Lock]:
+    """The live locks that name a resource in common with `key`, lapsed ones among them."""
+    rows = connection.execute(*overlapping_query(namespace, key)).fetchall()
+    return [Lock._make(row) for row in rows] if rows else []
+
+
+def insert(connection: sqlite3.Connection, values: tuple[Any, ...]) -> int:
+    """Stores a new live lock and returns its fencing token.
+
+    `values`: lease id, namespace, key, mode, owner, provider, acquired at, expires at, metadata.
+    """
+    token = connection.execute(_INSERT, values).lastrowid
+    assert token is not None  # SQLite sets it after every INSERT into a table with row ids.
+    return token
+
+
+def by_lease(connection: sqlite3.Connection, lease_id: LeaseId) -> Lock | None:
+    """The lock that has, or had, this lease."""
+    row = connection.execute(_BY_LEASE, (lease_id,)).fetchone()
+    return Lock._make(row) if row else None
+
+
+def is_held_by_another(
+    connection: sqlite3.Connection, key: ResourceKey, lease_id: LeaseId, now: Instant
+) -> bool:
+    """Whether the key is locked now under another lease, in any namespace."""
+    values = (key, now // 1000, lease_id)
+    return connection.execute(_IS_HELD, values).fetchone() is not None
+
+
+def renew(connection: sqlite3.Connection, lock: Lock) -> None:
+    """Stores a lock's new expiry."""
+    connection.execute(_RENEW, (lock.expires_at, lock.fencing_token))
+
+
+def rewrite(connection: sqlite3.Connection, lock: Lock) -> None:
+    """Stores a lock's new expiry and metadata."""
+    connection.execute(_REWRITE, (lock.expires_at, lock.metadata, lock.fencing_token))
+
+
+def end(connection: sqlite3.Connection, lock: Lock, state: LockState, now: Instant) -> None:
+    """Ends a live lock."""
+    connection.execute(_END, (state.value, now, lock.fencing_token))
+
+
+def lapsed(connection: sqlite3.Connection, now: Instant, limit: int) -> list[Lock]:
+    """Live locks whose lease has run out, the longest ago first."""
+    rows = connection.execute(_LAPSED, (now // 1000, limit)).fetchall()
+    return [Lock._make(row) for row in rows]
+
+
+def next_expiry(connection: sqlite3.Connection) -> UnixSeconds | None:
+    """When the first of the live locks runs out."""
+    expiry: UnixSeconds | None = connection.execute(_NEXT_EXPIRY).fetchone()[0]
+    return expiry
+
+
+def prune(connection: sqlite3.Connection, ended_before: Instant, limit: int) -> int:
+    """Forgets ended locks and returns how many."""
+    return connection.execute(_PRUNE, (ended_before, limit)).rowcount
+
+
+def list_query(
+    *, now: Instant, key_range: KeyRange | None, namespace: str | None, owner: str | None
+) -> tuple[str, list[Any]]:
+    """The query for the locks held now, ordered by namespace and key."""
+    where = "state = 'LIVE' AND expires_at > ?"
+    values: list[Any] = [now // 1000]
+    if key_range is not None:
+        where += " AND resource_key >= ? AND resource_key < ?"
+        values += (key_range.start, key_range.stop)
+    for column, value in (("namespace", namespace), ("owner", owner)):
+        if value is not None:
+            where += f" AND {column} = ?"
+            values.append(value)
+    order = "namespace, resource_key, fencing_token"
+    sql = _COLUMNS.replace("FROM locks", "FROM locks INDEXED BY locks_live")
+    return f"{sql} WHERE {where} ORDER BY {order}", values
+
+
+async def read_list(
+    connection: aiosqlite.Connection, query: tuple[str, list[Any]]
+) -> list[dict[str, Any]]:
+    """The locks that a `list_query` finds, as the wire's `LockInfo`."""
+    rows = await connection.execute_fetchall(*query)
+    return [info_result(Lock._make(row)) for row in rows]
+
+
+def info_result(lock: Lock) -> dict[str, Any]:
+    """A lock as anybody may see it: the wire's `LockInfo`."""
+    return {
+        "resource_key": lock.resource_key,
+        "namespace": lock.namespace,
+        "owner": lock.owner,
+        "provider": lock.provider,
+        "mode": lock.mode,
+        "fencing_token": lock.fencing_token,
+        "acquired_at": rfc3339(lock.acquired_at),
+        "expires_at": lock.expires_at,
+        "metadata": orjson.Fragment(lock.metadata),
+    }
+
+
+def granted_result(lock: Lock) -> dict[str, Any]:
+    """A lock as its holder sees it: the wire's `GrantedLock`."""
+    return {**info_result(lock), "lease_id": lock.lease_id}
