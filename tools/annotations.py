@@ -93,17 +93,24 @@ def in_words(annotation: Any) -> str:
     return _WORDS[annotation]
 
 
+def field_in_words(field: FieldInfo) -> str:
+    """A field's type for the reader of a table."""
+    # pydantic takes the notes of an outermost Annotated into the field itself.
+    words = _known_format(field) or in_words(field.annotation)
+    return words.replace(" or null", " or `null`")
+
+
 def _annotated_in_words(arguments: tuple[Any, ...]) -> str:
-    plain, *metadata = arguments
-    for note in metadata:
-        extra = getattr(note, "json_schema_extra", None)
-        if isinstance(extra, dict) and extra.get("format") == "uuid":
-            return "UUID"
-        if isinstance(extra, dict) and extra.get("format") == "date-time":
-            return "time"
-        if getattr(note, "description", None) == "Unix seconds":
-            return "Unix seconds"
-    return in_words(plain)
+    plain, *notes = arguments
+    return next(filter(None, map(_known_format, notes)), in_words(plain))
+
+
+def _known_format(note: object) -> str:
+    """The word for a string with a format, or for Unix seconds; empty for any other note."""
+    extra = getattr(note, "json_schema_extra", None)
+    if isinstance(extra, dict) and "format" in extra:
+        return {"uuid": "UUID", "date-time": "time"}[str(extra["format"])]
+    return "Unix seconds" if getattr(note, "description", None) == "Unix seconds" else ""
 
 
 def default_of(field: FieldInfo) -> str:

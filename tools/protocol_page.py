@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from agentd.core import limits, states
 from agentd.protocol.fields import Params
 from agentd.protocol.interface import describe_limits
 from agentd.protocol.methods import COMMON_REASONS, METHODS, WRITE_REASONS, Method, reasons_of
-from tools.annotations import default_of, in_words, models_in
+from tools.annotations import default_of, field_in_words, models_in
 from tools.sections import table
 
 FAMILIES: Mapping[str, str] = {
@@ -117,25 +117,22 @@ def _params_table(model: type[Params]) -> str:
         note = f"Also `{'`, `'.join(others)}`." if others else ""
         default = default_of(field) or "required"
         meaning = " ".join(part for part in (field.description, note) if part)
-        rows.append((f"`{name}`", _type_of(field.annotation, field.metadata), default, meaning))
+        rows.append((f"`{name}`", field_in_words(field), default, meaning))
     rows.sort(key=lambda row: (row[2] != "required", row[0] == "`idempotency_key`"))
     return table(("param", "type", "left out", "meaning"), rows).strip()
 
 
-def _type_of(annotation: Any, metadata: list[Any]) -> str:
-    """A field's type; pydantic keeps the notes of its outermost Annotated apart from it."""
-    from typing import Annotated
-
-    whole = Annotated[annotation, *metadata] if metadata else annotation
-    return in_words(whole).replace(" or null", " or `null`")
-
-
 def _fields_table(model: type[BaseModel]) -> str:
     rows = [
-        (f"`{name}`", _type_of(field.annotation, field.metadata), field.description or "")
+        (f"`{name}`", field_in_words(field), _meaning(field))
         for name, field in model.model_fields.items()
     ]
     return table(("field", "type", "meaning"), rows).strip()
+
+
+def _meaning(field: FieldInfo) -> str:
+    text = field.description or ""
+    return "" if text == field_in_words(field) else text
 
 
 def _result(method: Method) -> str:

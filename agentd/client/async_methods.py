@@ -74,8 +74,10 @@ class AsyncMethods(ABC):
     ) -> RegisterTaskResult:
         """Create a task and its DAG of nodes.
 
-        context: Default {}.
-        initial_nodes: Default [].
+        goal: What the task is for; every worker is shown it.
+        context: Whatever every worker should know; kept as it is. Default {}.
+        initial_nodes: The nodes. None: a task that only collects events. Default [].
+        task_id: Made by the daemon if left out.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
         answer = await self.call(
@@ -105,8 +107,10 @@ class AsyncMethods(ABC):
         """Lease the next runnable node; null when there is none.
 
         task_id: Left out: of any task.
-        lease_owner: Default "anonymous".
-        capabilities: Default [].
+        lease_owner: The worker's name. Default "anonymous".
+        provider: Whose agent the worker is.
+        capabilities: What the worker can do: it gets no node that `requires` more. Default [].
+        lease_secs: Length of the lease; left out: the node's `timeout_secs` or the daemon's.
         wait_secs: Wait that long for a runnable node. Default 0.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
@@ -136,6 +140,10 @@ class AsyncMethods(ABC):
     ) -> HeartbeatNodeResult:
         """Extend a node's lease and learn whether the task was cancelled.
 
+        task_id: The node's task.
+        node_id: The leased node.
+        lease_id: From AcquireNextNode.
+        lease_secs: From now on; left out: as long as the lease was made for.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
         answer = await self.call(
@@ -163,10 +171,12 @@ class AsyncMethods(ABC):
     ) -> CommitEventResult:
         """Append an agent's own event to the journal.
 
+        task_id: The task that it is about.
         node_id: Left out: about the whole task.
         lease_id: Needed while the node is RUNNING.
-        action_type: Default "COMMIT_EVENT".
-        payload: Default {}.
+        action_type: `intent`, `progress`, `result`, `conflict` or a name of your own. Default
+            "COMMIT_EVENT".
+        payload: Anything; a patch bundle, say. Default {}.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
         answer = await self.call(
@@ -194,6 +204,10 @@ class AsyncMethods(ABC):
     ) -> CompleteNodeResult:
         """End a node's lease with its result.
 
+        task_id: The node's task.
+        node_id: The leased node.
+        lease_id: From AcquireNextNode.
+        result_payload: What the node produced; workers of dependent nodes are shown it.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
         answer = await self.call(
@@ -221,6 +235,10 @@ class AsyncMethods(ABC):
     ) -> FailNodeResult:
         """End a node's lease with an error, for good or to be tried again.
 
+        task_id: The node's task.
+        node_id: The leased node.
+        lease_id: From AcquireNextNode.
+        error_payload: What went wrong.
         retryable: false: FAILED for good. Default false.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
@@ -239,7 +257,10 @@ class AsyncMethods(ABC):
         return result
 
     async def task_status(self, *, task_id: str) -> TaskStatusResult:
-        """Return a task with the state of all its nodes."""
+        """Return a task with the state of all its nodes.
+
+        task_id: The task to look at.
+        """
         answer = await self.call("TaskStatus", {"task_id": task_id})
         result: TaskStatusResult = typed_result("TaskStatus", answer)
         return result
@@ -249,7 +270,8 @@ class AsyncMethods(ABC):
     ) -> ListTasksResult:
         """List tasks, newest first.
 
-        limit: Default 100.
+        state: Left out: in any state.
+        limit: Most tasks to return. Default 100.
         cursor: `next_cursor` of the page before.
         """
         answer = await self.call("ListTasks", {"state": state, "limit": limit, "cursor": cursor})
@@ -261,7 +283,8 @@ class AsyncMethods(ABC):
     ) -> CancelTaskResult:
         """Fail the nodes that have not started; running workers learn it at their next heartbeat.
 
-        reason: Default "cancelled".
+        task_id: The task to cancel.
+        reason: Kept in the journal and as the nodes' error. Default "cancelled".
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
         answer = await self.call(
@@ -287,14 +310,15 @@ class AsyncMethods(ABC):
     ) -> GrantedLock | LockDenied | None:
         """Lease a resource such as `file:src/lib.rs`; null when somebody else holds it.
 
-        owner: Default "anonymous".
-        provider: Default "unknown".
-        ttl_secs: Default 300.
+        resource_key: The resource.
+        owner: The worker's name. Default "anonymous".
+        provider: Whose agent the worker is. Default "unknown".
+        ttl_secs: How long the lock lasts without a heartbeat. Default 300.
         metadata: Shown to whoever is denied; a patch bundle, say. Default {}.
-        mode: Default "exclusive".
+        mode: Shared locks get along with shared ones. Default "exclusive".
         namespace: Keeps equal keys of two repositories apart. Default "".
         wait_secs: Wait that long, first come first served. Default 0.
-        if_held: Default "null".
+        if_held: `holder`: a denied request is told who holds it. Default "null".
         lease_id: Of the lock one already holds: renewed and returned.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
@@ -333,14 +357,15 @@ class AsyncMethods(ABC):
     ) -> GrantedLocks | LockDenied | None:
         """Lease several resources at once, all or none.
 
-        owner: Default "anonymous".
-        provider: Default "unknown".
-        ttl_secs: Default 300.
+        resource_keys: The resources.
+        owner: The worker's name. Default "anonymous".
+        provider: Whose agent the worker is. Default "unknown".
+        ttl_secs: How long the lock lasts without a heartbeat. Default 300.
         metadata: Shown to whoever is denied; a patch bundle, say. Default {}.
-        mode: Default "exclusive".
+        mode: Shared locks get along with shared ones. Default "exclusive".
         namespace: Keeps equal keys of two repositories apart. Default "".
         wait_secs: Wait that long, first come first served. Default 0.
-        if_held: Default "null".
+        if_held: `holder`: a denied request is told who holds it. Default "null".
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
         answer = await self.call(
@@ -372,7 +397,9 @@ class AsyncMethods(ABC):
     ) -> HeartbeatResourceLockResult:
         """Extend a lock's lease, and replace its metadata if asked to.
 
-        ttl_secs: Default 300.
+        resource_key: The resource.
+        lease_id: From AcquireResourceLock.
+        ttl_secs: How long the lock lasts from now on. Default 300.
         metadata: Replaces the lock's metadata.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
@@ -394,6 +421,8 @@ class AsyncMethods(ABC):
     ) -> ReleaseResourceLockResult:
         """Give a lock back.
 
+        resource_key: The resource.
+        lease_id: From AcquireResourceLock.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
         answer = await self.call(
@@ -412,7 +441,9 @@ class AsyncMethods(ABC):
     ) -> ListResourceLocksResult:
         """List the live locks.
 
+        prefix: Only keys that begin so.
         namespace: Left out: of all namespaces.
+        owner: Only locks of this worker.
         """
         answer = await self.call(
             "ListResourceLocks", {"prefix": prefix, "namespace": namespace, "owner": owner}
@@ -435,7 +466,12 @@ class AsyncMethods(ABC):
         """Read the journal, oldest first; with `wait_secs`, follow it.
 
         after_seq: Only later ones: `last_seq` of a call. Default 0.
-        limit: Default 1000.
+        task_id: Only of this task.
+        node_id: Only of this node.
+        session_id: Only of this session.
+        resource_key: Only of this resource.
+        action_types: Only of these types.
+        limit: Most events to return. Default 1000.
         wait_secs: Wait that long for a first event. Default 0.
         """
         answer = await self.call(
@@ -459,6 +495,7 @@ class AsyncMethods(ABC):
     ) -> RecordDecisionResult:
         """Keep a review's record, with a `decision` event for each bundle.
 
+        review: The whole record; fields that the daemon does not know are kept.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.
         """
         answer = await self.call(
@@ -478,8 +515,11 @@ class AsyncMethods(ABC):
     ) -> ListDecisionsResult:
         """List review records, oldest first.
 
-        after_seq: Default 0.
-        limit: Default 100.
+        repository: Only of this repository.
+        task_id: Only with a bundle from this task.
+        bundle_id: Only with this bundle.
+        after_seq: Only later ones: `last_seq` of a call. Default 0.
+        limit: Most records to return. Default 100.
         """
         answer = await self.call(
             "ListDecisions",
@@ -509,7 +549,7 @@ class AsyncMethods(ABC):
     async def metrics(self, *, format: MetricsFormat | None = None) -> MetricsResult | MetricsText:
         """Return runtime counters and gauges of the database.
 
-        format: Default "json".
+        format: JSON, or text for Prometheus. Default "json".
         """
         answer = await self.call("Metrics", {"format": format})
         result: MetricsResult | MetricsText = typed_result("Metrics", answer)

@@ -11,7 +11,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from agentd.client.sync_client import Client
-from agentd.errors import Unavailable
-from agentd.paths import Home, prepare_directory
+from agentd.errors import InvalidParams, Unavailable
+from agentd.paths import SOCKET_PATH_BYTES_MAX, Home, prepare_directory
 
 START_SECS_DEFAULT: Final = 20.0
 STOP_SECS_DEFAULT: Final = 20.0
@@ -34,8 +33,8 @@ class StartedDaemon:
 
     socket_path: Path
     process: subprocess.Popen[bytes]
+    log_path: Path
     _leash: IO[bytes]
-    _log: IO[bytes]
 
     def client(self) -> Client:
         """A new client of it."""
@@ -58,8 +57,7 @@ class StartedDaemon:
 
     def log(self) -> str:
         """What it wrote to its standard error until now."""
-        size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
+        return self.log_path.read_text(errors="replace")
 
 
 @contextlib.contextmanager
@@ -101,14 +99,22 @@ def start_daemon(
     """
     home = Path(environment["AGENTD_HOME"])
     prepare_directory(home)
+    prepare_directory(Home(home).logs)
+    log_path = Home(home).logs / "daemon.log"
     socket_path = Path(environment.get("AGENTD_SOCKET_PATH", Home(home).socket))
-    log = tempfile.TemporaryFile()  # noqa: SIM115 - read for as long as the daemon is looked at.
     notify_path = home / "ready.sock"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+    if len(os.fsencode(notify_path)) > SOCKET_PATH_BYTES_MAX:
+        raise InvalidParams(
+            "socket_path_too_long",
+            f"{notify_path} is too long for the address of a socket",
+            path=str(notify_path),
+            limit=SOCKET_PATH_BYTES_MAX,
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, log_path.open("ab") as log:
         notify.bind(str(notify_path))
         try:
             process, leash = _spawn({**environment, "NOTIFY_SOCKET": str(notify_path)}, log)
-            started = StartedDaemon(socket_path, process, leash, log)
+            started = StartedDaemon(socket_path, process, log_path, leash)
             try:
                 _wait_until_ready(started, notify, start_secs)
             except BaseException:

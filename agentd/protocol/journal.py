@@ -26,50 +26,57 @@ class Event(Result):
     """One entry of the journal."""
 
     seq: int = Field(description="Gapless and total: the order in which everything happened.")
-    event_id: str
-    at: Timestamp
-    action_type: str
-    task_id: str | None
-    node_id: str | None
-    session_id: str | None
-    resource_key: str | None
-    owner: str | None
-    provider: str | None
-    payload: JsonAny
+    event_id: str = Field(description="The event.")
+    at: Timestamp = Field(description="When it happened.")
+    action_type: str = Field(description="What happened.")
+    task_id: str | None = Field(description="The task that it is about, if any.")
+    node_id: str | None = Field(description="The node that it is about, if any.")
+    session_id: str | None = Field(description="The session that it is about, if any.")
+    resource_key: str | None = Field(description="The resource that it is about, if any.")
+    owner: str | None = Field(description="Who did it.")
+    provider: str | None = Field(description="Whose agent that is.")
+    payload: JsonAny = Field(description="What there is to know about it.")
 
 
 class CommitEventParams(WriteParams):
     """Something that an agent wants remembered."""
 
-    task_id: Uuid
+    task_id: Uuid = Field(description="The task that it is about.")
     node_id: Uuid | None = Field(default=None, description="Left out: about the whole task.")
     lease_id: LeaseText | None = Field(
         default=None, description="Needed while the node is RUNNING."
     )
-    action_type: Name = DEFAULT_ACTION_TYPE
+    action_type: Name = Field(
+        default=DEFAULT_ACTION_TYPE,
+        description="`intent`, `progress`, `result`, `conflict` or a name of your own.",
+    )
     payload: JsonAny = Field(
-        default_factory=dict, validation_alias=AliasChoices("payload", "event_payload")
+        default_factory=dict,
+        validation_alias=AliasChoices("payload", "event_payload"),
+        description="Anything; a patch bundle, say.",
     )
 
 
 class CommitEventResult(Result):
     """Where the event stands in the journal."""
 
-    event_id: str
-    seq: int
+    event_id: str = Field(description="The event.")
+    seq: int = Field(description="Its place in the journal.")
 
 
 class ListEventsParams(Params):
     """Which events, oldest first."""
 
     after_seq: int = Field(default=0, ge=0, description="Only later ones: `last_seq` of a call.")
-    task_id: Uuid | None = None
-    node_id: Uuid | None = None
-    session_id: Name | None = None
-    resource_key: Key | None = None
-    action_types: list[Name] | None = Field(default=None, max_length=100)
-    limit: Annotated[int, Field(ge=1, le=limits.EVENTS_PAGE_MAX, strict=True)] = (
-        limits.EVENTS_PAGE_DEFAULT
+    task_id: Uuid | None = Field(default=None, description="Only of this task.")
+    node_id: Uuid | None = Field(default=None, description="Only of this node.")
+    session_id: Name | None = Field(default=None, description="Only of this session.")
+    resource_key: Key | None = Field(default=None, description="Only of this resource.")
+    action_types: list[Name] | None = Field(
+        default=None, max_length=100, description="Only of these types."
+    )
+    limit: Annotated[int, Field(ge=1, le=limits.EVENTS_PAGE_MAX, strict=True)] = Field(
+        default=limits.EVENTS_PAGE_DEFAULT, description="Most events to return."
     )
     wait_secs: WaitSecs = Field(default=0, description="Wait that long for a first event.")
 
@@ -77,7 +84,7 @@ class ListEventsParams(Params):
 class ListEventsResult(Result):
     """A page of the journal."""
 
-    events: list[Event]
+    events: list[Event] = Field(description="The page, oldest first.")
     last_seq: int = Field(
         description="Pass it as `after_seq` to go on: everything up to it was looked at."
     )

@@ -35,24 +35,31 @@ class IfHeld(StrEnum):
 class LockRequest(WriteParams):
     """Who wants a lock, for how long, and what to say about it."""
 
-    owner: Name = "anonymous"
-    provider: Name = "unknown"
-    ttl_secs: LeaseSecs = limits.LOCK_TTL_SECS_DEFAULT
+    owner: Name = Field(default="anonymous", description="The worker's name.")
+    provider: Name = Field(default="unknown", description="Whose agent the worker is.")
+    ttl_secs: LeaseSecs = Field(
+        default=limits.LOCK_TTL_SECS_DEFAULT,
+        description="How long the lock lasts without a heartbeat.",
+    )
     metadata: JsonObject = Field(
         default_factory=dict, description="Shown to whoever is denied; a patch bundle, say."
     )
-    mode: LockMode = LockMode.EXCLUSIVE
+    mode: LockMode = Field(
+        default=LockMode.EXCLUSIVE, description="Shared locks get along with shared ones."
+    )
     namespace: Namespace = Field(
         default="", description="Keeps equal keys of two repositories apart."
     )
     wait_secs: WaitSecs = Field(default=0, description="Wait that long, first come first served.")
-    if_held: IfHeld = IfHeld.NULL
+    if_held: IfHeld = Field(
+        default=IfHeld.NULL, description="`holder`: a denied request is told who holds it."
+    )
 
 
 class AcquireResourceLockParams(LockRequest):
     """One resource."""
 
-    resource_key: Key
+    resource_key: Key = Field(description="The resource.")
     lease_id: LeaseText | None = Field(
         default=None, description="Of the lock one already holds: renewed and returned."
     )
@@ -63,27 +70,27 @@ class AcquireResourceLocksParams(LockRequest):
 
     resource_keys: Annotated[
         list[Key], Field(min_length=1, max_length=limits.LOCKS_PER_REQUEST_MAX)
-    ]
+    ] = Field(description="The resources.")
 
 
 class LockInfo(Result):
     """A lock as anybody may see it: without its lease id."""
 
-    resource_key: str
-    namespace: str
-    owner: str
-    provider: str
-    mode: LockMode
-    fencing_token: int
-    acquired_at: Timestamp
+    resource_key: str = Field(description="The resource, normalised.")
+    namespace: str = Field(description="The namespace of the key.")
+    owner: str = Field(description="Who holds it.")
+    provider: str = Field(description="Whose agent that is.")
+    mode: LockMode = Field(description="Exclusive or shared.")
+    fencing_token: int = Field(description="Greater than that of every lock granted before.")
+    acquired_at: Timestamp = Field(description="When it was granted.")
     expires_at: UnixTime
-    metadata: JsonObject
+    metadata: JsonObject = Field(description="What the holder says about it.")
 
 
 class GrantedLock(LockInfo):
     """A lock as its holder sees it."""
 
-    lease_id: str
+    lease_id: str = Field(description="To be shown with heartbeat and release.")
 
 
 class LockDenied(Result):
@@ -102,9 +109,11 @@ class GrantedLocks(Result):
 class HeartbeatResourceLockParams(WriteParams):
     """A sign of life of a lock's holder."""
 
-    resource_key: Key
-    lease_id: LeaseText
-    ttl_secs: LeaseSecs = limits.LOCK_TTL_SECS_DEFAULT
+    resource_key: Key = Field(description="The resource.")
+    lease_id: LeaseText = Field(description="From AcquireResourceLock.")
+    ttl_secs: LeaseSecs = Field(
+        default=limits.LOCK_TTL_SECS_DEFAULT, description="How long the lock lasts from now on."
+    )
     metadata: JsonObject | None = Field(default=None, description="Replaces the lock's metadata.")
 
 
@@ -118,8 +127,8 @@ class HeartbeatResourceLockResult(Result):
 class ReleaseResourceLockParams(WriteParams):
     """A lock given back."""
 
-    resource_key: Key
-    lease_id: LeaseText
+    resource_key: Key = Field(description="The resource.")
+    lease_id: LeaseText = Field(description="From AcquireResourceLock.")
 
 
 class ReleaseResourceLockResult(Result):
@@ -131,12 +140,16 @@ class ReleaseResourceLockResult(Result):
 class ListResourceLocksParams(Params):
     """Which locks."""
 
-    prefix: str | None = Field(default=None, max_length=limits.RESOURCE_KEY_CHARS_MAX)
+    prefix: str | None = Field(
+        default=None,
+        max_length=limits.RESOURCE_KEY_CHARS_MAX,
+        description="Only keys that begin so.",
+    )
     namespace: Namespace | None = Field(default=None, description="Left out: of all namespaces.")
-    owner: Name | None = None
+    owner: Name | None = Field(default=None, description="Only locks of this worker.")
 
 
 class ListResourceLocksResult(Result):
     """The live locks, ordered by namespace and key."""
 
-    locks: list[LockInfo]
+    locks: list[LockInfo] = Field(description="Those that have not expired.")

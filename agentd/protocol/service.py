@@ -17,14 +17,16 @@ class DescribeInterfaceParams(Params):
 class DescribeInterfaceResult(Result):
     """The whole contract, as a client without generated code needs it."""
 
-    protocol: str
-    version: str
-    transport: str
-    framing: JsonObject
-    state_model: JsonObject
-    methods: list[JsonObject]
-    errors: list[JsonObject]
-    limits: JsonObject
+    protocol: str = Field(description="`agentd-jsonl-v1`.")
+    version: str = Field(description="Of the daemon.")
+    transport: str = Field(description="`unix-domain-socket`.")
+    framing: JsonObject = Field(description="Encoding and limits of a line.")
+    state_model: JsonObject = Field(description="States, transitions, lock modes, event types.")
+    methods: list[JsonObject] = Field(
+        description="Each with names, JSON Schemas of params and result, errors and an example."
+    )
+    errors: list[JsonObject] = Field(description="Every reason that can come over the wire.")
+    limits: JsonObject = Field(description="By name.")
 
 
 class HealthParams(Params):
@@ -36,12 +38,12 @@ class HealthResult(Result):
 
     status: Literal["ok"]
     database: Literal["ok"]
-    running_timeout_secs: int
-    context_event_limit: int
-    version: str
-    protocol: str
-    uptime_secs: float
-    schema_version: int
+    running_timeout_secs: int = Field(description="AGENTD_NODE_TIMEOUT_SECS.")
+    context_event_limit: int = Field(description="AGENTD_CONTEXT_EVENT_LIMIT.")
+    version: str = Field(description="Of the daemon.")
+    protocol: str = Field(description="`agentd-jsonl-v1`.")
+    uptime_secs: float = Field(description="Since the daemon's start.")
+    schema_version: int = Field(description="Of the database.")
 
 
 class MetricsFormat(StrEnum):
@@ -54,64 +56,66 @@ class MetricsFormat(StrEnum):
 class MetricsParams(Params):
     """In which form."""
 
-    format: MetricsFormat = MetricsFormat.JSON
+    format: MetricsFormat = Field(
+        default=MetricsFormat.JSON, description="JSON, or text for Prometheus."
+    )
 
 
 class MethodMetrics(Result):
     """One method since the start of the daemon."""
 
-    count: int
-    errors: int
-    p50_ms: float
-    p99_ms: float
+    count: int = Field(description="Requests answered.")
+    errors: int = Field(description="Of these, with an error.")
+    p50_ms: float = Field(description="Median time to the answer.")
+    p99_ms: float = Field(description="99th percentile.")
 
 
 class RuntimeMetrics(Result):
     """Counters since the start of the daemon."""
 
     registered_tasks: int
-    acquire_attempts: int
-    acquired_nodes: int
+    acquire_attempts: int = Field(description="AcquireNextNode calls.")
+    acquired_nodes: int = Field(description="Of these, with a node.")
     average_acquisition_latency_micros: float
     committed_events: int
     heartbeats: int
     completed_nodes: int
     failed_nodes: int
-    timeout_rollbacks: int
+    timeout_rollbacks: int = Field(description="Node leases that ran out.")
     locks_granted: int
-    locks_denied: int
+    locks_denied: int = Field(description="Lock requests answered null.")
     locks_expired: int
-    requests: dict[str, MethodMetrics]
-    connections: int
-    waiters: int
+    requests: dict[str, MethodMetrics] = Field(description="By method.")
+    connections: int = Field(description="Open now.")
+    waiters: int = Field(description="Calls that wait now.")
 
 
 class DatabaseMetrics(Result):
     """Gauges of what is stored."""
 
     schema_version: int
-    latest_schema_version: int
+    latest_schema_version: int = Field(description="The newest that this daemon knows.")
     total_tasks: int
     total_nodes: int
     total_events: int
-    running_leases: int
-    expired_running_leases: int
-    node_status_counts: dict[str, int]
-    active_locks: int
+    running_leases: int = Field(description="Nodes that are RUNNING.")
+    expired_running_leases: int = Field(description="Of these, past their end and not yet swept.")
+    node_status_counts: dict[str, int] = Field(description="Number of nodes by status.")
+    active_locks: int = Field(description="Locks that have not expired.")
     bytes: int = Field(description="Size of the database's files.")
 
 
 class MetricsResult(Result):
     """All numbers."""
 
-    uptime_secs: float
-    running_timeout_secs: int
-    context_event_limit: int
-    runtime: RuntimeMetrics
-    database: DatabaseMetrics
+    uptime_secs: float = Field(description="Since the daemon's start.")
+    running_timeout_secs: int = Field(description="AGENTD_NODE_TIMEOUT_SECS.")
+    context_event_limit: int = Field(description="AGENTD_CONTEXT_EVENT_LIMIT.")
+    runtime: RuntimeMetrics = Field(description="Counters since the daemon's start.")
+    database: DatabaseMetrics = Field(description="Gauges of what is stored.")
 
 
 class MetricsText(Result):
     """All numbers, in Prometheus' text format."""
 
-    text: str
+    text: str = Field(description="The whole page.")

@@ -57,16 +57,20 @@ class NodeSpec(Params):
 class RegisterTaskParams(WriteParams):
     """A task: what it is for, and the nodes that it consists of."""
 
-    goal: Goal
-    context: JsonObject = Field(default_factory=dict)
-    initial_nodes: list[NodeSpec] = Field(default_factory=list)
-    task_id: Uuid | None = None
+    goal: Goal = Field(description="What the task is for; every worker is shown it.")
+    context: JsonObject = Field(
+        default_factory=dict, description="Whatever every worker should know; kept as it is."
+    )
+    initial_nodes: list[NodeSpec] = Field(
+        default_factory=list, description="The nodes. None: a task that only collects events."
+    )
+    task_id: Uuid | None = Field(default=None, description="Made by the daemon if left out.")
 
 
 class RegisterTaskResult(Result):
     """The identities of the new task and its nodes."""
 
-    task_id: str
+    task_id: str = Field(description="The new task.")
     node_ids: list[str] = Field(description="In the order of `initial_nodes`.")
     nodes: dict[str, str] = Field(description="Key, or id where there is no key, to id.")
 
@@ -74,83 +78,93 @@ class RegisterTaskResult(Result):
 class TaskStatusParams(Params):
     """Which task."""
 
-    task_id: Uuid
+    task_id: Uuid = Field(description="The task to look at.")
 
 
 class TaskInfo(Result):
     """A task itself."""
 
-    id: str
-    goal: str
-    context: JsonObject
-    created_at: Timestamp
+    id: str = Field(description="The task.")
+    goal: str = Field(description="As it was registered.")
+    context: JsonObject = Field(description="As it was registered.")
+    created_at: Timestamp = Field(description="When it was registered.")
 
 
 class NodeInfo(Result):
     """A node as anybody may see it: without its lease id."""
 
-    id: str
-    task_id: str
-    key: str | None
-    status: NodeStatus
-    dependencies: list[str]
-    payload_schema: JsonAny
-    result_payload: JsonAny
-    error_payload: JsonAny
-    acquired_at: Timestamp | None
-    lease_owner: str | None
-    lease_provider: str | None
-    lease_expires_at: UnixTime | None
-    attempts: int
-    max_attempts: int | None
-    priority: int
-    requires: list[str]
+    id: str = Field(description="The node.")
+    task_id: str = Field(description="Its task.")
+    key: str | None = Field(description="Its name within the task, if it has one.")
+    status: NodeStatus = Field(description="Where it is in its life.")
+    dependencies: list[str] = Field(description="Ids of the nodes that must be COMPLETED first.")
+    payload_schema: JsonAny = Field(description="As it was registered.")
+    result_payload: JsonAny = Field(description="What CompleteNode brought; null before.")
+    error_payload: JsonAny = Field(description="What the last FailNode brought.")
+    acquired_at: Timestamp | None = Field(
+        description="When the current, or last, lease was granted."
+    )
+    lease_owner: str | None = Field(description="Whose lease it is, or last was.")
+    lease_provider: str | None = Field(description="Whose agent that is.")
+    lease_expires_at: UnixTime | None = Field(description="End of the current lease.")
+    attempts: int = Field(description="Leases granted until now.")
+    max_attempts: int | None = Field(description="As it was registered; null: no limit.")
+    priority: int = Field(description="As it was registered.")
+    requires: list[str] = Field(description="As it was registered.")
     blocked_by: list[str] = Field(description="Dependencies that are not COMPLETED yet.")
-    updated_at: Timestamp
+    updated_at: Timestamp = Field(description="When its status last changed.")
 
 
 class TaskStatusResult(Result):
     """A task with all its nodes, in the order in which they were registered."""
 
-    task: TaskInfo
-    state: TaskState
-    counts: dict[NodeStatus, int]
-    nodes: list[NodeInfo]
+    task: TaskInfo = Field(description="The task itself.")
+    state: TaskState = Field(
+        description="`completed`: every node is; `failed`: nothing can run any more; else `active`."
+    )
+    counts: dict[NodeStatus, int] = Field(description="Number of nodes by status.")
+    nodes: list[NodeInfo] = Field(description="All of them, in the order of `initial_nodes`.")
 
 
 class ListTasksParams(Params):
     """Which tasks, a page at a time, newest first."""
 
-    state: TaskState | None = None
-    limit: PageLimit = limits.PAGE_ROWS_DEFAULT
+    state: TaskState | None = Field(default=None, description="Left out: in any state.")
+    limit: PageLimit = Field(default=limits.PAGE_ROWS_DEFAULT, description="Most tasks to return.")
     cursor: str | None = Field(default=None, description="`next_cursor` of the page before.")
 
 
 class TaskSummary(Result):
     """A task in a list."""
 
-    id: str
-    goal: str
-    state: TaskState
-    counts: dict[NodeStatus, int]
-    created_at: Timestamp
+    id: str = Field(description="The task.")
+    goal: str = Field(description="As it was registered.")
+    state: TaskState = Field(description="As in TaskStatus.")
+    counts: dict[NodeStatus, int] = Field(description="Number of nodes by status.")
+    created_at: Timestamp = Field(description="When it was registered.")
 
 
 class ListTasksResult(Result):
     """A page of tasks."""
 
-    tasks: list[TaskSummary]
-    next_cursor: str | None
+    tasks: list[TaskSummary] = Field(description="The page.")
+    next_cursor: str | None = Field(
+        description="Pass it as `cursor` to go on; null: this was the last page."
+    )
 
 
 class CancelTaskParams(WriteParams):
     """Which task, and why."""
 
-    task_id: Uuid
-    reason: str = Field(default="cancelled", max_length=limits.GOAL_CHARS_MAX)
+    task_id: Uuid = Field(description="The task to cancel.")
+    reason: str = Field(
+        default="cancelled",
+        max_length=limits.GOAL_CHARS_MAX,
+        description="Kept in the journal and as the nodes' error.",
+    )
 
 
 class CancelTaskResult(Result):
     """The task's nodes by status, after."""
 
-    counts: dict[NodeStatus, int]
+    counts: dict[NodeStatus, int] = Field(description="Number of nodes by status, after.")
