@@ -9,6 +9,7 @@ the others', so give a thread that waits a client of its own. Do not share one a
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -99,9 +100,9 @@ class Client(SyncMethods):
     def _send(self, connection: socket.socket, line: bytes, allowed_secs: float) -> None:
         connection.settimeout(allowed_secs)
         try:
-            connection.sendall(line)
-        except BrokenPipeError:
-            pass  # What the daemon said before it closed is still there to be read.
+            # What the daemon said before it closed the connection is still there to be read.
+            with contextlib.suppress(BrokenPipeError):
+                connection.sendall(line)
         except BaseException:
             self._disconnect()  # Half a line may be out, which would garble the next one.
             raise
