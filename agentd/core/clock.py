@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NewType, Protocol
 
 Instant = NewType("Instant", int)
@@ -51,6 +52,7 @@ def has_passed(expires_at: UnixSeconds, now: Instant) -> bool:
     return now >= expires_at * 1000
 
 
+@lru_cache(maxsize=64)  # The requests of one batch share their instant.
 def rfc3339(instant: Instant) -> str:
     """`2026-01-31T12:00:00.123Z`: the wire's form of every time that is not a lease's expiry."""
     moment = datetime.fromtimestamp(instant / 1000, UTC)

@@ -45,21 +45,31 @@ _PRUNE = (
 )
 
 
+_COMPOUND_KEYS_MAX = 64
+"""SQLite refuses a compound of more than 500 selects, and a path may be deeper than that."""
+
+
 @lru_cache(maxsize=64)
 def _overlapping(key_count: int, range_count: int) -> str:
     live = f"{_COLUMNS} WHERE state = 'LIVE' AND namespace = ? AND resource_key"
-    keys = f"{live} IN ({', '.join('?' * key_count)})"
-    return " UNION ALL ".join([keys, *[f"{live} >= ? AND resource_key < ?"] * range_count])
+    if key_count <= _COMPOUND_KEYS_MAX:  # For a longer IN, SQLite would build a table each time.
+        selects = [f"{live} = ?"] * key_count
+    else:
+        selects = [f"{live} IN ({', '.join('?' * key_count)})"]
+    return " UNION ALL ".join([*selects, *[f"{live} >= ? AND resource_key < ?"] * range_count])
 
 
-def overlapping_query(namespace: str, key: ResourceKey) -> tuple[str, list[str]]:
+@lru_cache(maxsize=1024)  # The same files are asked for again and again.
+def overlapping_query(namespace: str, key: ResourceKey) -> tuple[str, tuple[str, ...]]:
     """The query for the live locks that name a resource in common with `key`."""
     keys = overlapping_keys(key)
     ranges = covered_ranges(key)
     values = [namespace, *keys]
+    if len(keys) <= _COMPOUND_KEYS_MAX:
+        values = [value for name in keys for value in (namespace, name)]
     for covered in ranges:
         values += (namespace, covered.start, covered.stop)
-    return _overlapping(len(keys), len(ranges)), values
+    return _overlapping(len(keys), len(ranges)), tuple(values)
 
 
 def overlapping(connection: sqlite3.Connection, namespace: str, key: ResourceKey) -> list[Lock]:
@@ -167,4 +177,6 @@ def info_result(lock: Lock) -> dict[str, Any]:
 
 def granted_result(lock: Lock) -> dict[str, Any]:
     """A lock as its holder sees it: the wire's `GrantedLock`."""
-    return {**info_result(lock), "lease_id": lock.lease_id}
+    result = info_result(lock)
+    result["lease_id"] = lock.lease_id
+    return result

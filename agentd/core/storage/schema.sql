@@ -1,5 +1,6 @@
 -- Row keys (`pk`) are for joins inside; the outside knows only the UUIDs in `id`.
 -- Instants (`…_at`) are milliseconds since the epoch, except `expires_at`, in whole seconds.
+-- CHECKs compare one by one because SQLite builds a table for each evaluation of a longer IN.
 
 CREATE TABLE tasks (
     pk INTEGER PRIMARY KEY,
@@ -31,11 +32,11 @@ CREATE TABLE nodes (
     position INTEGER NOT NULL,
     key TEXT,
     status TEXT NOT NULL DEFAULT 'PENDING'
-        CHECK (status IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED')),
+        CHECK (status = 'PENDING' OR status = 'RUNNING' OR status = 'COMPLETED' OR status = 'FAILED'),
     priority INTEGER NOT NULL DEFAULT 0,
     requires TEXT NOT NULL DEFAULT '[]',
     open_dependencies INTEGER NOT NULL DEFAULT 0 CHECK (open_dependencies >= 0),
-    unreachable INTEGER NOT NULL DEFAULT 0 CHECK (unreachable IN (0, 1)),
+    unreachable INTEGER NOT NULL DEFAULT 0 CHECK (unreachable = 0 OR unreachable = 1),
     attempts INTEGER NOT NULL DEFAULT 0,
     spent_attempts INTEGER NOT NULL DEFAULT 0,
     max_attempts INTEGER,
@@ -56,7 +57,7 @@ CREATE TABLE nodes (
         OR (lease_owner IS NOT NULL AND lease_secs IS NOT NULL
             AND expires_at IS NOT NULL AND acquired_at IS NOT NULL)
     ),
-    CHECK (open_dependencies = 0 OR status IN ('PENDING', 'FAILED')),
+    CHECK (open_dependencies = 0 OR status = 'PENDING' OR status = 'FAILED'),
     CHECK (unreachable = 0 OR (status = 'PENDING' AND open_dependencies > 0))
 ) STRICT;
 
@@ -110,7 +111,9 @@ CREATE TABLE attempts (
     acquired_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     ended_at INTEGER NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN ('completed', 'failed', 'retried', 'expired')),
+    outcome TEXT NOT NULL CHECK (
+        outcome = 'completed' OR outcome = 'failed' OR outcome = 'retried' OR outcome = 'expired'
+    ),
     content_digest BLOB,
     answer TEXT,
     PRIMARY KEY (node_pk, attempt)
@@ -151,10 +154,11 @@ CREATE TABLE locks (
     lease_id TEXT NOT NULL UNIQUE,
     namespace TEXT NOT NULL,
     resource_key TEXT NOT NULL,
-    mode TEXT NOT NULL CHECK (mode IN ('exclusive', 'shared')),
+    mode TEXT NOT NULL CHECK (mode = 'exclusive' OR mode = 'shared'),
     owner TEXT NOT NULL,
     provider TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'LIVE' CHECK (state IN ('LIVE', 'RELEASED', 'EXPIRED')),
+    state TEXT NOT NULL DEFAULT 'LIVE'
+        CHECK (state = 'LIVE' OR state = 'RELEASED' OR state = 'EXPIRED'),
     acquired_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     ended_at INTEGER,
