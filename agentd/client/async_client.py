@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from agentd.client.async_methods import AsyncMethods
 from agentd.client.endings import (
@@ -143,8 +143,8 @@ class _Connection(asyncio.Protocol):
             await self._closed.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports do what asyncio's do without being instances of them.
+        self._transport = cast("asyncio.Transport", transport)
         self._writable.set()
 
     def pause_writing(self) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from agentd.client.sync_client import Client
-from agentd.errors import InvalidParams, Unavailable
+from agentd.errors import AgentdError, InvalidParams, Unavailable
 from agentd.paths import SOCKET_PATH_BYTES_MAX, Home, prepare_directory
 
 START_SECS_DEFAULT: Final = 20.0
@@ -160,8 +160,11 @@ def _wait_until_ready(started: StartedDaemon, notify: socket.socket, start_secs:
                 raise _not_started(started, "it ended at once") from None
             if time.monotonic() > deadline:
                 raise _not_started(started, f"not ready after {start_secs:g} seconds") from None
-    with Client(started.socket_path, timeout_secs=start_secs) as client:
-        client.call("Health")
+    try:
+        with Client(started.socket_path, timeout_secs=start_secs) as client:
+            client.call("Health")
+    except AgentdError as error:
+        raise _not_started(started, error.message) from error
 
 
 def _not_started(started: StartedDaemon, what: str) -> Unavailable:
