@@ -16,7 +16,6 @@ import orjson
 
 from agentd.conflicts.bundle import Bundle
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity, error, info, warning
-from agentd.conflicts.git_process import encoded
 from agentd.conflicts.intake import Submission
 from agentd.conflicts.patch_admission import PatchAdmission
 from agentd.conflicts.policy import Policy
@@ -246,7 +245,7 @@ def bundle_digest(submission: Submission, tree: TreeId | None) -> BundleId:
     bundle = submission.bundle
     content: str | None = tree
     if content is None:
-        content = submission.patch or submission.head or repr(bundle.change)
+        content = submission.patch or submission.head or submission.change_digest
     identity = [
         bundle.provider,
         bundle.owner,
@@ -263,7 +262,7 @@ def bundle_digest(submission: Submission, tree: TreeId | None) -> BundleId:
 def _plain(value: object) -> object:
     """Text that JSON can hold: bytes that are no UTF-8 came through as lone surrogates."""
     if isinstance(value, str):
-        return encoded(value).decode("utf-8", "backslashreplace")
+        return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value

@@ -8,6 +8,7 @@ module's business.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -44,6 +45,8 @@ class Submission:
     branch_head: CommitId | None = None
     """The head where it is a commit of the user's, so that a merge can name it as a parent."""
     findings: tuple[Finding, ...] = ()
+    change_digest: str = ""
+    """Of the change as the bundle states it; tells bundles apart whose change cannot be had."""
 
     @property
     def has_change(self) -> bool:
@@ -67,6 +70,12 @@ class Intake:
 
     def take(self, bundle: Bundle) -> Submission:
         """Ties one bundle. Raises only where git itself fails."""
+        digest = hashlib.sha256(repr(bundle.change).encode()).hexdigest() if bundle.change else ""
+        return replace(
+            self._tied(bundle), bundle=replace(bundle, change=None), change_digest=digest
+        )
+
+    def _tied(self, bundle: Bundle) -> Submission:
         match bundle.change:
             case None:
                 return self._metadata_only(bundle)

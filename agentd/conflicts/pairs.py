@@ -41,20 +41,42 @@ class Footprint:
             (file.change.path, file.change.new_mode, file.change.new_blob) for file in self.files
         )
 
+    @cached_property
+    def added(self) -> frozenset[str]:
+        """Paths that are new, or a new kind of thing."""
+        return frozenset(file.change.path for file in self.files if file.change.status in "AT")
+
     @property
-    def keys(self) -> Iterator[str]:
-        """What it occupies in the index: paths, names without case, directories in play."""
+    def occupies(self) -> Iterator[str]:
+        """What others can meet it at."""
         for file in self.files:
-            path = file.change.path
-            yield f"path:{path}"
-            if file.change.status in "AT":
-                yield f"name:{path.casefold()}"
-                # The path as a file, or as a directory that holds a file.
-                yield f"node:{path}"
-                yield from (f"node:{parent}" for parent in _parents(path))
-                yield from (f"scope:{parent}" for parent in _parents(path))
+            yield f"path:{file.change.path}"
+        for path in self.added:
+            yield f"name:{path.casefold()}"
+            yield f"leaf:{path}"
+            yield from (f"within:{parent}" for parent in _parents(path))
+        yield from self._moved
+
+    @property
+    def looks_for(self) -> Iterator[str]:
+        """Where it can meet others: the mirror image of what they occupy."""
+        for file in self.files:
+            yield f"path:{file.change.path}"
+        for path in self.added:
+            yield f"name:{path.casefold()}"
+            yield f"within:{path}"  # A directory of the other's where this has a file,
+            for parent in _parents(path):
+                yield f"leaf:{parent}"  # or the other way round.
+                yield f"moved:{parent}"
+        for moved in self._moved:
+            yield moved
+            yield moved.replace("moved:", "within:", 1)
+
+    @property
+    def _moved(self) -> Iterator[str]:
+        """The directories that its renames could carry along."""
         for old, new in self.renames:
-            yield from (f"scope:{parent}" for parent in (*_parents(old), *_parents(new)))
+            yield from (f"moved:{parent}" for parent in (*_parents(old), *_parents(new)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +116,11 @@ class PairIndex:
     def add(self, footprint: Footprint) -> tuple[Meeting, ...]:
         """Takes in a footprint and gives its meetings with those that are there."""
         shared: dict[BundleId, set[str]] = defaultdict(set)
-        for key in dict.fromkeys(footprint.keys):
-            occupants = self._by_key[key]
-            for other in occupants:
+        for key in dict.fromkeys(footprint.looks_for):
+            for other in self._by_key.get(key, ()):
                 shared[other].add(key)
-            occupants.append(footprint.bundle_id)
+        for key in dict.fromkeys(footprint.occupies):
+            self._by_key[key].append(footprint.bundle_id)
         self._footprints[footprint.bundle_id] = footprint
         found = []
         for other, keys in shared.items():
@@ -193,17 +215,13 @@ def _name_clashes(
 ) -> list[tuple[ConflictKind, str]]:
     """A file of one where the other has a directory, and names that differ only in case."""
     clashes = []
-    added = [
-        {file.change.path for file in side.files if file.change.status in "AT"}
-        for side in (left, right)
-    ]
     for key in sorted(keys):
         kind, _, name = key.partition(":")
-        if kind == "node" and (name in added[0]) != (name in added[1]):
+        if kind in ("leaf", "within") and (name in left.added) != (name in right.added):
             clashes.append((ConflictKind.TREE, name))
         elif kind == "name":
-            mine = {path for path in added[0] if path.casefold() == name}
-            others = {path for path in added[1] if path.casefold() == name}
+            mine = {path for path in left.added if path.casefold() == name}
+            others = {path for path in right.added if path.casefold() == name}
             if mine != others:
                 clashes.append((ConflictKind.TREE, min(mine | others)))
     return clashes
@@ -213,7 +231,7 @@ def _directories_in_play(left: Footprint, right: Footprint, keys: set[str]) -> b
     """Whether a rename of one could carry along, or be hidden by, what the other does."""
     if not left.renames and not right.renames:
         return False
-    return any(key.startswith(("scope:", "path:")) for key in keys)
+    return any(key.startswith(("moved:", "within:", "path:")) for key in keys)
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -29,7 +29,7 @@ from agentd.conflicts.tree_changes import (
 )
 from agentd.errors import AgentdError, DependencyFailed
 
-MODE_GITLINK: Final = "160000"
+_RECORD_NAME: Final = "record.json"
 _T = TypeVar("_T")
 
 
@@ -87,6 +87,7 @@ class Quarantine:
     def __init__(self, home: Path, repository: Repository, git: GitProcess) -> None:
         self.repository = repository
         self._git = git
+        self._home = home
         self.git_dir = home / "quarantine" / f"{repository.identity}.git"
         self._create()
         self._borrow()
@@ -127,6 +128,10 @@ class Quarantine:
             _write_if_different(self.git_dir / "shallow", shallow.read_bytes())
         else:
             (self.git_dir / "shallow").unlink(missing_ok=True)
+
+    def with_timeout(self, timeout_secs: float) -> Quarantine:
+        """The same, with another time limit for each call."""
+        return Quarantine(self._home, self.repository, self._git.with_timeout(timeout_secs))
 
     def run(
         self,
@@ -379,14 +384,35 @@ class Quarantine:
 
     # Keeping and handing over
 
-    def keep(self, name: str, objects: Sequence[CommitId], blobs: Sequence[ObjectId]) -> None:
-        """Holds on to objects under a name, so that a replay finds them."""
-        listing = "".join(
-            f"100644 blob {blob}\t{blob}\n" for blob in sorted(set(blobs))
-        ).encode()
-        tree = TreeId(self._object_id(["mktree"], stdin=listing))
-        holder = self.commit(tree, sorted(set(objects)), message=f"Keeps what {name} needs\n")
+    def keep(
+        self,
+        name: str,
+        commits: Sequence[CommitId],
+        blobs: Sequence[ObjectId],
+        *,
+        record: bytes,
+    ) -> None:
+        """Holds on to objects and a record under a name, so that a replay finds them."""
+        files = {str(blob): blob for blob in blobs} | {_RECORD_NAME: self.store_blob(record)}
+        listing = "".join(f"100644 blob {blob}\t{path}\n" for path, blob in sorted(files.items()))
+        tree = TreeId(self._object_id(["mktree"], stdin=listing.encode()))
+        holder = self.commit(tree, sorted(set(commits)), message=f"Keeps what {name} needs\n")
         self.run(["update-ref", f"refs/agentd/{name}", holder], check=True)
+
+    def kept_record(self, name: str) -> bytes | None:
+        """The record that is kept under a name."""
+        return self.blob_at(f"refs/agentd/{name}", _RECORD_NAME) if self._is_kept(name) else None
+
+    def kept_names(self, prefix: str) -> tuple[str, ...]:
+        """The names below a prefix under which something is kept."""
+        listed = self.run(
+            ["for-each-ref", "--format=%(refname)", f"refs/agentd/{prefix}"], check=True
+        ).text
+        return tuple(line.removeprefix("refs/agentd/") for line in listed.split("\n") if line)
+
+    def _is_kept(self, name: str) -> bool:
+        ref = f"refs/agentd/{name}"
+        return self.run(["show-ref", "--verify", "--quiet", ref]).status == 0
 
     def pack(self, commit: CommitId, known: Sequence[CommitId]) -> bytes:
         """The objects of a commit that a repository with the known commits lacks."""

@@ -1,0 +1,84 @@
+"""Opens the books for the ledger: reads from the trees themselves what it holds against each other.
+
+It must not use anything that a merge said. What a discrepancy means is the ledger's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from agentd.conflicts.freshness import Placed
+from agentd.conflicts.ledger import Books, Discrepancy, Entry, FileState, audit
+from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.repository import ObjectId, TreeId
+from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_GITLINK, TreeChange
+
+
+def check_ledger(
+    quarantine: Quarantine, tip_tree: TreeId, result: TreeId, accepted: Sequence[Placed]
+) -> tuple[Discrepancy, ...]:
+    """Every line that nobody accounts for between the tip, the accepted bundles and the result."""
+    return audit(open_books(quarantine, tip_tree, result, accepted))
+
+
+def open_books(
+    quarantine: Quarantine, tip_tree: TreeId, result: TreeId, accepted: Sequence[Placed]
+) -> Books:
+    """Reads the files of all sides that differ anywhere."""
+    bases = sorted({str(each.candidate.base_tree) for each in accepted})
+    pairs = [(str(tip_tree), str(result)), *((base, str(tip_tree)) for base in bases)]
+    differences = quarantine.changes(pairs, renames=True)
+    integrated, drifts = differences[0], differences[1:]
+    target_renames = _renames(change for drift in drifts for change in drift)
+    paths = {path for change in integrated for path in change.paths}
+    for each in accepted:
+        paths |= {path for change in each.candidate.changes for path in change.paths}
+    paths |= {path for pair in target_renames if paths & set(pair) for path in pair}
+    target = _files(quarantine, tip_tree, paths)
+    after = _files(quarantine, result, paths)
+    entries = tuple(_entry(each) for each in accepted)
+    blobs = {
+        state.blob
+        for files in (target, after, *(side for e in entries for side in (e.before, e.after)))
+        for state in files.values()
+        if state.mode != MODE_GITLINK
+    }
+    contents = quarantine.read_blobs([ObjectId(blob) for blob in sorted(blobs)])
+    return Books(
+        target=target,
+        result=after,
+        entries=entries,
+        contents={str(blob): content for blob, content in contents.items()},
+        target_renames=target_renames,
+    )
+
+
+def _entry(each: Placed) -> Entry:
+    before: dict[str, FileState] = {}
+    after: dict[str, FileState] = {}
+    for change in each.candidate.changes:
+        if change.old_mode != MODE_ABSENT and change.status != "C":
+            before[change.old_path or change.path] = FileState(change.old_mode, change.old_blob)
+        if change.new_mode != MODE_ABSENT:
+            after[change.path] = FileState(change.new_mode, change.new_blob)
+    return Entry(
+        each.candidate.bundle_id,
+        before,
+        after,
+        frozenset(path for change in each.candidate.changes for path in change.paths),
+        _renames(each.candidate.changes),
+    )
+
+
+def _renames(changes: Iterable[TreeChange]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        sorted({(c.old_path, c.path) for c in changes if c.old_path is not None})
+    )
+
+
+def _files(quarantine: Quarantine, tree: TreeId, paths: set[str]) -> dict[str, FileState]:
+    return {
+        path: FileState(mode, blob)
+        for path, (mode, blob) in quarantine.entries(tree).items()
+        if path in paths
+    }

@@ -1,0 +1,316 @@
+"""Finds the bundles: in lock metadata, in the journal, and in what the command line names.
+
+Reads through `DaemonView`, a few calls of the wire protocol, and files that the user named. It must
+not look into the repository: whether a bundle makes sense is decided later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+
+from agentd.conflicts.bundle import (
+    Bundle,
+    HeadRevision,
+    PatchText,
+    Source,
+    SourceKind,
+    looks_like_bundle,
+    parse_bundle,
+)
+from agentd.conflicts.findings import FindingKind, error
+from agentd.conflicts.holding import HeldLock, Holdings
+
+_LOCK_EVENTS: Final = ("lock.acquired", "lock.renewed", "lock.released", "lock.expired")
+_FACT_EVENTS: Final = ("intent", "progress", "result", "conflict")
+_PAGE: Final = 1_000
+_FILE_BYTES_MAX: Final = 64 * 2**20
+_FACT_RANK: Final = {"intent": 0, "progress": 1, "conflict": 1, "result": 2}
+
+
+class DaemonView(Protocol):
+    """Whoever passes a call on to the daemon; agentd's own blocking client is one."""
+
+    def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The result of a method of the wire protocol, as plain JSON values."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What the daemon knows: bundles, and who holds or held what."""
+
+    bundles: tuple[Bundle, ...] = ()
+    holdings: Holdings = Holdings()
+
+
+@dataclass(frozen=True, slots=True)
+class _LockFact:
+    """One lock, with the newest metadata that it had."""
+
+    lock: HeldLock
+    metadata: Mapping[str, Any]
+    token: int
+
+
+def collect(daemon: DaemonView, namespace: str, *, task_id: str | None = None) -> Collected:
+    """Reads the daemon: all live and past locks of the repository, and all facts of the journal.
+
+    Locks without a namespace may be about any repository and count as this one's. With `task_id`
+    only that task's facts are read.
+    """
+    locks = daemon.call("ListResourceLocks", {})["locks"]
+    live = [_live_fact(lock) for lock in locks if _is_ours(lock, namespace)]
+    past = _past_facts(_events(daemon, _LOCK_EVENTS), namespace, live)
+    facts = _newest_facts(_events(daemon, _FACT_EVENTS), task_id)
+    of_locks = [*_lock_bundles(live, SourceKind.LOCK), *_lock_bundles(past, SourceKind.PAST_LOCK)]
+    return Collected(
+        without_superseded((*of_locks, *facts)),
+        Holdings(tuple(fact.lock for fact in (*live, *past))),
+    )
+
+
+def _events(daemon: DaemonView, kinds: Sequence[str]) -> Iterable[Mapping[str, Any]]:
+    after = 0
+    while True:
+        answer = daemon.call(
+            "ListEvents", {"after_seq": after, "action_types": list(kinds), "limit": _PAGE}
+        )
+        page = answer["events"]
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = int(page[-1]["seq"])
+
+
+# Locks
+
+
+def _is_ours(lock: Mapping[str, Any], namespace: str) -> bool:
+    return (lock.get("namespace") or "") in ("", namespace)
+
+
+def _live_fact(lock: Mapping[str, Any]) -> _LockFact:
+    held = replace(_held(lock), live=True)
+    return _LockFact(held, _object(lock.get("metadata")), _integer(lock, "fencing_token"))
+
+
+def _held(lock: Mapping[str, Any]) -> HeldLock:
+    return HeldLock(
+        resource_key=_text(lock, "resource_key"),
+        owner=_text(lock, "owner") or "anonymous",
+        provider=_text(lock, "provider") or "unknown",
+        acquired_at=_text(lock, "acquired_at"),
+        expires_at=_instant(lock.get("expires_at")),
+        live=False,
+        shared=lock.get("mode") == "shared",
+    )
+
+
+def _past_facts(
+    events: Iterable[Mapping[str, Any]], namespace: str, live: Sequence[_LockFact]
+) -> list[_LockFact]:
+    """The locks that have ended, from the journal."""
+    facts: dict[tuple[str, int], _LockFact] = {}
+    for event in events:
+        payload = _object(event.get("payload"))
+        if not _is_ours(payload, namespace):
+            continue
+        # A fencing token is given out once, so it tells the locks of one key apart.
+        key = (_text(event, "resource_key"), _integer(payload, "fencing_token"))
+        known = facts.get(key)
+        at = _text(event, "at")
+        held = _held({**payload, **event, "acquired_at": known.lock.acquired_at if known else at})
+        metadata = _object(payload.get("metadata")) or (known.metadata if known else {})
+        facts[key] = _LockFact(held, metadata, key[1])
+    current = {(fact.lock.resource_key, fact.token) for fact in live}
+    return [fact for key, fact in facts.items() if key not in current]
+
+
+def _lock_bundles(facts: Sequence[_LockFact], kind: SourceKind) -> list[Bundle]:
+    return [
+        parse_bundle(
+            fact.metadata,
+            source=Source(kind, fact.lock.resource_key, fact.lock.acquired_at),
+            owner=fact.lock.owner,
+            provider=fact.lock.provider,
+        )
+        for fact in facts
+        if looks_like_bundle(fact.metadata)
+    ]
+
+
+# Facts of the journal
+
+
+def _newest_facts(events: Iterable[Mapping[str, Any]], task_id: str | None) -> list[Bundle]:
+    """The newest bundle of each owner on each node; a result counts more than an intent."""
+    newest: dict[tuple[str, str | None], tuple[int, int, Bundle]] = {}
+    for event in events:
+        if task_id is not None and event.get("task_id") != task_id:
+            continue
+        payload = _object(event.get("payload"))
+        nested = payload.get("patch_bundle")
+        raw = {**payload, **nested} if isinstance(nested, Mapping) else payload
+        raw = {key: value for key, value in raw.items() if key != "patch_bundle"}
+        if not looks_like_bundle(raw):
+            continue
+        kind = str(event.get("action_type"))
+        bundle = parse_bundle(
+            raw,
+            source=Source(SourceKind.EVENT, str(event.get("event_id")), _text(event, "at")),
+            owner=_text(event, "owner"),
+            provider=_text(event, "provider"),
+            task_id=_optional(event, "task_id"),
+            node_id=_optional(event, "node_id"),
+        )
+        key = (bundle.owner, bundle.node_id)
+        rank = (_FACT_RANK.get(kind, 0), int(event.get("seq", 0)))
+        if key not in newest or rank >= newest[key][:2]:
+            newest[key] = (*rank, bundle)
+    return [bundle for _, _, bundle in newest.values()]
+
+
+def without_superseded(bundles: Sequence[Bundle]) -> tuple[Bundle, ...]:
+    """Leaves out what the same owner has said again, newer or with the change at hand.
+
+    - Equal metadata of several locks is one bundle.
+    - A past lock's is superseded by anything newer of that owner with the same intent or paths.
+    - Metadata without a change is superseded by a bundle of that owner that has one, if the intent
+      or a path is the same.
+    """
+    folded = _fold_equal(bundles)
+    return tuple(
+        bundle
+        for bundle in folded
+        if not any(_supersedes(other, bundle) for other in folded if other is not bundle)
+    )
+
+
+def _fold_equal(bundles: Sequence[Bundle]) -> list[Bundle]:
+    folded: dict[str, Bundle] = {}
+    for bundle in bundles:
+        key = repr(replace(bundle, sources=(), created_at=None, extra={}, findings=()))
+        known = folded.get(key)
+        if known is None:
+            folded[key] = bundle
+            continue
+        dates = [date for date in (known.created_at, bundle.created_at) if date]
+        folded[key] = replace(
+            known,
+            sources=known.sources + bundle.sources,
+            created_at=min(dates) if dates else None,
+        )
+    return list(folded.values())
+
+
+def _supersedes(newer: Bundle, older: Bundle) -> bool:
+    if newer.owner != older.owner or not _same_work(newer, older):
+        return False
+    if older.change is None and newer.change is not None:
+        return True
+    if newer.change is None and older.change is not None:
+        return False
+    is_past = all(source.kind is SourceKind.PAST_LOCK for source in older.sources)
+    return is_past and (newer.created_at or "") > (older.created_at or "")
+
+
+def _same_work(left: Bundle, right: Bundle) -> bool:
+    if left.intent and left.intent == right.intent:
+        return True
+    if left.node_id is not None and left.node_id == right.node_id:
+        return True
+    if set(left.touched_paths) & set(right.touched_paths):
+        return True
+    return not left.intent and not right.intent and not left.touched_paths and _same_key(left, right)
+
+
+def _same_key(left: Bundle, right: Bundle) -> bool:
+    return bool(
+        {source.detail for source in left.sources} & {source.detail for source in right.sources}
+    )
+
+
+# What the command line names
+
+
+def from_bundle_file(path: Path) -> Bundle:
+    """A bundle of a JSON file. What is wrong with the file is a finding on the bundle."""
+    source = Source(SourceKind.BUNDLE_FILE, str(path))
+    try:
+        with path.open("rb") as file:
+            data = orjson.loads(file.read(_FILE_BYTES_MAX + 1))
+    except (OSError, ValueError) as failure:
+        why = failure.strerror if isinstance(failure, OSError) else f"no JSON: {failure}"
+        return _unreadable(path.stem, source, f"The bundle file {path} cannot be read ({why})")
+    if not isinstance(data, dict):
+        return _unreadable(path.stem, source, f"The bundle file {path} holds no JSON object")
+    nested = data.get("patch_bundle")
+    raw = {**data, **nested} if isinstance(nested, dict) else data
+    raw.pop("patch_bundle", None)
+    return parse_bundle(raw, source=source, owner=path.stem)
+
+
+def from_patch_file(path: Path, *, base: str | None = None) -> Bundle:
+    """A bundle of a file with a unified diff; its owner is the file's name."""
+    source = Source(SourceKind.PATCH_FILE, str(path))
+    try:
+        with path.open("rb") as file:
+            data = file.read(_FILE_BYTES_MAX + 1)
+    except OSError as failure:
+        return _unreadable(
+            path.name, source, f"The patch file {path} cannot be read ({failure.strerror})"
+        )
+    return Bundle(path.name, "unknown", (source,), base_revision=base, change=PatchText(data))
+
+
+def from_branch(revision: str, *, base: str | None = None) -> Bundle:
+    """A bundle of a branch or any other revision; its owner is the name as given."""
+    return Bundle(
+        revision,
+        "unknown",
+        (Source(SourceKind.BRANCH, revision),),
+        base_revision=base,
+        change=HeadRevision(revision.removeprefix("git:")),
+        branch=revision,
+    )
+
+
+def _unreadable(owner: str, source: Source, what: str) -> Bundle:
+    found = error(
+        FindingKind.CHANGE_UNREADABLE, f"{what}; correct it and name it again.", source.detail
+    )
+    return Bundle(owner, "unknown", (source,), findings=(found,))
+
+
+# Small readings
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _integer(data: Mapping[str, Any], key: str) -> int:
+    value = data.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _optional(data: Mapping[str, Any], key: str) -> str | None:
+    return _text(data, key) or None
+
+
+def _instant(value: object) -> str | None:
+    """A lock's end as a text: the wire has Unix seconds there."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value if isinstance(value, str) else None
+    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

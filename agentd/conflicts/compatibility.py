@@ -1,0 +1,319 @@
+"""Which bundles cannot both be merged: the pair pass, git's word on what it suspects, the rest.
+
+Makes the edges of the conflict graph and the findings that explain them. Who wins is not this
+module's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from agentd.conflicts.bundle import Bundle
+from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
+from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonObject, Severity
+from agentd.conflicts.freshness import Placed
+from agentd.conflicts.holding import Holdings
+from agentd.conflicts.hunk_overlap import hunks_to_json
+from agentd.conflicts.pairs import Footprint, Meeting, find_meetings
+from agentd.conflicts.policy import Policy
+from agentd.conflicts.quarantine import MergeResult, Quarantine
+from agentd.conflicts.repository import TreeId
+from agentd.conflicts.selection import Edge, EdgeKind
+
+QUESTIONS_MAX: Final = 2_000
+"""How many pairs git is asked about in one review; beyond that the lines' word stands."""
+_PATHS_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Compatibility:
+    """The conflict graph of a review."""
+
+    edges: tuple[Edge, ...]
+    findings: tuple[Finding, ...]
+    meetings: int
+    asked: int
+
+
+def find_edges(
+    placed: Sequence[Placed],
+    quarantine: Quarantine,
+    tip_tree: TreeId,
+    policy: Policy,
+    holdings: Holdings,
+    union_paths: Sequence[str],
+) -> Compatibility:
+    """Compares all bundles that merge onto the tip with one another."""
+    judge = _Judge(placed, quarantine, tip_tree, policy, holdings, union_paths)
+    return judge.compatibility()
+
+
+class _Judge:
+    def __init__(
+        self,
+        placed: Sequence[Placed],
+        quarantine: Quarantine,
+        tip_tree: TreeId,
+        policy: Policy,
+        holdings: Holdings,
+        union_paths: Sequence[str],
+    ) -> None:
+        self._placed: Mapping[BundleId, Placed] = {
+            each.candidate.bundle_id: each for each in placed if each.mergeable
+        }
+        self._quarantine = quarantine
+        self._tip_tree = tip_tree
+        self._policy = policy
+        self._holdings = holdings
+        self._union_paths = union_paths
+        self._asked = 0
+
+    def compatibility(self) -> Compatibility:
+        footprints = self._footprints()
+        by_id = {footprint.bundle_id: footprint for footprint in footprints}
+        meetings = find_meetings(footprints)
+        edges: list[Edge] = []
+        findings: list[Finding] = []
+        for meeting in meetings:
+            edge, found = self._judge(meeting, by_id)
+            findings += found
+            if edge is not None:
+                edges.append(edge)
+        for edge, finding in (*self._alternatives(), *self._generated(by_id)):
+            edges.append(edge)
+            findings.append(finding)
+        return Compatibility(tuple(edges), tuple(findings), len(meetings), self._asked)
+
+    def _footprints(self) -> tuple[Footprint, ...]:
+        order = list(self._placed.values())
+        pairs = [(str(self._tip_tree), str(each.tree)) for each in order]
+        hunks = self._quarantine.hunks(pairs)
+        renames = self._quarantine.changes(pairs, renames=True)
+        return tuple(
+            Footprint(
+                each.candidate.bundle_id,
+                files,
+                tuple((c.old_path, c.path) for c in changes if c.old_path is not None),
+            )
+            for each, files, changes in zip(order, hunks, renames, strict=True)
+        )
+
+    def _bundle(self, bundle_id: BundleId) -> Bundle:
+        return self._placed[bundle_id].candidate.bundle
+
+    def _judge(
+        self, meeting: Meeting, footprints: Mapping[BundleId, Footprint]
+    ) -> tuple[Edge | None, list[Finding]]:
+        if meeting.identical:
+            return self._identical(meeting)
+        if not meeting.doubtful:
+            return None, []
+        merged = self._ask_git(meeting)
+        if merged is not None and merged.clean:
+            clash = self._case_clash(meeting)
+            if clash is None:
+                return None, []
+            kinds: tuple[ConflictKind, ...] = (ConflictKind.TREE,)
+            paths: tuple[str, ...] = (clash,)
+        elif merged is not None:
+            kinds, paths = conflict_kinds(merged), _conflict_paths(merged)
+        else:
+            kinds = tuple(kind for kind, _ in meeting.suspicions)
+            paths = tuple(dict.fromkeys(path for _, path in meeting.suspicions))
+        kind = kinds[0]
+        if kind is ConflictKind.CONTENT and any(
+            found is ConflictKind.ADJACENT for found, _ in meeting.suspicions
+        ) and not any(found is ConflictKind.CONTENT for found, _ in meeting.suspicions):
+            kind = ConflictKind.ADJACENT
+        return self._conflict(meeting, kind, paths or meeting.paths, footprints, merged)
+
+    def _ask_git(self, meeting: Meeting) -> MergeResult | None:
+        if self._asked >= QUESTIONS_MAX and not meeting.ask_git:
+            return None
+        self._asked += 1
+        return self._quarantine.merge(
+            self._tip_tree,
+            TreeId(str(self._placed[meeting.left].tree)),
+            TreeId(str(self._placed[meeting.right].tree)),
+            union_paths=self._union_paths,
+        )
+
+    def _case_clash(self, meeting: Meeting) -> str | None:
+        """A name that git would take, but of which some file systems can hold only one."""
+        for kind, path in meeting.suspicions:
+            if kind is ConflictKind.TREE and path not in meeting.paths:
+                return path
+        return None
+
+    def _conflict(
+        self,
+        meeting: Meeting,
+        kind: ConflictKind,
+        paths: Sequence[str],
+        footprints: Mapping[BundleId, Footprint],
+        merged: MergeResult | None,
+    ) -> tuple[Edge, list[Finding]]:
+        left, right = self._bundle(meeting.left), self._bundle(meeting.right)
+        evidence: JsonObject = {
+            "paths": list(paths[:_PATHS_SHOWN]),
+            "judged_by": "ranges" if merged is None else "git",
+            "git": [] if merged is None else [each.text for each in merged.conflicts][:10],
+            "left": {"bundle": meeting.left, "owner": left.owner, "intent": left.intent},
+            "right": {"bundle": meeting.right, "owner": right.owner, "intent": right.intent},
+            "hunks": hunks_to_json([pair for pair in meeting.hunks if pair.path in paths]),
+        }
+        edge = Edge(
+            meeting.left,
+            meeting.right,
+            EdgeKind(kind.value),
+            tuple(paths),
+            first_lock=self._first_lock(meeting.left, meeting.right, paths),
+            deletes=_deleter(kind, paths, footprints[meeting.left], footprints[meeting.right]),
+            evidence=evidence,
+        )
+        finding = Finding(
+            kind.finding,
+            Severity.ERROR,
+            _conflict_message(kind, left.owner, right.owner, paths),
+            (meeting.left, meeting.right),
+            paths[0] if paths else None,
+            evidence=evidence,
+        )
+        return edge, [finding]
+
+    def _first_lock(
+        self, left: BundleId, right: BundleId, paths: Sequence[str]
+    ) -> BundleId | None:
+        one, other = self._bundle(left).owner, self._bundle(right).owner
+        first = self._holdings.earlier(one, other, paths)
+        if first is None:
+            return None
+        return left if first == one else right
+
+    def _identical(self, meeting: Meeting) -> tuple[Edge, list[Finding]]:
+        left, right = self._bundle(meeting.left), self._bundle(meeting.right)
+        edge = Edge(
+            meeting.left,
+            meeting.right,
+            EdgeKind.IDENTICAL,
+            meeting.paths,
+            first_lock=self._first_lock(meeting.left, meeting.right, meeting.paths),
+        )
+        finding = Finding(
+            FindingKind.IDENTICAL_CHANGE,
+            Severity.INFO,
+            f"{left.owner} and {right.owner} propose exactly the same change; one of them is "
+            "merged, close the other.",
+            (meeting.left, meeting.right),
+            meeting.paths[0] if meeting.paths else None,
+        )
+        return edge, [finding]
+
+    def _alternatives(self) -> Iterable[tuple[Edge, Finding]]:
+        groups: dict[str, list[BundleId]] = {}
+        for bundle_id, each in sorted(self._placed.items()):
+            group = each.candidate.bundle.alternative_group
+            if group is not None:
+                groups.setdefault(group, []).append(bundle_id)
+        for group, members in sorted(groups.items()):
+            for left, right in combinations(members, 2):
+                yield (
+                    Edge(left, right, EdgeKind.ALTERNATIVES),
+                    Finding(
+                        FindingKind.ALTERNATIVES,
+                        Severity.INFO,
+                        f"{self._bundle(left).owner} and {self._bundle(right).owner} offer "
+                        f"alternatives for {group.partition(':')[2]}; at most one of them merges.",
+                        (left, right),
+                        evidence={"group": group},
+                    ),
+                )
+
+    def _generated(
+        self, footprints: Mapping[BundleId, Footprint]
+    ) -> Iterable[tuple[Edge, Finding]]:
+        touching: dict[str, list[BundleId]] = {}
+        for bundle_id, footprint in sorted(footprints.items()):
+            for path in footprint.by_path:
+                if self._policy.generated_rule(path) is not None:
+                    touching.setdefault(path, []).append(bundle_id)
+        pairs: dict[tuple[BundleId, BundleId], list[str]] = {}
+        for path, bundles in sorted(touching.items()):
+            for left, right in combinations(bundles, 2):
+                if footprints[left].result != footprints[right].result:
+                    pairs.setdefault((left, right), []).append(path)
+        for (left, right), paths in sorted(pairs.items()):
+            rule = self._policy.generated_rule(paths[0])
+            command = rule.regenerate if rule is not None else None
+            yield (
+                Edge(
+                    left,
+                    right,
+                    EdgeKind.GENERATED,
+                    tuple(paths),
+                    first_lock=self._first_lock(left, right, paths),
+                    evidence={"paths": paths[:_PATHS_SHOWN], "regenerate": command},
+                ),
+                Finding(
+                    FindingKind.GENERATED_TWICE,
+                    Severity.ERROR,
+                    f"{self._bundle(left).owner} and {self._bundle(right).owner} both change the "
+                    f"generated file {paths[0]}; one of them merges, then it is regenerated"
+                    + (f" with `{command}`." if command else "."),
+                    (left, right),
+                    paths[0],
+                    evidence={"paths": paths[:_PATHS_SHOWN], "regenerate": command},
+                ),
+            )
+
+
+def _conflict_paths(merged: MergeResult) -> tuple[str, ...]:
+    if merged.conflicted_paths:
+        return merged.conflicted_paths
+    return tuple(dict.fromkeys(path for each in merged.conflicts for path in each.paths))
+
+
+def _deleter(
+    kind: ConflictKind, paths: Sequence[str], left: Footprint, right: Footprint
+) -> BundleId | None:
+    """Which of the two takes away what the other changes, where exactly one does."""
+    if kind is not ConflictKind.MODIFY_DELETE:
+        return None
+    deleting = [
+        side.bundle_id
+        for side in (left, right)
+        if any(
+            path in side.by_path and side.by_path[path].change.status == "D" for path in paths
+        )
+        and not any(old in paths or new in paths for old, new in side.renames)
+    ]
+    return deleting[0] if len(deleting) == 1 else None
+
+
+_SENTENCES: Final[Mapping[ConflictKind, str]] = {
+    ConflictKind.CONTENT: "{left} and {right} change the same lines of {path} differently; only "
+    "one of them can merge, the other is to be done again on top of it.",
+    ConflictKind.ADJACENT: "{left} and {right} change lines of {path} that touch, which git does "
+    "not merge; the second needs only a cheap rebase.",
+    ConflictKind.ADD_ADD: "{left} and {right} both add {path} with different content; agree on one "
+    "file or on two names.",
+    ConflictKind.MODIFY_DELETE: "One of {left} and {right} takes away {path}, which the other "
+    "changes; somebody has to decide which of the two is wanted.",
+    ConflictKind.RENAME: "{left} and {right} do not go together in {path} because files were "
+    "renamed; the second is to be done again with the new path.",
+    ConflictKind.TREE: "{left} and {right} need different things of the name {path} (a file and a "
+    "directory, two spellings, two modes or types); choose another name.",
+    ConflictKind.BINARY: "{left} and {right} both change the binary file {path}; only one of them "
+    "can merge.",
+    ConflictKind.SUBMODULE: "{left} and {right} move the submodule {path} to different commits; "
+    "somebody has to decide which is wanted.",
+}
+
+
+def _conflict_message(kind: ConflictKind, left: str, right: str, paths: Sequence[str]) -> str:
+    return _SENTENCES[kind].format(
+        left=left, right=right, path=paths[0] if paths else "a renamed directory"
+    )

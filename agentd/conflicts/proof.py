@@ -1,0 +1,182 @@
+"""What the verification commands prove about a composed tree, and whose change breaks them.
+
+The project's commands run on the combination, and on the bare target where they fail; a bundle's
+own commands, where the policy allows them, run on the combination as well. It must not know how a
+command is run (see `CommandRunner`) or what follows for a bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from agentd.conflicts.command_runs import (
+    CommandRun,
+    Comparison,
+    RunStatus,
+    Verdict,
+    compare,
+    runnable_commands,
+)
+from agentd.conflicts.composition import Composer
+from agentd.conflicts.culprits import Blame, CulpritSet, Outcome, find_culprits
+from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
+from agentd.conflicts.freshness import Placed
+from agentd.conflicts.policy import Command, Policy
+from agentd.conflicts.repository import TreeId
+
+
+class CommandRunner(Protocol):
+    """Whoever runs commands on trees, or remembers what came out."""
+
+    def run(self, tree: str, commands: Sequence[Command]) -> tuple[CommandRun, ...]:
+        """One result a command, in their order."""
+        ...
+
+
+class Standing(StrEnum):
+    """What is known about a combination."""
+
+    PROVEN = "proven"
+    """At least one command passed and none was broken."""
+    UNPROVEN = "unproven"
+    """Nothing speaks against it, and nothing for it."""
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A command on a combination, and whose it is."""
+
+    comparison: Comparison
+    named_by: tuple[BundleId, ...]
+    """The bundles that named it; empty for the project's own."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether it speaks against the combination."""
+        if self.named_by:
+            return self.comparison.run.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)
+        return self.comparison.verdict is Verdict.BROKEN
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as the record has it."""
+        return {**self.comparison.to_json(), "named_by": list(self.named_by)}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """All checks of one combination."""
+
+    tree: TreeId
+    checks: tuple[Check, ...]
+
+    @property
+    def standing(self) -> Standing:
+        """What they come to."""
+        if any(check.broken for check in self.checks):
+            return Standing.BROKEN
+        if any(check.comparison.run.status is RunStatus.PASSED for check in self.checks):
+            return Standing.PROVEN
+        return Standing.UNPROVEN
+
+    @property
+    def undetermined(self) -> tuple[Check, ...]:
+        """The checks without a result."""
+        return tuple(
+            check for check in self.checks if check.comparison.verdict is Verdict.UNKNOWN
+        )
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What people should know besides what broke."""
+        found = []
+        for check in self.checks:
+            match check.comparison.verdict:
+                case Verdict.FLAKY:
+                    kind = FindingKind.VERIFICATION_FLAKY
+                case Verdict.FAILING_BEFORE if not check.named_by:
+                    kind = FindingKind.VERIFICATION_BROKEN_BEFORE
+                case Verdict.UNKNOWN:
+                    kind = FindingKind.VERIFICATION_MISSING
+                case _:
+                    continue
+            found.append(
+                Finding(
+                    kind,
+                    Severity.WARNING,
+                    check.comparison.message,
+                    evidence={"command": check.comparison.run.command, "tree": self.tree},
+                )
+            )
+        return tuple(found)
+
+
+class Prover:
+    """Proves combinations of one review."""
+
+    def __init__(
+        self, runner: CommandRunner, composer: Composer, tip_tree: TreeId, policy: Policy
+    ) -> None:
+        self._runner = runner
+        self._composer = composer
+        self._tip_tree = tip_tree
+        self._policy = policy
+
+    def prove(self, tree: TreeId, placed: Sequence[Placed]) -> Proof:
+        """Runs everything that says something about a combination."""
+        checks = [self._check(tree, command, ()) for command in self._policy.verification.commands]
+        named: dict[str, tuple[Command, list[BundleId]]] = {}
+        for each in placed:
+            entries = [claim.command or claim.text for claim in each.candidate.bundle.claims]
+            for command in runnable_commands(self._policy, entries).run:
+                named.setdefault(command.run, (command, []))[1].append(each.candidate.bundle_id)
+        checks += [
+            self._check(tree, command, tuple(bundles)) for command, bundles in named.values()
+        ]
+        return Proof(tree, tuple(checks))
+
+    def _check(self, tree: TreeId, command: Command, named_by: tuple[BundleId, ...]) -> Check:
+        run = self._runner.run(tree, (command,))[0]
+        failed = run.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)
+        baseline = self._runner.run(self._tip_tree, (command,))[0] if failed else None
+        return Check(compare(baseline, run), named_by)
+
+    def blame(self, check: Check, placed: Sequence[Placed]) -> CulpritSet[BundleId]:
+        """A smallest set of bundles with which the check fails."""
+        by_id = {each.candidate.bundle_id: each for each in placed}
+        command = self._command(check)
+
+        def outcome(bundles: tuple[BundleId, ...]) -> Outcome:
+            if check.named_by and not set(check.named_by) & set(bundles):
+                return Outcome.PASSED  # Nobody of these asked for it.
+            composition = self._composer.compose([by_id[bundle] for bundle in bundles])
+            if composition.clash is not None:
+                return Outcome.UNKNOWN
+            return _outcome(self._runner.run(composition.tree, (command,))[0])
+
+        return find_culprits([each.candidate.bundle_id for each in placed], outcome)
+
+    def _command(self, check: Check) -> Command:
+        text = check.comparison.run.command
+        for command in self._policy.verification.commands:
+            if command.run == text:
+                return command
+        return Command(run=text)
+
+
+def blames_somebody(culprits: CulpritSet[BundleId]) -> bool:
+    """Whether the search ended at bundles."""
+    return culprits.blame in (Blame.ALONE, Blame.TOGETHER)
+
+
+def _outcome(run: CommandRun) -> Outcome:
+    match run.status:
+        case RunStatus.PASSED:
+            return Outcome.PASSED
+        case RunStatus.FAILED | RunStatus.TIMED_OUT:
+            return Outcome.FAILED
+        case RunStatus.FLAKY | RunStatus.NOT_RUN | RunStatus.ERROR:
+            return Outcome.UNKNOWN

@@ -1,0 +1,166 @@
+"""The record of a review: what was decided and why, and all that a replay needs.
+
+Pure: values in, JSON values out. Everything but `review_id`, `created_at`, `seconds` and `cached`
+follows from the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from agentd.conflicts.freshness import Placed
+from agentd.conflicts.judgement import Judgement
+from agentd.conflicts.policy import Policy
+
+ENGINE_VERSION: Final = 1
+"""Grows when the same inputs may be decided otherwise."""
+_PATHS_MAX: Final = 500
+_DAEMON_BYTES_MAX: Final = 900_000
+
+
+def judgement_to_json(judgement: Judgement, target_ref: str | None) -> dict[str, Any]:
+    """The part of the record that a replay makes again, byte for byte."""
+    closed = {each.candidate.bundle_id for each in judgement.closed}
+    proofs = judgement.proofs
+    made: dict[str, Any] = {
+        "bundles": [
+            _bundle_json(each)
+            for each in judgement.placed
+            if each.candidate.bundle_id not in closed
+        ],
+        "closed": [_bundle_json(each) for each in judgement.closed],
+        "findings": [found.to_json() for found in judgement.findings],
+        "edges": [
+            {
+                "left": edge.left,
+                "right": edge.right,
+                "kind": edge.kind.value,
+                "paths": list(edge.paths[:20]),
+            }
+            for edge in judgement.edges
+        ],
+        "decisions": [decision.to_json() for decision in judgement.decisions],
+        "verification": [check.to_json() for check in proofs[-1].checks] if proofs else [],
+        "pairs": {"met": judgement.meetings, "asked_git": judgement.asked},
+        "integration": None,
+    }
+    if judgement.integration is not None:
+        made["integration"] = {
+            "order": list(judgement.integration.order),
+            "commit": judgement.integration.commit,
+            "tree": judgement.integration.tree,
+            "ref": None,
+        }
+    result = printable(made)
+    assert isinstance(result, dict)
+    return result
+
+
+def _bundle_json(each: Placed) -> dict[str, Any]:
+    candidate = each.candidate
+    bundle = candidate.bundle
+    source = bundle.sources[0]
+    return {
+        "bundle_id": candidate.bundle_id,
+        "owner": bundle.owner,
+        "provider": bundle.provider,
+        "source": {
+            "kind": source.kind.value,
+            "detail": source.detail,
+            "at": source.at,
+            "task_id": bundle.task_id,
+            "node_id": bundle.node_id,
+            "all": [f"{one.kind.value}:{one.detail}" for one in bundle.sources],
+        },
+        "base": {
+            "declared": bundle.base_revision,
+            "commit": candidate.base,
+            "freshness": each.freshness.value,
+        },
+        "tree": candidate.tree,
+        "paths": list(candidate.paths[:_PATHS_MAX]),
+        "declared_paths": list(bundle.touched_paths[:_PATHS_MAX]),
+        "changes": [
+            {
+                "status": change.status,
+                "path": change.path,
+                "old_path": change.old_path,
+                "old_mode": change.old_mode,
+                "new_mode": change.new_mode,
+                "additions": change.additions,
+                "deletions": change.deletions,
+                "binary": change.binary,
+            }
+            for change in candidate.changes[:_PATHS_MAX]
+        ],
+        "additions": sum(change.additions for change in candidate.changes),
+        "deletions": sum(change.deletions for change in candidate.changes),
+        "intent": bundle.intent,
+        "diff_summary": bundle.diff_summary,
+        "assumptions": list(bundle.assumptions),
+        "claims": [
+            {"status": claim.status.value, "text": claim.text} for claim in bundle.claims
+        ],
+        "confidence": bundle.confidence,
+        "alternative_group": bundle.alternative_group,
+        "created_at": bundle.created_at,
+        "enforcement": bundle.enforcement,
+    }
+
+
+def policy_to_json(policy: Policy, source: str) -> dict[str, Any]:
+    """What the record says about the policy."""
+    return {
+        "source": source,
+        "digest": policy.digest,
+        "verification_required": policy.verification_required,
+        "allow_stale_clean": policy.freshness.allow_stale_clean,
+        "commands": [command.run for command in policy.verification.commands],
+    }
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """JSON of which equal values have equal bytes."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def decisions_bytes(record: Mapping[str, Any]) -> bytes:
+    """The decisions of a record, to be compared with a replay's."""
+    return canonical_bytes(record["decisions"])
+
+
+def for_daemon(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record as the daemon's journal takes it: without the inputs, and of a bounded size."""
+    slim = {key: value for key, value in record.items() if key != "inputs"}
+    if len(canonical_bytes(slim)) <= _DAEMON_BYTES_MAX:
+        return slim
+    slim["findings"] = [{**found, "evidence": {}} for found in slim["findings"]]
+    slim["bundles"] = [{**each, "changes": []} for each in slim["bundles"]]
+    slim["verification"] = [
+        {**each, "output_tail": each["output_tail"][-500:]} for each in slim["verification"]
+    ]
+    if len(canonical_bytes(slim)) > _DAEMON_BYTES_MAX:
+        slim["decisions"] = [
+            {
+                **each,
+                "reasons": [{**reason, "evidence": {}} for reason in each["reasons"]],
+            }
+            for each in slim["decisions"]
+        ]
+        slim["findings"] = slim["findings"][:1_000]
+    slim["shortened"] = True
+    return slim
+
+
+def printable(value: Any) -> Any:
+    """A JSON value in which every text is valid Unicode: the bytes of paths that are not are escaped."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {str(printable(key)): printable(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [printable(item) for item in value]
+    return value

@@ -1,0 +1,82 @@
+"""Results of commands, kept while a review runs and handed out again in its replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agentd.conflicts.command_runs import CommandRun, RunStatus
+from agentd.conflicts.policy import Command
+from agentd.conflicts.proof import CommandRunner
+
+
+class RecordingRuns:
+    """Passes commands on to a runner and keeps what came out.
+
+    What it hands out is what it keeps, in the form of the record, so that a replay sees no digit
+    more or less than the review did.
+    """
+
+    def __init__(self, runner: CommandRunner) -> None:
+        self._runner = runner
+        self._kept: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def run(self, tree: str, commands: Sequence[Command]) -> tuple[CommandRun, ...]:
+        """One result a command, in their order."""
+        results = []
+        for command in commands:
+            key = (tree, command.run)
+            if key not in self._kept:
+                self._kept[key] = self._runner.run(tree, (command,))[0].to_json()
+            results.append(decode_run(self._kept[key]))
+        return tuple(results)
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """All results, in the order of their first use."""
+        return list(self._kept.values())
+
+
+class RecordedRuns:
+    """Hands out the results of an earlier review and runs nothing."""
+
+    def __init__(self, runs: Sequence[Mapping[str, Any]]) -> None:
+        self._runs = {(run["tree"], run["command"]): run for run in runs}
+
+    def run(self, tree: str, commands: Sequence[Command]) -> tuple[CommandRun, ...]:
+        """One result a command; one that is not in the record counts as not run."""
+        return tuple(self._one(tree, command) for command in commands)
+
+    def _one(self, tree: str, command: Command) -> CommandRun:
+        run = self._runs.get((tree, command.run))
+        if run is not None:
+            return decode_run(run)
+        return CommandRun(
+            command=command.run,
+            name=command.label,
+            status=RunStatus.NOT_RUN,
+            tree=tree,
+            problem="the record has no result of it on this tree",
+        )
+
+
+class NoRuns:
+    """Runs nothing: for reviews without verification."""
+
+    def run(self, tree: str, commands: Sequence[Command]) -> tuple[CommandRun, ...]:
+        """No result for any command, and why."""
+        return tuple(
+            CommandRun(
+                command=command.run,
+                name=command.label,
+                status=RunStatus.NOT_RUN,
+                tree=tree,
+                problem="this review runs no commands",
+            )
+            for command in commands
+        )
+
+
+def decode_run(data: Mapping[str, Any]) -> CommandRun:
+    """A result as the record has it."""
+    return CommandRun(**{**data, "status": RunStatus(data["status"])})

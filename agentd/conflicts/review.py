@@ -1,0 +1,276 @@
+"""One review, from what the user asks for to the record: the pipeline, a step a call.
+
+This is the only module that ties the steps together; it prints nothing and reads no settings. The
+daemon is reached through `DaemonView` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from agentd.conflicts.bundle import Bundle
+from agentd.conflicts.case_codec import decode_case, encode_case
+from agentd.conflicts.collect import Collected, DaemonView, collect
+from agentd.conflicts.decisions import Action
+from agentd.conflicts.git_process import GitProcess
+from agentd.conflicts.intake import Intake, Submission
+from agentd.conflicts.judgement import Case, Judgement, judge
+from agentd.conflicts.landing import Landed, Landing, TipMoved
+from agentd.conflicts.policy import POLICY_PATH, Policy, parse_policy
+from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.record import (
+    ENGINE_VERSION,
+    canonical_bytes,
+    judgement_to_json,
+    policy_to_json,
+    printable,
+)
+from agentd.conflicts.recorded_runs import RecordingRuns
+from agentd.conflicts.repository import CommitId, ObjectId, Repository
+from agentd.conflicts.verification import Verifier
+from agentd.core.clock import Clock, SystemClock, rfc3339
+from agentd.core.ids import IdSource, RandomIds
+from agentd.errors import DependencyFailed
+
+LANDING_ATTEMPTS: Final = 3
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """What to review, and what to do with the result."""
+
+    repository: Path
+    home: Path
+    """agentd's home directory; the quarantine lies in it."""
+    target: str | None = None
+    """A branch or any other revision; the branch that is checked out where there is none."""
+    bundles: tuple[Bundle, ...] = ()
+    """Those that the command line names (see `collect.from_patch_file` and its siblings)."""
+    daemon: DaemonView | None = None
+    task_id: str | None = None
+    base: str | None = None
+    """For bundles that name no base."""
+    policy_text: str | None = None
+    """Instead of the policy file of the target's commit."""
+    allow_stale_clean: bool = False
+    apply: bool = False
+    onto_target: bool = False
+    branch: str | None = None
+    """What to call the new branch."""
+    directory: Path | None = None
+    """Where the user is; relative names of patch files may start there."""
+    readable: tuple[Path, ...] = ()
+    """Directories besides the repository from which bundles may name files."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """What verification commands see a part of."""
+    hidden: tuple[Path, ...] = ()
+    """What verification commands must not see."""
+    use_bubblewrap: bool = True
+    clock: Clock = field(default_factory=SystemClock)
+    ids: IdSource = field(default_factory=RandomIds)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOutcome:
+    """The record, and where the result went."""
+
+    record: dict[str, Any]
+    landed: Landed | None = None
+
+    @property
+    def all_merge(self) -> bool:
+        """Whether every bundle merges: the difference between exit codes 0 and 10."""
+        return all(
+            decision["action"] == Action.MERGE.value for decision in self.record["decisions"]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """The repository under review and its quarantine."""
+
+    repository: Repository
+    quarantine: Quarantine
+    git: GitProcess
+    git_version: str
+
+
+def open_workplace(repository: Path, home: Path) -> Workplace:
+    """Finds the repository and its quarantine. Raises `git_too_old` and `git_failed`."""
+    git = GitProcess()
+    version = git.version()
+    found = Repository(repository, git)
+    return Workplace(found, Quarantine(home, found, git), git, version)
+
+
+def review(request: ReviewRequest, *, progress: Progress = lambda _: None) -> ReviewOutcome:
+    """Reviews, records and, if asked, lands.
+
+    Raises `AgentdError` where no review can be made: no repository, an unknown target, a policy
+    with mistakes, git failing twice. Whatever is wrong with a bundle is in the record instead.
+    """
+    workplace = open_workplace(request.repository, request.home)
+    for _ in range(LANDING_ATTEMPTS):
+        target = _target(workplace.repository, request.target)
+        outcome = _review_once(request, workplace, target, progress)
+        try:
+            return _land(request, workplace, target, outcome)
+        except TipMoved:
+            progress("the target moved; reviewing again")
+    raise DependencyFailed(
+        "git_failed",
+        f"The target moved during each of {LANDING_ATTEMPTS} reviews; nothing was landed.",
+        hint="Try again when nobody else pushes to it.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    ref: str | None
+    commit: CommitId
+    name: str
+
+
+def _target(repository: Repository, revision: str | None) -> _Target:
+    name = revision or "HEAD"
+    commit = repository.commit_of(name)
+    if commit is None:
+        raise DependencyFailed(
+            "git_failed",
+            f"The target {name!r} names no commit of {repository.path}.",
+            hint="Name a branch or another revision with --target.",
+        )
+    return _Target(repository.branch_of(name), commit, name)
+
+
+def _review_once(
+    request: ReviewRequest, workplace: Workplace, target: _Target, progress: Progress
+) -> ReviewOutcome:
+    policy, policy_source = read_policy(workplace.quarantine, target.commit, request.policy_text)
+    if request.allow_stale_clean:
+        policy = policy.with_stale_clean()
+    progress("collecting bundles")
+    collected = (
+        collect(request.daemon, workplace.repository.namespace, task_id=request.task_id)
+        if request.daemon is not None
+        else Collected()
+    )
+    case = _case(request, workplace, target, policy, collected)
+    quarantine = workplace.quarantine.with_timeout(policy.limits.git_timeout_secs)
+    runs = RecordingRuns(_verifier(request, quarantine, policy))
+    judgement = judge(case, quarantine, runs, progress)
+    review_id = request.ids.new()
+    record: dict[str, Any] = {
+        "review_id": review_id,
+        "created_at": rfc3339(request.clock.now()),
+        "repository": printable(workplace.repository.namespace),
+        "target": {"ref": target.ref, "name": target.name, "commit": target.commit},
+        "git_version": workplace.git_version,
+        "engine_version": ENGINE_VERSION,
+        "policy": policy_to_json(policy, policy_source),
+        **judgement_to_json(judgement, target.ref),
+        "inputs": {"case": encode_case(case), "command_runs": runs.runs},
+    }
+    record = printable(record)
+    _keep(quarantine, record, case, judgement)
+    return ReviewOutcome(record)
+
+
+def read_policy(
+    quarantine: Quarantine, target: CommitId, text: str | None = None
+) -> tuple[Policy, str]:
+    """The policy of the target's commit (never of a bundle), or the one given, and its source."""
+    if text is not None:
+        return parse_policy(text), "given"
+    content = quarantine.blob_at(target, POLICY_PATH)
+    if content is None:
+        return Policy.default(), "default"
+    return parse_policy(content.decode("utf-8", "replace")), POLICY_PATH
+
+
+def _case(
+    request: ReviewRequest,
+    workplace: Workplace,
+    target: _Target,
+    policy: Policy,
+    collected: Collected,
+) -> Case:
+    override = workplace.repository.commit_of(request.base) if request.base else None
+    if request.base and override is None:
+        raise DependencyFailed(
+            "git_failed",
+            f"The base {request.base!r} names no commit of {workplace.repository.path}.",
+            hint="Name another revision with --base.",
+        )
+    intake = Intake(
+        repository=workplace.repository,
+        quarantine=workplace.quarantine,
+        target=target.commit,
+        bundle_bytes_max=policy.limits.bundle_bytes_max,
+        base_override=override,
+        directory=request.directory,
+        readable=request.readable,
+    )
+    submissions: list[Submission] = [
+        intake.take(bundle) for bundle in (*request.bundles, *collected.bundles)
+    ]
+    case = Case(target.commit, policy, tuple(submissions), collected.holdings)
+    # What is judged is what a replay reads from the record.
+    return decode_case(orjson.loads(canonical_bytes(printable(encode_case(case)))))
+
+
+def _verifier(request: ReviewRequest, quarantine: Quarantine, policy: Policy) -> Verifier:
+    return Verifier(
+        quarantine,
+        policy.verification,
+        scratch=request.home / "scratch",
+        results=request.home / "results",
+        environ=request.environ,
+        clock=request.clock,
+        hidden=request.hidden,
+        use_bubblewrap=request.use_bubblewrap,
+    )
+
+
+def _keep(
+    quarantine: Quarantine, record: Mapping[str, Any], case: Case, judgement: Judgement
+) -> None:
+    """Keeps the record in the quarantine, with the objects that a replay needs."""
+    commits = {case.target}
+    blobs: set[ObjectId] = set()
+    for submission in case.submissions:
+        commits |= {commit for commit in (submission.base, submission.head) if commit}
+        blobs |= {submission.patch} if submission.patch else set()
+    if judgement.integration is not None:
+        commits.add(judgement.integration.commit)
+    quarantine.keep(
+        f"reviews/{record['review_id']}",
+        sorted(commits),
+        sorted(blobs),
+        record=canonical_bytes(record),
+    )
+
+
+def _land(
+    request: ReviewRequest, workplace: Workplace, target: _Target, outcome: ReviewOutcome
+) -> ReviewOutcome:
+    integration = outcome.record["integration"]
+    if not request.apply or integration is None:
+        return outcome
+    landing = Landing(workplace.repository, workplace.quarantine, target.ref, target.commit)
+    commit = CommitId(integration["commit"])
+    review_id = outcome.record["review_id"]
+    landed = (
+        landing.onto_target(commit, review_id)
+        if request.onto_target
+        else landing.on_new_branch(commit, review_id, request.branch)
+    )
+    record = {**outcome.record, "integration": {**integration, "ref": landed.ref}}
+    return ReviewOutcome(record, landed)

@@ -1,0 +1,202 @@
+"""Finds the set of bundles that merges: choose, compose, prove, put out who breaks it, again.
+
+Each round puts out at least one bundle or adds an edge, so it ends. Those that had lost to a bundle
+that is put out take part again. It must not know how merging or proving is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agentd.conflicts.composition import Clash, Composer, Composition
+from agentd.conflicts.culprits import Blame, CulpritSet
+from agentd.conflicts.decisions import Action, Decision, Reason, Why
+from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonValue, Severity
+from agentd.conflicts.freshness import Placed
+from agentd.conflicts.proof import Check, Proof, Prover, Standing, blames_somebody
+from agentd.conflicts.selection import Contender, Edge, EdgeKind, Selection, select
+
+_PARTNERS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What came out of the rounds."""
+
+    selection: Selection
+    composition: Composition
+    proof: Proof
+    put_out: tuple[Decision, ...]
+    edges: tuple[Edge, ...]
+    proofs: tuple[Proof, ...]
+    """Of all rounds, the last one last."""
+    findings: tuple[Finding, ...]
+    unsettled: tuple[Check, ...] = ()
+    """Checks that fail on the set although no bundle could be blamed."""
+
+
+class Settling:
+    """Settles one review."""
+
+    def __init__(
+        self,
+        contenders: Sequence[Contender],
+        edges: Sequence[Edge],
+        placed: Sequence[Placed],
+        composer: Composer,
+        prover: Prover,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._contenders = {contender.bundle_id: contender for contender in contenders}
+        self._edges = list(edges)
+        self._placed = {each.candidate.bundle_id: each for each in placed}
+        self._composer = composer
+        self._prover = prover
+        self._progress = progress
+        self._put_out: dict[BundleId, Decision] = {}
+        self._findings: list[Finding] = []
+        self._proofs: list[Proof] = []
+        self._unsettled: dict[str, Check] = {}
+
+    def settle(self) -> Settlement:
+        """Runs the rounds."""
+        while True:
+            selection = self._select()
+            chosen = [self._placed[bundle] for bundle in selection.chosen]
+            self._progress(f"composing {len(chosen)} bundles")
+            composition = self._composer.compose(chosen)
+            if composition.clash is not None:
+                self._part(composition.clash)
+                continue
+            proof = self._prove(composition, chosen)
+            if proof.standing is Standing.BROKEN and self._blame(proof, chosen):
+                continue
+            return Settlement(
+                selection=selection,
+                composition=composition,
+                proof=proof,
+                put_out=tuple(self._put_out[bundle] for bundle in sorted(self._put_out)),
+                edges=tuple(self._edges),
+                proofs=tuple(self._proofs),
+                findings=(*self._findings, *proof.findings),
+                unsettled=tuple(self._unsettled.values()),
+            )
+
+    def _select(self) -> Selection:
+        staying = [
+            contender
+            for bundle, contender in self._contenders.items()
+            if bundle not in self._put_out
+        ]
+        return select(staying, self._edges)
+
+    def _owner(self, bundle: BundleId) -> str:
+        return self._placed[bundle].candidate.bundle.owner
+
+    def _part(self, clash: Clash) -> None:
+        """Keeps apart what merges in pairs but not together."""
+        late = clash.bundle_id
+        partners = [
+            bundle
+            for bundle in clash.before
+            if set(self._placed[bundle].candidate.paths) & set(clash.paths)
+        ] or list(clash.before)
+        early = partners[-1]
+        left, right = sorted((late, early))
+        evidence: dict[str, JsonValue] = {
+            "paths": list(clash.paths[:20]),
+            "kinds": [kind.value for kind in clash.kinds],
+            "partners": list(partners),
+        }
+        self._edges.append(
+            Edge(left, right, EdgeKind.COMPOSITION, clash.paths, evidence=evidence)
+        )
+        self._findings.append(
+            Finding(
+                FindingKind.COMPOSITION_CONFLICT,
+                Severity.ERROR,
+                f"{self._owner(late)} and {self._owner(early)} do not merge once the others are in; "
+                "one of them is to be done again on top of the result.",
+                (left, right),
+                clash.paths[0] if clash.paths else None,
+                evidence=evidence,
+            )
+        )
+
+    def _prove(self, composition: Composition, chosen: Sequence[Placed]) -> Proof:
+        if not chosen:
+            return Proof(composition.tree, ())
+        self._progress(f"verifying tree {composition.tree[:12]}")
+        proof = self._prover.prove(composition.tree, chosen)
+        self._proofs.append(proof)
+        return proof
+
+    def _blame(self, proof: Proof, chosen: Sequence[Placed]) -> bool:
+        """Puts out the least valued of those who break a check; False where nobody is to blame."""
+        for check in proof.checks:
+            if not check.broken or check.comparison.run.command in self._unsettled:
+                continue
+            self._progress(f"looking for who breaks `{check.comparison.run.name}`")
+            culprits = self._prover.blame(check, chosen)
+            if not blames_somebody(culprits):
+                self._unsettled[check.comparison.run.command] = check
+                continue
+            # The chosen are in the order of their value.
+            loser = max(culprits.members, key=[e.candidate.bundle_id for e in chosen].index)
+            self._put_out[loser] = self._decision(loser, check, culprits)
+            self._findings.append(self._finding(check, culprits))
+            return True
+        return False
+
+    def _decision(
+        self, loser: BundleId, check: Check, culprits: CulpritSet[BundleId]
+    ) -> Decision:
+        run = check.comparison.run
+        partners = [bundle for bundle in culprits.members if bundle != loser]
+        evidence: dict[str, JsonValue] = {
+            "command": run.command,
+            "tree": run.tree,
+            "exit_code": run.exit_code,
+            "status": run.status.value,
+            "output_tail": run.output_tail[-4_000:],
+            "output_sha256": run.output_sha256,
+            "partners": list(partners),
+            "named_by": list(check.named_by),
+            "certain": culprits.certain,
+        }
+        if culprits.blame is Blame.ALONE:
+            message = (
+                f"`{run.name}` fails with its change alone (exit code {run.exit_code}); mend what "
+                "the output shows and hand it in again."
+            )
+            return Decision(
+                loser, Action.REJECT, (Reason(Why.VERIFICATION_FAILED, message, evidence),)
+            )
+        names = ", ".join(self._owner(bundle) for bundle in partners[:_PARTNERS_SHOWN])
+        message = (
+            f"`{run.name}` passes without it and fails together with {names}; make it work on top "
+            "of that and hand it in again."
+        )
+        return Decision(loser, Action.REJECT, (Reason(Why.FAILS_TOGETHER, message, evidence),))
+
+    def _finding(self, check: Check, culprits: CulpritSet[BundleId]) -> Finding:
+        run = check.comparison.run
+        names = ", ".join(self._owner(bundle) for bundle in culprits.members[:_PARTNERS_SHOWN])
+        how = "alone" if culprits.blame is Blame.ALONE else "together"
+        return Finding(
+            FindingKind.VERIFICATION_FAILED,
+            Severity.ERROR,
+            f"`{run.name}` fails with {names} {how}; the output is in the evidence.",
+            culprits.members,
+            evidence={
+                "command": run.command,
+                "exit_code": run.exit_code,
+                "tree": run.tree,
+                "output_tail": run.output_tail[-4_000:],
+                "tested": [
+                    {"bundles": list(bundles), "outcome": outcome.value}
+                    for bundles, outcome in culprits.tested
+                ],
+            },
+        )
