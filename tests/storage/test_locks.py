@@ -1,0 +1,455 @@
+"""Resource locks: who gets one, who does not, and what remains of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agentd.core.limits import SETTLED_LEASE_SECS
+from agentd.core.operations.transaction import Blocker, Freed
+from agentd.core.resource_keys import ResourceKey
+from agentd.errors import AgentdError, InvalidParams, LeaseLost, NotFound, ResourceExhausted
+from tests.fakes.core import PAYLOAD_BYTES_MAX, START, Core
+
+BUNDLE = {"intent": "tidy", "touched_paths": ["src/a.py"], "nested": {"b": [1, 2.5, None]}}
+
+
+def acquire(core: Core, key: str, owner: str = "codex", /, **params: Any) -> Any:
+    return core.write("AcquireResourceLock", resource_key=key, owner=owner, **params)
+
+
+def refused(core: Core, method: str, /, **params: Any) -> AgentdError:
+    with pytest.raises(AgentdError) as caught:
+        core.write(method, **params)
+    return caught.value
+
+
+def test_a_granted_lock_shows_everything_to_its_holder(core: Core) -> None:
+    core.now = type(START)(START + 250)
+    lock = acquire(core, "file:src/a.py", provider="openai", ttl_secs=60, metadata=BUNDLE)
+    assert lock.pop("lease_id")
+    assert lock == {
+        "resource_key": "file:src/a.py",
+        "namespace": "",
+        "owner": "codex",
+        "provider": "openai",
+        "mode": "exclusive",
+        "fencing_token": 1,
+        "acquired_at": "2023-11-14T22:13:20.250Z",
+        "expires_at": 1_700_000_061,
+        "metadata": BUNDLE,
+    }
+    assert core.effects.earliest_expiry == 1_700_000_061
+    assert core.effects.counts == {"locks_granted": 1}
+
+
+def test_defaults_are_those_of_the_contract(core: Core) -> None:
+    lock = core.write("AcquireResourceLock", resource_key="tool:cargo-fmt")
+    assert (lock["owner"], lock["provider"], lock["metadata"]) == ("anonymous", "unknown", {})
+    assert lock["expires_at"] == core.now // 1000 + 300
+
+
+def test_a_held_lock_is_null_for_everybody_even_its_owner(core: Core) -> None:
+    acquire(core, "file:a", "codex")
+    assert acquire(core, "file:a", "antigravity") is None
+    assert acquire(core, "file:a", "codex") is None
+    assert core.effects.counts == {"locks_denied": 1}
+    assert core.effects.blockers == (Blocker("codex", core.now // 1000 + 300),)
+    assert core.actions() == ["lock.acquired"]
+
+
+def test_a_denied_request_that_waits_is_not_counted_as_denied_yet(core: Core) -> None:
+    acquire(core, "file:a")
+    assert acquire(core, "file:a", "other", wait_secs=5) is None
+    assert core.effects.counts == {}
+
+
+def test_the_holder_is_shown_without_its_lease_when_asked_for(core: Core) -> None:
+    lock = acquire(core, "dir:src", "codex", provider="openai", metadata=BUNDLE)
+    denied = acquire(core, "file:src/a.py", "b", if_held="holder")
+    del lock["lease_id"]
+    assert denied == {"granted": False, "holder": lock}
+
+
+def test_of_several_holders_the_one_that_ends_last_is_shown(core: Core) -> None:
+    acquire(core, "file:src/a", "short", ttl_secs=10)
+    acquire(core, "file:src/b", "long", ttl_secs=1000)
+    acquire(core, "file:src/c", "middle", ttl_secs=100)
+    denied = acquire(core, "dir:src", "d", if_held="holder")
+    assert denied["holder"]["owner"] == "long"
+    assert {blocker.owner for blocker in core.effects.blockers} == {"short", "long", "middle"}
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "free"),
+    [
+        ("dir:src", "file:src/deep/a.py", False),
+        ("file:src/deep/a.py", "dir:src", False),
+        ("dir:src", "dir:src/deep", False),
+        ("dir:src/deep", "dir:src", False),
+        ("dir:.", "file:a", False),
+        ("file:a", "dir:.", False),
+        ("dir:a", "file:a", False),
+        ("file:./src//a.py", "file:src/a.py", False),
+        ("dir:src/", "dir:src", False),
+        ("dir:src", "file:src2/a", True),
+        ("dir:src", "file:src.py", True),
+        ("file:a", "file:b", True),
+        ("dir:.", "tool:fmt", True),
+        ("artifact:docs", "artifact:docs/api.json", True),
+        ("src/a.py", "file:src/a.py", True),
+        ("dir:ä", "file:ä/ö", False),
+    ],
+)
+def test_what_excludes_what(core: Core, held: str, wanted: str, free: bool) -> None:
+    assert acquire(core, held)
+    assert (acquire(core, wanted, "other") is not None) is free
+
+
+def test_a_path_deeper_than_a_compound_query_may_be(core: Core) -> None:
+    deep = "/".join("a" * 500)
+    assert acquire(core, "dir:a/a")
+    assert acquire(core, f"file:{deep}", "b") is None
+    assert acquire(core, f"file:b/{deep}", "b")
+    assert acquire(core, f"dir:b/{deep}", "c") is None
+
+
+@pytest.mark.parametrize("key", ["", "  ", "file:", "file:/etc", "dir:a/../b", "a\0b", "x" * 1025])
+def test_a_bad_key_is_refused_by_its_name(core: Core, key: str) -> None:
+    error = refused(core, "AcquireResourceLock", resource_key=key)
+    assert (error.reason, error.data["path"]) == ("bad_resource_key", "resource_key")
+
+
+@pytest.mark.parametrize("secs", [0, -5, 7 * 24 * 3600 + 1])
+def test_a_ttl_out_of_range_is_refused(core: Core, secs: int) -> None:
+    assert refused(core, "AcquireResourceLock", resource_key="a", ttl_secs=secs).reason == (
+        "ttl_out_of_range"
+    )
+
+
+def test_shared_locks_share_and_exclude_exclusive_ones(core: Core) -> None:
+    assert acquire(core, "file:a", "r1", mode="shared")
+    assert acquire(core, "file:a", "r2", mode="shared")
+    assert acquire(core, "dir:.", "r3", mode="shared")
+    assert acquire(core, "file:a", "w") is None
+    assert acquire(core, "file:b", "w") is None
+    assert acquire(core, "tool:x", "w")
+    assert acquire(core, "tool:x", "r", mode="shared") is None
+
+
+def test_namespaces_keep_equal_keys_apart(core: Core) -> None:
+    assert acquire(core, "dir:.", namespace="/repo/one")
+    assert acquire(core, "dir:.", namespace="/repo/two")
+    assert acquire(core, "dir:.")
+    assert acquire(core, "file:a", namespace="/repo/two") is None
+
+
+def test_a_lapsed_lock_met_on_the_way_is_expired_with_its_event(core: Core) -> None:
+    acquire(core, "dir:src", "codex", ttl_secs=10, metadata=BUNDLE)
+    core.tick(9.999)
+    assert acquire(core, "file:src/a", "b") is None
+    core.tick(0.001)
+    lock = acquire(core, "file:src/a", "b")
+    assert lock["fencing_token"] == 2
+    assert core.actions() == ["lock.acquired", "lock.expired", "lock.acquired"]
+    (expired,) = core.events("lock.expired")
+    assert (expired["owner"], expired["resource_key"]) == ("codex", "dir:src")
+    assert expired["payload"]["metadata"] == BUNDLE
+    assert core.effects.freed == [Freed("", ResourceKey("dir:src"))]
+    assert core.effects.counts == {"locks_expired": 1, "locks_granted": 1}
+
+
+def test_a_denied_request_still_expires_what_has_lapsed(core: Core) -> None:
+    acquire(core, "file:src/a", "gone", ttl_secs=10)
+    acquire(core, "file:src/b", "there", ttl_secs=100)
+    core.tick(20)
+    assert acquire(core, "dir:src", "c") is None
+    assert core.actions()[-1] == "lock.expired"
+
+
+def test_fencing_tokens_only_grow_also_when_locks_are_forgotten(core: Core) -> None:
+    first = acquire(core, "a")
+    core.write("ReleaseResourceLock", resource_key="a", lease_id=first["lease_id"])
+    core.tick(SETTLED_LEASE_SECS + 1)
+    assert core.prune() == 1
+    assert core.one("SELECT count(*) FROM locks") == 0
+    assert acquire(core, "a")["fencing_token"] == 2
+
+
+def test_behind_somebody_who_waits_a_free_lock_is_not_granted(core: Core) -> None:
+    assert acquire(core, "a", behind_waiter=True) is None
+    assert acquire(core, "a", behind_waiter=True, if_held="holder") is None
+    assert core.effects.blockers == ()
+    acquire(core, "a")
+    denied = acquire(core, "a", "c", behind_waiter=True, if_held="holder")
+    assert denied["holder"]["owner"] == "codex"
+
+
+# Renewal.
+
+
+def test_the_holder_renews_in_place_with_its_lease(core: Core) -> None:
+    first = acquire(core, "file:a", metadata=BUNDLE)
+    core.tick(100)
+    renewed = acquire(core, "file:./a", lease_id=first["lease_id"], ttl_secs=50)
+    assert renewed == {**first, "expires_at": core.now // 1000 + 50}
+    assert core.effects.earliest_expiry == core.now // 1000 + 50
+    assert core.actions() == ["lock.acquired"]
+
+
+def test_a_renewal_with_new_metadata_is_an_event_that_carries_it(core: Core) -> None:
+    first = acquire(core, "a", metadata={"v": 1})
+    renewed = acquire(core, "a", lease_id=first["lease_id"], metadata={"v": 2})
+    assert renewed["metadata"] == {"v": 2}
+    assert renewed["fencing_token"] == first["fencing_token"]
+    (event,) = core.events("lock.renewed")
+    assert event["payload"]["metadata"] == {"v": 2}
+    acquire(core, "a", lease_id=first["lease_id"], metadata={"v": 2})
+    assert len(core.events("lock.renewed")) == 1
+
+
+def test_a_renewal_goes_through_while_others_wait(core: Core) -> None:
+    first = acquire(core, "a")
+    assert acquire(core, "a", behind_waiter=True, lease_id=first["lease_id"])
+
+
+def test_a_renewal_cannot_change_mode_or_namespace(core: Core) -> None:
+    first = acquire(core, "a", mode="shared", namespace="one")
+    lease = {"resource_key": "a", "lease_id": first["lease_id"]}
+    assert acquire(core, "a", lease_id=first["lease_id"])["mode"] == "shared"
+    error = refused(core, "AcquireResourceLock", **lease, mode="exclusive")
+    assert (error.reason, error.data["path"]) == ("invalid_field", "mode")
+    assert refused(core, "AcquireResourceLock", **lease, namespace="two").reason == "lock_not_found"
+
+
+LEASE_METHODS = ["AcquireResourceLock", "HeartbeatResourceLock", "ReleaseResourceLock"]
+
+
+@pytest.mark.parametrize("method", LEASE_METHODS)
+def test_a_lapsed_lease_is_refused_before_and_after_the_sweep(core: Core, method: str) -> None:
+    lock = acquire(core, "a", ttl_secs=10)
+    core.tick(10)
+    for swept in (0, 1):
+        error = refused(core, method, resource_key="a", lease_id=lock["lease_id"])
+        assert isinstance(error, LeaseLost)
+        assert (error.reason, error.data["expired_at"]) == ("lease_expired", lock["expires_at"])
+        assert core.sweep() == 1 - swept
+
+
+@pytest.mark.parametrize("method", LEASE_METHODS)
+def test_a_replaced_lease_is_stale(core: Core, method: str) -> None:
+    lock = acquire(core, "a", ttl_secs=10)
+    core.tick(10)
+    acquire(core, "a", "b")
+    error = refused(core, method, resource_key="a", lease_id=lock["lease_id"])
+    assert error.reason == "stale_lease"
+
+
+@pytest.mark.parametrize("method", LEASE_METHODS)
+def test_an_unknown_lease_is_stale_on_a_held_key_and_not_found_on_a_free_one(
+    core: Core, method: str
+) -> None:
+    acquire(core, "held")
+    assert refused(core, method, resource_key="held", lease_id="x").reason == "stale_lease"
+    error = refused(core, method, resource_key="free", lease_id="x")
+    assert isinstance(error, NotFound)
+    assert error.reason == "lock_not_found"
+
+
+@pytest.mark.parametrize("method", LEASE_METHODS)
+def test_a_lease_counts_only_for_its_own_key(core: Core, method: str) -> None:
+    lock = acquire(core, "a")
+    error = refused(core, method, resource_key="b", lease_id=lock["lease_id"])
+    assert error.reason == "lock_not_found"
+
+
+@pytest.mark.parametrize("method", LEASE_METHODS[:2])
+def test_a_released_lease_is_told_so(core: Core, method: str) -> None:
+    lock = acquire(core, "a")
+    lease = {"resource_key": "a", "lease_id": lock["lease_id"]}
+    core.write("ReleaseResourceLock", **lease)
+    assert refused(core, method, **lease).reason == "lease_released"
+    acquire(core, "a", "b")
+    assert refused(core, method, **lease).reason == "lease_released"
+
+
+# Heartbeat, release, list.
+
+
+def test_a_heartbeat_moves_the_end_and_is_no_event(core: Core) -> None:
+    lock = acquire(core, "a")
+    core.tick(200)
+    beat = core.write(
+        "HeartbeatResourceLock", resource_key="a", lease_id=lock["lease_id"], ttl_secs=60
+    )
+    assert beat == {"ok": True, "expires_at": core.now // 1000 + 60}
+    assert core.actions() == ["lock.acquired"]
+    core.tick(59)
+    assert acquire(core, "a", "b") is None
+    core.tick(1)
+    assert acquire(core, "a", "b")
+
+
+async def test_a_heartbeat_can_replace_the_metadata(core: Core) -> None:
+    lock = acquire(core, "a", metadata={"v": 1})
+    lease = {"resource_key": "a", "lease_id": lock["lease_id"]}
+    core.write("HeartbeatResourceLock", **lease, metadata={"w": 2})
+    listed = await core.read("ListResourceLocks")
+    assert listed["locks"][0]["metadata"] == {"w": 2}
+    assert core.actions() == ["lock.acquired", "lock.renewed"]
+    core.write("HeartbeatResourceLock", **lease)
+    assert (await core.read("ListResourceLocks"))["locks"][0]["metadata"] == {"w": 2}
+
+
+def test_a_release_frees_the_key_and_keeps_the_metadata_in_the_journal(core: Core) -> None:
+    lock = acquire(core, "a", "codex", provider="openai", metadata=BUNDLE)
+    lease = {"resource_key": "a", "lease_id": lock["lease_id"]}
+    assert core.write("ReleaseResourceLock", **lease) == {"ok": True}
+    assert core.effects.freed == [Freed("", ResourceKey("a"))]
+    (event,) = core.events("lock.released")
+    assert (event["owner"], event["provider"]) == ("codex", "openai")
+    assert event["payload"] == {
+        "namespace": "",
+        "mode": "exclusive",
+        "fencing_token": 1,
+        "expires_at": lock["expires_at"],
+        "metadata": BUNDLE,
+    }
+    assert acquire(core, "a", "b")
+
+
+def test_a_repeated_release_is_answered_like_the_first(core: Core) -> None:
+    lock = acquire(core, "a")
+    lease = {"resource_key": "a", "lease_id": lock["lease_id"]}
+    core.write("ReleaseResourceLock", **lease)
+    core.tick(1000)
+    acquire(core, "a", "b")
+    assert core.write("ReleaseResourceLock", **lease) == {"ok": True}
+    assert core.effects.freed == []
+    assert len(core.events("lock.released")) == 1
+    assert acquire(core, "a", "c") is None
+
+
+async def test_the_list_shows_what_is_held_now_without_leases(core: Core) -> None:
+    acquire(core, "file:src/b", "x", namespace="n")
+    acquire(core, "file:src/a", "y")
+    acquire(core, "file:src2", "y", ttl_secs=10)
+    released = acquire(core, "tool:z", "y")
+    core.write("ReleaseResourceLock", resource_key="tool:z", lease_id=released["lease_id"])
+
+    async def keys(**params: Any) -> list[str]:
+        locks = (await core.read("ListResourceLocks", **params))["locks"]
+        assert not any("lease_id" in lock for lock in locks)
+        return [lock["resource_key"] for lock in locks]
+
+    assert await keys() == ["file:src/a", "file:src2", "file:src/b"]
+    assert await keys(prefix="file:src/") == ["file:src/a", "file:src/b"]
+    assert await keys(prefix="file:src") == ["file:src/a", "file:src2", "file:src/b"]
+    assert await keys(namespace="n") == ["file:src/b"]
+    assert await keys(namespace="") == ["file:src/a", "file:src2"]
+    assert await keys(owner="y") == ["file:src/a", "file:src2"]
+    assert await keys(owner="nobody") == []
+    core.tick(10)
+    assert await keys(owner="y") == ["file:src/a"]
+
+
+async def test_no_lease_id_is_in_journal_or_lists(core: Core) -> None:
+    lock = acquire(core, "a", metadata=BUNDLE)
+    lease = {"resource_key": "a", "lease_id": lock["lease_id"]}
+    core.write("HeartbeatResourceLock", **lease, metadata={})
+    listed = await core.read("ListResourceLocks")
+    core.write("ReleaseResourceLock", **lease)
+    events = await core.read("ListEvents")
+    assert len(events["events"]) == 3
+    assert lock["lease_id"] not in str(events) + str(listed)
+
+
+@pytest.mark.parametrize("method", ["AcquireResourceLock", "HeartbeatResourceLock"])
+def test_metadata_over_the_limit_is_refused(core: Core, method: str) -> None:
+    lock = acquire(core, "a")
+    error = refused(
+        core,
+        method,
+        resource_key="a",
+        lease_id=lock["lease_id"],
+        metadata={"patch": "x" * PAYLOAD_BYTES_MAX},
+    )
+    assert isinstance(error, ResourceExhausted)
+    assert error.reason == "payload_too_large"
+    assert error.data == {"path": "metadata", "limit": PAYLOAD_BYTES_MAX}
+
+
+# Several at once.
+
+
+def test_several_locks_are_granted_in_the_order_asked_for(core: Core) -> None:
+    answer = core.write(
+        "AcquireResourceLocks", resource_keys=["file:b", "file:a", "tool:x"], owner="c", ttl_secs=9
+    )
+    assert [lock["resource_key"] for lock in answer["locks"]] == ["file:b", "file:a", "tool:x"]
+    assert len({lock["lease_id"] for lock in answer["locks"]}) == 3
+    assert core.actions() == ["lock.acquired"] * 3
+
+
+def test_several_locks_are_all_or_none(core: Core) -> None:
+    acquire(core, "file:b", "other")
+    wanted = ["file:a", "file:b", "file:c"]
+    assert core.write("AcquireResourceLocks", resource_keys=wanted) is None
+    denied = core.write("AcquireResourceLocks", resource_keys=wanted, if_held="holder")
+    assert denied["holder"]["resource_key"] == "file:b"
+    assert acquire(core, "file:a")
+    assert core.write("AcquireResourceLocks", resource_keys=["x"], behind_waiter=True) is None
+
+
+def test_keys_of_one_request_do_not_exclude_one_another(core: Core) -> None:
+    wanted = ["dir:src", "file:src/a.py", "dir:./src", "dir:."]
+    locks = core.write("AcquireResourceLocks", resource_keys=wanted)["locks"]
+    assert [lock["resource_key"] for lock in locks] == [
+        "dir:src",
+        "file:src/a.py",
+        "dir:src",
+        "dir:.",
+    ]
+    assert locks[0] == locks[2]
+    assert len({lock["lease_id"] for lock in locks}) == 3
+    for lock in (locks[0], locks[3]):
+        core.write(
+            "ReleaseResourceLock", resource_key=lock["resource_key"], lease_id=lock["lease_id"]
+        )
+    assert acquire(core, "file:src/a.py", "b") is None
+    assert acquire(core, "file:src/b.py", "b")
+
+
+def test_a_bad_key_among_several_is_named(core: Core) -> None:
+    error = refused(core, "AcquireResourceLocks", resource_keys=["ok", "file:../x"])
+    assert isinstance(error, InvalidParams)
+    assert (error.reason, error.data["path"]) == ("bad_resource_key", "resource_keys[1]")
+
+
+# Sweeping and forgetting.
+
+
+def test_the_sweep_expires_what_is_due_a_bounded_number_at_a_time(core: Core) -> None:
+    for number in range(5):
+        acquire(core, f"k{number}", ttl_secs=10 + number)
+    acquire(core, "later", ttl_secs=100)
+    core.tick(20)
+    assert [core.sweep(3), core.sweep(3), core.sweep(3)] == [3, 2, 0]
+    assert [event["resource_key"] for event in core.events("lock.expired")] == [
+        f"k{number}" for number in range(5)
+    ]
+
+
+def test_ended_locks_are_forgotten_after_a_day_live_ones_never(core: Core) -> None:
+    released = acquire(core, "a")
+    lease = {"resource_key": "a", "lease_id": released["lease_id"]}
+    acquire(core, "b", ttl_secs=7 * 24 * 3600)
+    core.write("ReleaseResourceLock", **lease)
+    core.tick(SETTLED_LEASE_SECS - 1)
+    assert core.prune() == 0
+    assert core.write("ReleaseResourceLock", **lease) == {"ok": True}
+    core.tick(1)
+    assert core.prune() == 1
+    assert refused(core, "ReleaseResourceLock", **lease).reason == "lock_not_found"
+    assert acquire(core, "b", "other") is None
