@@ -1,0 +1,22 @@
+"""What the commands' exit codes mean; scripts rely on them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    """Done; for `review`: every bundle merges."""
+    FAILED = 1
+    """Something went wrong; the message says what and what to do."""
+    USAGE = 2
+    """The command line is wrong."""
+    NO_DAEMON = 3
+    """The command needs the daemon, and none answers."""
+    NOT_ALL_MERGE = 10
+    """`review`: at least one bundle does not merge."""
+    INTERRUPTED = 130
+    """Ctrl-C."""

@@ -1,0 +1,230 @@
+"""The composition root: makes the daemon's parts, ties them together, starts and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentd import __version__
+from agentd.core.clock import Clock, Instant, SystemClock
+from agentd.core.dispatch import Dispatcher
+from agentd.core.expiry import Expiry
+from agentd.core.follow import Followers
+from agentd.core.ids import IdSource, RandomIds
+from agentd.core.instance import InstanceLock, bind_socket, inherited_socket, notify_systemd
+from agentd.core.lock_waits import LockWaits
+from agentd.core.logs import configure
+from agentd.core.metrics import Metrics
+from agentd.core.node_waits import NodeWaits
+from agentd.core.operations.table import READS, WRITES
+from agentd.core.operations.transaction import LeaseConfig
+from agentd.core.server import Server
+from agentd.core.service import Service
+from agentd.core.storage.database import Reader, backup, open_writer, translated_errors
+from agentd.core.storage.journal import last_instant
+from agentd.core.storage.migrations import LATEST_VERSION
+from agentd.core.waiting import WaitingRoom
+from agentd.core.writer import Writer
+from agentd.paths import prepare_directory
+from agentd.settings import Settings, process_environment
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a daemon takes from the world, so that a test can give it another one."""
+
+    clock: Callable[[Instant], Clock] = SystemClock
+    """Makes the clock, which must not go back behind the instant it is given."""
+    ids: IdSource = field(default_factory=RandomIds)
+    open_writer: Callable[[Path], sqlite3.Connection] = open_writer
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """For what systemd says."""
+
+
+class Daemon:
+    """One daemon, from its lock file to its last answer."""
+
+    def __init__(self, settings: Settings, sources: Sources | None = None) -> None:
+        self._settings = settings
+        self._sources = sources or Sources()
+        self._cleanup = AsyncExitStack()
+        self.expiry: Expiry
+        """Looks at the clock when told to; a test that moves the clock tells it."""
+
+    async def start(self) -> None:
+        """Serves from here on. Whatever goes wrong leaves nothing behind but the database."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._cleanup = stack.pop_all()
+
+    async def stop(self) -> None:
+        """Finishes what is in flight, answers who waits, and lets go of everything."""
+        notify_systemd(self._sources.environment, "STOPPING=1")
+        await self._cleanup.aclose()
+        logger.info("stopped")
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings, sources = self._settings, self._sources
+        lock = InstanceLock.take(settings.home_layout)
+        stack.callback(lock.release)
+        _prepare_parent(settings.database_path)
+        connection = sources.open_writer(settings.database_path)
+        stack.callback(_close, connection)
+        reader = await Reader.open(settings.database_path)
+        stack.push_async_callback(reader.close)
+
+        with translated_errors():
+            clock = sources.clock(last_instant(connection))
+        metrics = Metrics()
+        writer = Writer(connection, clock, sources.ids, _lease_config(settings))
+        stack.push_async_callback(writer.stop)
+        expiry = Expiry(writer, clock, settings.sweep_secs)
+        service = Service(settings=settings, reader=reader, clock=clock, metrics=metrics)
+        dispatcher = Dispatcher(
+            writer=writer,
+            reader=reader,
+            clock=clock,
+            metrics=metrics,
+            freshness=expiry,
+            writes=WRITES,
+            reads=READS,
+            local=service.operations,
+        )
+        room = _waits(settings, dispatcher, writer, metrics)
+        writer.listen(expiry.notice)
+        writer.listen(lambda effects: metrics.counts.update(effects.counts))
+        await expiry.start()
+        stack.push_async_callback(expiry.stop)
+        self.expiry = expiry
+
+        server = Server(
+            dispatcher,
+            metrics,
+            line_bytes_max=settings.max_line_bytes,
+            connections_max=settings.max_connections,
+        )
+        await server.listen(self._socket(stack))
+
+        async def drain() -> None:
+            dispatcher.refuse_new()
+            room.close()
+            await server.drain(settings.drain_secs)
+
+        stack.push_async_callback(drain)
+        lock.announce()
+        notify_systemd(sources.environment, f"READY=1\nMAINPID={os.getpid()}")
+        self._say_where()
+
+    def _say_where(self) -> None:
+        fields = {
+            "socket": str(self._settings.socket_path),
+            "database": str(self._settings.database_path),
+            "version": __version__,
+            "pid": os.getpid(),
+        }
+        logger.info("listening", extra={"fields": fields})
+
+    def _socket(self, stack: AsyncExitStack) -> socket.socket:
+        inherited = inherited_socket(self._sources.environment)
+        if inherited is not None:
+            return inherited
+        path = self._settings.socket_path
+        listening = bind_socket(path)
+        stack.callback(path.unlink, missing_ok=True)
+        return listening
+
+
+def _waits(
+    settings: Settings, dispatcher: Dispatcher, writer: Writer, metrics: Metrics
+) -> WaitingRoom:
+    """Puts those in charge who know how calls wait."""
+    room = WaitingRoom(settings.max_waiters, metrics)
+    locks, nodes = LockWaits(room, metrics), NodeWaits(room)
+    followers = Followers(room, dispatcher)
+    dispatcher.take_over("AcquireResourceLock", locks.start)
+    dispatcher.take_over("AcquireResourceLocks", locks.start)
+    dispatcher.take_over("AcquireNextNode", nodes.start)
+    dispatcher.take_over("ListEvents", followers.start)
+    for notice in (locks.notice, nodes.notice, followers.notice):
+        writer.listen(notice)
+    return room
+
+
+def _lease_config(settings: Settings) -> LeaseConfig:
+    return LeaseConfig(
+        node_timeout_secs=settings.node_timeout_secs,
+        context_event_limit=settings.context_event_limit,
+        payload_bytes_max=settings.max_line_bytes,
+    )
+
+
+def _prepare_parent(path: Path) -> None:
+    if not path.parent.exists():
+        prepare_directory(path.parent)
+
+
+def _close(connection: sqlite3.Connection) -> None:
+    """Brings everything into the database file itself and closes it."""
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error:
+        # It is in the write-ahead log, from where the next daemon takes it.
+        logger.warning("no checkpoint at the end", exc_info=True)
+    finally:
+        connection.close()
+
+
+async def _serve(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    daemon = Daemon(settings, Sources(environment=process_environment()))
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    await daemon.start()
+    gc.freeze()  # What is here now stays; the collector need not look at it again.
+    await stop.wait()
+    logger.info("stopping")
+    await daemon.stop()
+
+
+def serve(settings: Settings) -> None:
+    """Runs the daemon until it is told to stop. Raises `AgentdError` when it cannot start."""
+    os.umask(0o077)
+    configure(settings.log, settings.log_format, sys.stderr)
+    try:
+        import uvloop
+    except ImportError:  # There is none for this platform.
+        asyncio.run(_serve(settings))
+    else:
+        uvloop.run(_serve(settings))
+
+
+def migrate_database(settings: Settings) -> int:
+    """Brings the database to the latest schema and returns its version.
+
+    Raises `AlreadyExists` (`already_running`) while a daemon has it, and what `open_writer` does.
+    """
+    lock = InstanceLock.take(settings.home_layout)
+    try:
+        _prepare_parent(settings.database_path)
+        _close(open_writer(settings.database_path))
+    finally:
+        lock.release()
+    return LATEST_VERSION
+
+
+def backup_database(settings: Settings, target: Path) -> None:
+    """Copies the database to a new file, also while a daemon uses it."""
+    backup(settings.database_path, target)

@@ -1,0 +1,209 @@
+"""The one writer: everything that changes state runs in its thread, many requests a commit.
+
+While one transaction is being synced to disk the next requests gather; then they run one after
+another inside a single transaction, each in a savepoint so that one's failure undoes only itself.
+One COMMIT makes them all durable, and only then is any of them answered. Knows neither methods nor
+the wire: what a request does and how it is answered is the `Write`'s own business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final, Protocol
+
+from agentd.core.clock import Clock, Instant
+from agentd.core.ids import IdSource
+from agentd.core.incidents import record_incident
+from agentd.core.operations.transaction import Effects, LeaseConfig, Transaction
+from agentd.core.storage.database import translate
+from agentd.errors import AgentdError, Unavailable
+
+logger = logging.getLogger(__name__)
+
+BATCH_REQUESTS_MAX: Final = 1024
+"""Requests in one transaction: bounds how long the first of them waits for its answer."""
+
+
+class Write(Protocol):
+    """A request that changes state."""
+
+    behind_waiter: bool
+
+    def run(self, tx: Transaction, now: Instant) -> bool:
+        """Does the work, in the writer's thread; false when what it wrote is to be undone."""
+        ...
+
+    def settle(self, effects: Effects) -> None:
+        """What it did is on disk. Called on the event loop."""
+        ...
+
+    def abandon(self, error: AgentdError) -> None:
+        """Nothing of it is on disk, because the transaction failed. Called on the event loop."""
+        ...
+
+
+def database_failure(error: Exception) -> AgentdError | None:
+    """What the outside calls a failure of the database; None for any other exception."""
+    return translate(error) if isinstance(error, sqlite3.Error) else None
+
+
+EffectsListener = Callable[[Effects], None]
+
+_Batch = list[Write]
+_Settled = list[tuple[Write, Effects]]
+
+
+class Writer:
+    """Owns the one connection that writes."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        clock: Clock,
+        ids: IdSource,
+        config: LeaseConfig,
+    ) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._ids = ids
+        self._config = config
+        self._loop = asyncio.get_running_loop()
+        self._listeners: list[EffectsListener] = []
+        self._gathered: _Batch = []
+        self._handed_over: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._stopped = asyncio.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="agentd-writer", daemon=True)
+        self._thread.start()
+
+    def listen(self, listener: EffectsListener) -> None:
+        """Has `listener` called with the effects of each committed batch, after its answers."""
+        self._listeners.append(listener)
+
+    def submit(self, write: Write) -> None:
+        """Queues a request. Requests of one turn of the event loop go to the thread together."""
+        if self._stopping:
+            write.abandon(Unavailable("shutting_down", "the daemon is stopping"))
+            return
+        self._gathered.append(write)
+        if len(self._gathered) == 1:
+            self._loop.call_soon(self._hand_over)
+
+    async def stop(self) -> None:
+        """Finishes what was submitted and ends the thread. The connection stays open."""
+        if not self._stopping:
+            self._stopping = True
+            self._hand_over()
+            self._handed_over.put(None)
+        await self._stopped.wait()
+        await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._handed_over.put(self._gathered)
+            self._gathered = []
+
+    def _work(self) -> None:
+        waiting: _Batch = []
+        stopping = False
+        while True:
+            if not waiting and not stopping:
+                stopping = self._take(self._handed_over.get(), waiting)
+            while not self._handed_over.empty():
+                stopping |= self._take(self._handed_over.get(), waiting)
+            if not waiting:
+                break
+            batch, waiting = waiting[:BATCH_REQUESTS_MAX], waiting[BATCH_REQUESTS_MAX:]
+            self._run(batch)
+        self._loop.call_soon_threadsafe(self._stopped.set)
+
+    @staticmethod
+    def _take(handed_over: _Batch | None, waiting: _Batch) -> bool:
+        if handed_over is None:
+            return True
+        waiting += handed_over
+        return False
+
+    def _run(self, batch: _Batch) -> None:
+        try:
+            settled = self._transact(batch)
+        except (sqlite3.Error, _TransactionLost) as error:
+            self._roll_back()
+            failure = _failure_of(error)
+            logger.error(
+                "transaction failed",
+                extra={"fields": {"requests": len(batch), "reason": failure.reason}},
+            )
+            self._loop.call_soon_threadsafe(_abandon, batch, failure)
+        else:
+            self._loop.call_soon_threadsafe(self._deliver, settled, _merge(settled))
+
+    def _transact(self, batch: _Batch) -> _Settled:
+        connection, ids, config = self._connection, self._ids, self._config
+        execute = connection.execute
+        now = self._clock.now()
+        settled: _Settled = []
+        execute("BEGIN IMMEDIATE")
+        for write in batch:
+            execute("SAVEPOINT request")
+            effects = Effects()
+            if write.run(Transaction(connection, ids, config, effects, write.behind_waiter), now):
+                execute("RELEASE request")
+            elif not connection.in_transaction:
+                raise _TransactionLost("the database undid the whole transaction")
+            else:
+                execute("ROLLBACK TO request")
+                execute("RELEASE request")
+                effects = _NO_EFFECTS
+            settled.append((write, effects))
+        execute("COMMIT")
+        return settled
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                logger.exception("rollback failed")
+
+    def _deliver(self, settled: _Settled, merged: Effects) -> None:
+        for write, effects in settled:
+            write.settle(effects)
+        for listener in self._listeners:
+            listener(merged)
+
+
+_NO_EFFECTS: Final = Effects()
+
+
+class _TransactionLost(Exception):
+    """SQLite rolled back everything by itself, as it does when a disk is full."""
+
+
+def _failure_of(error: sqlite3.Error | _TransactionLost) -> AgentdError:
+    if isinstance(error, _TransactionLost):
+        return Unavailable("disk_full", str(error))
+    return translate(error) or record_incident(error, during="commit")
+
+
+def _merge(settled: _Settled) -> Effects:
+    merged = Effects()
+    for _, effects in settled:
+        merged.freed += effects.freed
+        merged.runnable |= effects.runnable
+        merged.last_seq = max(merged.last_seq, effects.last_seq)
+        for counter, increment in effects.counts.items():
+            merged.count(counter, increment)
+        if effects.earliest_expiry is not None:
+            merged.expires(effects.earliest_expiry)
+    return merged
+
+
+def _abandon(batch: _Batch, error: AgentdError) -> None:
+    for write in batch:
+        write.abandon(error)
