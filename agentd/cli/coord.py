@@ -1,4 +1,4 @@
-"""`agentd-coord`: the referee's command line. Each command parses, delegates, and sets an exit code.
+"""`agentd-coord`: the referee's command line. A command parses, delegates, sets an exit code.
 
 Everything heavy is imported inside the commands, so that help and completion answer at once.
 """
@@ -74,6 +74,10 @@ def review(
             "the target, a patch's target."
         ),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Of the bundles in events, only this task's."),
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(help="Use this file instead of the target's .agentd/review.toml."),
@@ -141,6 +145,7 @@ def review(
             patch_files=tuple(patch or ()),
             branches=tuple(branch or ()),
             base=base,
+            task_id=task,
             policy_file=policy,
             allow_stale_clean=allow_stale_clean,
             apply=apply,

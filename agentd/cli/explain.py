@@ -31,9 +31,9 @@ class Explanation:
 
 def explain(repository: Path, what: str, *, as_json: bool) -> None:
     """Prints every decision about `what`, newest first; exits with 1 where there is none."""
-    from agentd.conflicts.repository import open_repository
+    from agentd.conflicts.review import open_workplace
 
-    opened = open_repository(repository)
+    opened = open_workplace(repository, settings().home).repository
     records = all_records(
         client_if_running(), settings().home_layout.reviews, repository=opened.namespace
     )
@@ -81,8 +81,10 @@ def _connection(
         return None
     integration = record.get("integration") or {}
     if commit == integration.get("commit"):
-        return "was merged into this commit" if bundle_id in integration["order"] else (
-            "was reviewed when this commit was made"
+        return (
+            "was merged into this commit"
+            if bundle_id in integration["order"]
+            else ("was reviewed when this commit was made")
         )
     if commit in (bundle.get("commit"), (bundle.get("base") or {}).get("commit")):
         return "starts from or is this commit"

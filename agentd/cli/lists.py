@@ -101,7 +101,7 @@ def show_reviews(repository: Path | None, *, as_json: bool) -> None:
     from rich.table import Table
 
     records = all_records(
-        client_if_running(), settings().home_layout.reviews, repository=_identity(repository)
+        client_if_running(), settings().home_layout.reviews, repository=_namespace(repository)
     )
     records.reverse()
     if as_json:
@@ -167,12 +167,12 @@ def _whole_task_id(client: Any, beginning: str) -> str:
     )
 
 
-def _identity(repository: Path | None) -> str | None:
+def _namespace(repository: Path | None) -> str | None:
     if repository is None:
         return None
-    from agentd.conflicts.repository import open_repository
+    from agentd.conflicts.review import open_workplace
 
-    return str(open_repository(repository).identity)
+    return open_workplace(repository, settings().home).repository.namespace
 
 
 def _remaining(expires_at: int) -> str:

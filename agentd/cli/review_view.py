@@ -26,7 +26,10 @@ ACTION_STYLES: Final[Mapping[str, tuple[str, str]]] = {
 """A sign and a style for each action."""
 
 _ACTION_ORDER: Final = tuple(ACTION_STYLES)
-_OUTPUT_LINES: Final = 12
+_INDENT: Final = 11
+_CELL_CHARS: Final = 40
+_PATHS_SHOWN: Final = 2
+_OUTPUT_LINES: Final = 8
 _HUNK_LINES: Final = 20
 _OTHER_REASONS: Final = 3
 _SHORT: Final = 10
@@ -75,26 +78,43 @@ def _print_head(console: Console, record: Record) -> None:
 
 
 def _print_decisions(console: Console, record: Record) -> None:
-    from rich.table import Table
-
+    """A line a bundle that can be read down, and below it why."""
     names = owners_by_bundle(record)
     bundles = {bundle["bundle_id"]: bundle for bundle in record["bundles"]}
-    table = Table(box=None, pad_edge=False, show_edge=False, padding=(1, 2, 0, 0))
-    table.add_column("DECISION", no_wrap=True)
-    table.add_column("BUNDLE", overflow="fold", ratio=2)
-    table.add_column("CHANGE", overflow="fold", ratio=2)
-    table.add_column("WHY", overflow="fold", ratio=6)
-    for decision in _by_action(record["decisions"]):
-        sign, style = ACTION_STYLES.get(decision["action"], ("?", "bold"))
-        bundle = bundles.get(decision["bundle_id"], {})
-        table.add_row(
-            styled(f"{sign} {decision['action']}", style),
-            _who(names.get(decision["bundle_id"], decision["bundle_id"]), bundle),
-            _what(bundle),
-            _why(decision["reasons"]),
-        )
-    console.print(table)
+    rows = [
+        (decision, _cells(decision, names, bundles)) for decision in _by_action(record["decisions"])
+    ]
+    widths = [min(max(len(cells[n]) for _, cells in rows), _CELL_CHARS) for n in range(4)]
+    for decision, cells in rows:
+        _, style = ACTION_STYLES.get(decision["action"], ("", "bold"))
+        line = styled("")
+        for cell, width, cell_style in zip(cells, widths, (style, "bold", "", ""), strict=False):
+            line.append(cell.ljust(width) + "  ", style=cell_style)
+        line.append(cells[4], style="dim")
+        console.print()
+        console.print(line, no_wrap=True, overflow="ellipsis")
+        _print_why(console, decision["reasons"])
     console.print()
+
+
+def _cells(
+    decision: Mapping[str, Any],
+    names: Mapping[str, str],
+    bundles: Mapping[str, Mapping[str, Any]],
+) -> tuple[str, str, str, str, str]:
+    sign, _ = ACTION_STYLES.get(decision["action"], ("?", ""))
+    bundle = bundles.get(decision["bundle_id"], {})
+    paths = list(bundle.get("paths") or bundle.get("declared_paths") or ())
+    shown = ", ".join(paths[:_PATHS_SHOWN])
+    if len(paths) > _PATHS_SHOWN:
+        shown += f" and {len(paths) - _PATHS_SHOWN} more"
+    return (
+        printable(f"{sign} {decision['action']}"),
+        printable(names.get(decision["bundle_id"], decision["bundle_id"])),
+        printable(str(bundle.get("provider", ""))),
+        f"+{bundle.get('additions', 0)} −{bundle.get('deletions', 0)}",
+        printable(shown),
+    )
 
 
 def _by_action(decisions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -105,57 +125,41 @@ def _by_action(decisions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
     return sorted(decisions, key=place)
 
 
-def _who(name: str, bundle: Mapping[str, Any]) -> Any:
-    text = styled(name, "bold")
-    if provider := bundle.get("provider"):
-        text.append(f"\n{printable(provider)}", style="dim")
-    return text
+def _print_why(console: Console, reasons: Sequence[Mapping[str, Any]]) -> None:
+    from rich.padding import Padding
 
-
-def _what(bundle: Mapping[str, Any]) -> Any:
-    paths = list(bundle.get("paths") or bundle.get("declared_paths") or ())
-    text = styled(f"+{bundle.get('additions', 0)} −{bundle.get('deletions', 0)}")
-    for path in paths[:3]:
-        text.append(f"\n{printable(path)}", style="dim")
-    if len(paths) > 3:
-        text.append(f"\nand {len(paths) - 3} more", style="dim")
-    return text
-
-
-def _why(reasons: Sequence[Mapping[str, Any]]) -> Any:
-    if not reasons:
-        return styled("")
-    text = styled(reasons[0]["message"])
-    for reason in reasons[1 : 1 + _OTHER_REASONS]:
-        text.append(f"\n{printable(reason['message'])}", style="dim")
+    for reason in reasons[: 1 + _OTHER_REASONS]:
+        console.print(Padding(styled(reason["message"]), (0, 0, 0, _INDENT)))
+        output = reason.get("evidence", {}).get("output_tail")
+        if isinstance(output, str) and output.strip():
+            _print_output(console, output)
     if len(reasons) > 1 + _OTHER_REASONS:
-        text.append(f"\nand {len(reasons) - 1 - _OTHER_REASONS} more reasons", style="dim")
-    return text
+        more = f"and {len(reasons) - 1 - _OTHER_REASONS} more reasons: see --json"
+        console.print(Padding(styled(more, "dim"), (0, 0, 0, _INDENT)))
+
+
+def _print_output(console: Console, output: str) -> None:
+    for line in output.rstrip().splitlines()[-_OUTPUT_LINES:]:
+        quoted = styled(f"{' ' * _INDENT}│ {line}", "dim")
+        console.print(quoted, no_wrap=True, overflow="ellipsis")
 
 
 def _print_verification(console: Console, record: Record) -> None:
+    """What ran on the integration; what failed on the way there is told with its bundle."""
     runs = record.get("verification") or []
     if not runs:
         return
-    console.print(styled("Verification", "bold"))
     integration = record.get("integration") or {}
+    console.print(styled("Verification", "bold"))
     for run in runs:
         passed = run.get("status") == "passed"
-        on_result = run.get("tree") == integration.get("tree")
-        where = "on the combination" if on_result else "on a combination that was tried"
-        baseline = run.get("baseline_status")
-        console.print(
-            styled("  ✔" if passed else "  ✘", "green" if passed else "red"),
-            styled(str(run.get("command", "")), "bold"),
-            styled(
-                f"{run.get('status')} {where}"
-                + (f", {baseline} on the bare target" if baseline else "")
-                + (f" (exit {run['exit_code']})" if run.get("exit_code") else "")
-            ),
-        )
-        if not passed and run.get("output_tail"):
-            for line in str(run["output_tail"]).rstrip().splitlines()[-_OUTPUT_LINES:]:
-                console.print(styled(f"      │ {line}", "dim"))
+        same = run.get("tree") == integration.get("tree")
+        line = styled("  ✔ " if passed else "  ✘ ", "green" if passed else "red")
+        line.append(printable(str(run.get("command", ""))), style="bold")
+        line.append(f" {run.get('status')} on {'the integration' if same else 'a trial'}")
+        if baseline := run.get("baseline_status"):
+            line.append(f", {baseline} on the bare target")
+        console.print(line)
     console.print()
 
 
@@ -215,15 +219,12 @@ def _print_integration(console: Console, record: Record) -> None:
 def _print_next_steps(console: Console, record: Record, *, hunks_shown: bool) -> None:
     integration = record.get("integration")
     if integration and integration.get("ref"):
-        branch = _short_ref(integration["ref"])
-        console.print(f"Landed on {printable(branch)}.")
-        if integration["ref"] != record["target"].get("ref"):
-            console.print(styled(f"Next: git merge --ff-only {branch}", "dim"))
+        console.print(f"Landed on {printable(_short_ref(integration['ref']))}.")
     elif integration:
-        console.print(styled("Nothing was written. To land it: add --apply", "dim"))
+        console.print(styled("Nothing was written. To land it, add --apply.", "dim"))
     if not hunks_shown and any(True for _ in _conflicting_hunks(record)):
         command = f"agentd-coord decisions {record['review_id'][:8]} --hunks"
-        console.print(styled(f"Both sides of the conflicts: {command}", "dim"))
+        console.print(styled(f"Both sides of the conflicts: {command}", "dim"), soft_wrap=True)
 
 
 def _short_ref(ref: str) -> str:

@@ -35,7 +35,7 @@ from agentd.conflicts.repository import CommitId, ObjectId, Repository
 from agentd.conflicts.verification import Verifier
 from agentd.core.clock import Clock, SystemClock, rfc3339
 from agentd.core.ids import IdSource, RandomIds
-from agentd.errors import DependencyFailed
+from agentd.errors import DependencyFailed, InvalidParams
 
 LANDING_ATTEMPTS: Final = 3
 
@@ -64,6 +64,8 @@ class ReviewRequest:
     onto_target: bool = False
     branch: str | None = None
     """What to call the new branch."""
+    keep: bool = True
+    """Whether to keep what a replay needs."""
     directory: Path | None = None
     """Where the user is; relative names of patch files may start there."""
     readable: tuple[Path, ...] = ()
@@ -142,10 +144,12 @@ def _target(repository: Repository, revision: str | None) -> _Target:
     name = revision or "HEAD"
     commit = repository.commit_of(name)
     if commit is None:
-        raise DependencyFailed(
-            "git_failed",
+        raise InvalidParams(
+            "invalid_field",
             f"The target {name!r} names no commit of {repository.path}.",
             hint="Name a branch or another revision with --target.",
+            path="target",
+            rule="must name a commit",
         )
     return _Target(repository.branch_of(name), commit, name)
 
@@ -175,11 +179,12 @@ def _review_once(
         "git_version": workplace.git_version,
         "engine_version": ENGINE_VERSION,
         "policy": policy_to_json(policy, policy_source),
-        **judgement_to_json(judgement, target.ref),
+        **judgement_to_json(judgement),
         "inputs": {"case": encode_case(case), "command_runs": runs.runs},
     }
     record = printable(record)
-    _keep(quarantine, record, case, judgement)
+    if request.keep:
+        _keep(quarantine, record, case, judgement)
     return ReviewOutcome(record)
 
 
@@ -204,10 +209,12 @@ def _case(
 ) -> Case:
     override = workplace.repository.commit_of(request.base) if request.base else None
     if request.base and override is None:
-        raise DependencyFailed(
-            "git_failed",
+        raise InvalidParams(
+            "invalid_field",
             f"The base {request.base!r} names no commit of {workplace.repository.path}.",
             hint="Name another revision with --base.",
+            path="base",
+            rule="must name a commit",
         )
     intake = Intake(
         repository=workplace.repository,
@@ -231,7 +238,7 @@ def _verifier(request: ReviewRequest, quarantine: Quarantine, policy: Policy) ->
         quarantine,
         policy.verification,
         scratch=request.home / "scratch",
-        results=request.home / "results",
+        results=request.home / "verification",
         environ=request.environ,
         clock=request.clock,
         hidden=request.hidden,

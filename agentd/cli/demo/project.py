@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import dedent
 from typing import Final
 
 _PRICING: Final = '''\
@@ -128,10 +127,10 @@ class ShopRepository:
     def replace(self, worktree: Path, name: str, old: str, new: str) -> None:
         """Replaces the one occurrence of `old` in a file."""
         path = worktree / name
-        before, found, after = path.read_text().partition(dedent(old))
+        before, found, after = path.read_text().partition(old)
         if not found:
             raise ValueError(f"{name} does not contain {old!r}")
-        path.write_text(before + dedent(new) + after)
+        path.write_text(before + new + after)
 
     def commit(self, worktree: Path, message: str) -> str:
         """Commits everything in a worktree and returns the commit."""

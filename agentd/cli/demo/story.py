@@ -6,6 +6,7 @@ the worktrees, and the referee's command, run as a user would run it. Only the a
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -177,6 +178,7 @@ class _Story:
         deepseek = self._agent("deepseek-invoice", "deepseek")
         self._shop.write(deepseek.worktree, "shop/invoice.py", _INVOICE)
         self._shop.write(deepseek.worktree, "tests/test_invoice.py", _INVOICE_TEST)
+        self._command("python3", "-m", "unittest", "discover", "-s", "tests", at=deepseek.worktree)
         self._complete(
             deepseek,
             "invoice",
@@ -186,8 +188,8 @@ class _Story:
             ],
         )
         self._say(
-            "And they do pass, in its own worktree. New files only: no line in common with anybody. "
-            "A claim is kept, but it is not evidence."
+            "And they do pass, in its own worktree. It has new files only, no line in common with "
+            "anybody. Its claim is kept, but a claim is not evidence."
         )
 
     def _codex_hands_in(self, codex: StandIn) -> None:
@@ -269,19 +271,25 @@ class _Story:
         self._show(agent.wire.last)
 
     def _coord(self, *arguments: str) -> int:
-        self._console.print(styled(f"$ agentd-coord {' '.join(arguments)}\n", "bold green"))
+        self._console.print(styled(f"$ agentd-coord {shlex.join(arguments)}", "bold green"))
         command = [sys.executable, "-m", "agentd.cli.coord", *arguments]
         return self._run(command)
 
-    def _command(self, *command: str) -> None:
-        self._console.print(styled(f"$ {' '.join(command)}", "bold green"))
-        if code := self._run(list(command)):
+    def _command(self, *command: str, at: Path | None = None) -> None:
+        self._console.print(styled(f"$ {shlex.join(command)}", "bold green"))
+        if code := self._run(list(command), at):
             raise DemoFailed(f"{command[0]} {command[1]} ended with {code}")
 
-    def _run(self, command: list[str]) -> int:
-        """Runs a command in the shop; its output goes where ours goes."""
+    def _run(self, command: list[str], at: Path | None = None) -> int:
+        """Runs a command, in the shop unless told otherwise; its output goes where ours goes."""
         sys.stdout.flush()
-        done = subprocess.run(command, cwd=self._shop.path, env=self._environment, check=False)
+        done = subprocess.run(
+            command,
+            cwd=at or self._shop.path,
+            env=self._environment,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
         self._console.print()
         return done.returncode
 

@@ -1,0 +1,155 @@
+"""`agentd-coord bundle`: makes a bundle of a worktree or branch and hands it in."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from agentd.cli.connect import connected_client, fail, settings
+from agentd.cli.exit_codes import ExitCode
+from agentd.cli.terminal import print_json, printable
+
+if TYPE_CHECKING:
+    from agentd.conflicts.make_bundle import MadeBundle
+    from agentd.conflicts.review import Workplace
+
+
+@dataclass(frozen=True, slots=True)
+class BundleOptions:
+    """The command line of `bundle`."""
+
+    repository: Path
+    branch: str | None
+    target: str | None
+    base: str | None
+    owner: str | None
+    provider: str
+    intent: str
+    summary: str
+    confidence: str | None
+    assumptions: tuple[str, ...]
+    verification: tuple[str, ...]
+    alternative_of: str | None
+    lock: bool
+    ttl_secs: int
+    task_id: str | None
+    node_id: str | None
+    lease_id: str | None
+    out: Path | None
+
+
+def run_bundle(options: BundleOptions) -> None:
+    """Makes the bundle and hands it in; prints it where it goes nowhere else."""
+    _check(options)
+    from agentd.conflicts.make_bundle import make_bundle
+    from agentd.conflicts.review import open_workplace
+
+    workplace = open_workplace(options.repository, settings().home)
+    made = make_bundle(
+        workplace,
+        target=options.target or _main_branch(workplace),
+        revision=options.branch,
+        base=options.base,
+    )
+    if made.is_empty:
+        fail(
+            "there is nothing to hand in: no difference to the base",
+            hint="Change something first, or name another --branch or --base.",
+        )
+    bundle = _described(options, workplace, made)
+    if options.out is not None:
+        options.out.write_bytes(orjson.dumps(bundle, option=orjson.OPT_INDENT_2) + b"\n")
+        _say(f"wrote {options.out}: {bundle['diff_summary']}")
+    if options.task_id is not None:
+        _hand_in_as_event(options, bundle)
+    if options.lock:
+        _hand_in_as_locks(options, workplace, bundle)
+    if options.out is None and options.task_id is None and not options.lock:
+        print_json(bundle)
+
+
+def _check(options: BundleOptions) -> None:
+    if (options.node_id or options.lease_id) and options.task_id is None:
+        fail("--node and --lease belong to --task", code=ExitCode.USAGE)
+
+
+def _main_branch(workplace: Workplace) -> str:
+    """What is checked out in the main worktree: the branch that work is integrated into."""
+    main = workplace.repository.worktrees()
+    branch = main[0].branch if main else None
+    return branch or "HEAD"
+
+
+def _described(options: BundleOptions, workplace: Workplace, made: MadeBundle) -> dict[str, Any]:
+    """The bundle with what its author says about it."""
+    said: dict[str, Any] = {
+        "owner": options.owner or _default_owner(options, workplace),
+        "provider": options.provider,
+        "intent": options.intent,
+        "confidence": options.confidence,
+        "assumptions": list(options.assumptions),
+        "verification": list(options.verification),
+        "alternative_of": options.alternative_of,
+    }
+    if options.summary:
+        said["diff_summary"] = options.summary
+    return {**made.bundle, **{name: value for name, value in said.items() if value}}
+
+
+def _default_owner(options: BundleOptions, workplace: Workplace) -> str:
+    if options.branch is not None:
+        return options.branch
+    here = workplace.repository.path
+    for worktree in workplace.repository.worktrees():
+        if worktree.path.resolve() == here and worktree.branch is not None:
+            return worktree.branch.removeprefix("refs/heads/")
+    return here.name
+
+
+def _hand_in_as_event(options: BundleOptions, bundle: dict[str, Any]) -> None:
+    with connected_client() as client:
+        params: dict[str, Any] = {
+            "task_id": options.task_id,
+            "action_type": "result",
+            "payload": bundle,
+        }
+        if options.node_id is not None:
+            params["node_id"] = options.node_id
+        if options.lease_id is not None:
+            params["lease_id"] = options.lease_id
+        committed = client.call("CommitEvent", params)
+    _say(f"handed in as event {committed['seq']}: {bundle['diff_summary']}")
+
+
+def _hand_in_as_locks(options: BundleOptions, workplace: Workplace, bundle: dict[str, Any]) -> None:
+    """Locks every touched file with the bundle as metadata; prints the leases, which end alone."""
+    with connected_client() as client:
+        granted = client.call(
+            "AcquireResourceLocks",
+            {
+                "resource_keys": [f"file:{path}" for path in bundle["touched_paths"]],
+                "owner": bundle["owner"],
+                "provider": bundle["provider"],
+                "namespace": workplace.repository.namespace,
+                "ttl_secs": options.ttl_secs,
+                "metadata": bundle,
+                "if_held": "holder",
+            },
+        )
+    if granted is None or granted.get("granted") is False:
+        holder = granted["holder"] if granted else {"owner": "somebody", "resource_key": "a file"}
+        fail(
+            f"{holder['owner']} holds {holder['resource_key']}; nothing was locked",
+            hint="Hand the bundle in with --out or --task: a review compares it all the same.",
+        )
+    for lock in granted["locks"]:
+        sys.stdout.write(f"{printable(lock['resource_key'])} {lock['lease_id']}\n")
+    _say(f"handed in with {len(granted['locks'])} locks for {options.ttl_secs} s")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{printable(text)}\n")

@@ -1,0 +1,221 @@
+"""`agentd-coord review`: from options to a request, from the outcome to a record and a printout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentd.cli.connect import client_if_running, fail, settings
+from agentd.cli.exit_codes import ExitCode
+from agentd.cli.records import Record, load_record, record_path, save_record
+from agentd.cli.review_view import print_review
+from agentd.cli.terminal import console, print_json, printable
+from agentd.errors import AgentdError, InvalidParams
+
+if TYPE_CHECKING:
+    from agentd.client.sync_client import Client
+    from agentd.conflicts.bundle import Bundle
+    from agentd.conflicts.review import ReviewOutcome, ReviewRequest
+    from agentd.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOptions:
+    """The command line of `review`."""
+
+    repository: Path
+    target: str | None
+    bundle_files: tuple[Path, ...]
+    patch_files: tuple[Path, ...]
+    branches: tuple[str, ...]
+    base: str | None
+    task_id: str | None
+    policy_file: Path | None
+    allow_stale_clean: bool
+    apply: bool
+    onto_target: bool
+    branch_name: str | None
+    show_hunks: bool
+    record_file: Path | None
+    keep_record: bool
+    as_json: bool
+
+    @property
+    def names_bundles(self) -> bool:
+        """Whether there is something to review without a daemon."""
+        return bool(self.bundle_files or self.patch_files or self.branches)
+
+
+def run_review(options: ReviewOptions) -> ExitCode:
+    """Reviews, records, prints."""
+    _check(options)
+    configured = settings()
+    client = client_if_running()
+    if client is None and not options.names_bundles:
+        fail(
+            f"no daemon answers on {configured.socket_path}, and no bundle was named",
+            hint="Start the daemon with `agentd`, or name bundles with --bundle, --patch or "
+            "--branch.",
+            code=ExitCode.NO_DAEMON,
+        )
+    try:
+        outcome = _review(options, configured, client)
+        kept = _keep(options, configured, client, outcome.record)
+    finally:
+        if client is not None:
+            client.close()
+    _print(options, outcome, kept)
+    return ExitCode.OK if outcome.all_merge else ExitCode.NOT_ALL_MERGE
+
+
+def run_replay(repository: Path, what: str, *, as_json: bool) -> ExitCode:
+    """Judges a kept review again and says whether the same comes out, byte for byte."""
+    from agentd.conflicts.replay import replay, replay_record
+    from agentd.conflicts.review import open_workplace
+
+    home = settings().home
+    if Path(what).is_file():
+        replayed = replay_record(open_workplace(repository, home), load_record(Path(what)))
+    else:
+        replayed = replay(repository, home, what)
+    if as_json:
+        print_json(replayed.record)
+    else:
+        print_review(console(), replayed.record)
+    if replayed.same_decisions:
+        sys.stderr.write(f"replayed {replayed.review_id[:8]}: the same decisions, byte for byte\n")
+        return ExitCode.OK
+    sys.stderr.write(
+        f"replayed {replayed.review_id[:8]}: other decisions than recorded; different parts: "
+        f"{', '.join(replayed.differences)}\n"
+    )
+    return ExitCode.FAILED
+
+
+def _check(options: ReviewOptions) -> None:
+    if (options.onto_target or options.branch_name) and not options.apply:
+        fail(
+            "--onto-target and --branch-name say where to land, so they need --apply",
+            code=ExitCode.USAGE,
+        )
+    if options.onto_target and options.branch_name:
+        fail("--onto-target and --branch-name exclude one another", code=ExitCode.USAGE)
+    if options.record_file and not options.keep_record:
+        fail("--record and --no-record exclude one another", code=ExitCode.USAGE)
+
+
+def _review(options: ReviewOptions, configured: Settings, client: Client | None) -> ReviewOutcome:
+    from agentd.conflicts.review import review
+
+    request = _request(options, configured, client)
+    with _progress(quiet=options.as_json) as report:
+        return review(request, progress=report)
+
+
+def _request(options: ReviewOptions, configured: Settings, client: Client | None) -> ReviewRequest:
+    from agentd.conflicts.review import ReviewRequest
+    from agentd.settings import process_environment
+
+    return ReviewRequest(
+        repository=options.repository,
+        home=configured.home,
+        target=options.target,
+        bundles=_named_bundles(options),
+        daemon=client,
+        task_id=options.task_id,
+        base=options.base,
+        policy_text=_policy_text(options.policy_file),
+        allow_stale_clean=options.allow_stale_clean,
+        apply=options.apply,
+        onto_target=options.onto_target,
+        branch=options.branch_name,
+        keep=options.keep_record,
+        directory=Path.cwd(),
+        readable=tuple(path.resolve().parent for path in options.bundle_files),
+        environ=process_environment(),
+        hidden=(configured.home,),
+    )
+
+
+def _named_bundles(options: ReviewOptions) -> tuple[Bundle, ...]:
+    from agentd.conflicts.collect import from_branch, from_bundle_file, from_patch_file
+
+    return (
+        *(from_bundle_file(path) for path in options.bundle_files),
+        *(from_patch_file(path) for path in options.patch_files),
+        *(from_branch(name) for name in options.branches),
+    )
+
+
+def _policy_text(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidParams(
+            "invalid_field",
+            f"the policy file {path} cannot be read: {error}",
+            hint="Name a TOML file; docs/conflict-policy.md has an example.",
+            path="--policy",
+            rule="must be a readable file",
+        ) from None
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A line on the terminal that says what is being done; nothing where there is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with console(stderr=True).status("reviewing") as status:
+        yield lambda text: status.update(printable(text))
+
+
+def _keep(
+    options: ReviewOptions, configured: Settings, client: Client | None, record: Record
+) -> str | None:
+    """Keeps the record where it belongs and says where that is."""
+    if options.record_file is not None:
+        save_record(options.record_file, record)
+    if not options.keep_record:
+        return None
+    if client is not None:
+        try:
+            return _record_with_daemon(client, record)
+        except AgentdError as error:
+            sys.stderr.write(
+                f"warning: the daemon did not take the record ({printable(error.message)}); "
+                "it is kept as a file\n"
+            )
+    if options.record_file is not None:
+        return str(options.record_file)
+    path = record_path(configured.home_layout.reviews, record["review_id"])
+    save_record(path, record)
+    return str(path)
+
+
+def _record_with_daemon(client: Client, record: Record) -> str:
+    from agentd.conflicts.record import for_daemon
+
+    client.call(
+        "RecordDecision",
+        {"review": for_daemon(record), "idempotency_key": f"review:{record['review_id']}"},
+    )
+    return "the daemon's journal"
+
+
+def _print(options: ReviewOptions, outcome: ReviewOutcome, kept: str | None) -> None:
+    if options.as_json:
+        print_json(outcome.record)
+        return
+    out = console()
+    print_review(out, outcome.record, show_hunks=options.show_hunks)
+    if outcome.landed is not None:
+        out.print(f"Next: {printable(outcome.landed.next_step)}", style="dim", soft_wrap=True)
+    if kept is not None and outcome.record["decisions"]:
+        out.print(f"Recorded in {printable(kept)}.", style="dim", soft_wrap=True)
