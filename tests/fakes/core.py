@@ -39,6 +39,8 @@ class Core:
         self.config = LeaseConfig(NODE_TIMEOUT_SECS, 50, PAYLOAD_BYTES_MAX)
         self.effects = Effects()
         """Of the last write that did not raise."""
+        self.behind_waiter = False
+        """Whether somebody waits for what the writes ask for."""
 
     @classmethod
     @contextmanager
@@ -52,18 +54,18 @@ class Core:
         """Lets time pass."""
         self.now = Instant(self.now + round(secs * 1000))
 
-    def write(self, method: str, /, *, behind_waiter: bool = False, **params: Any) -> Any:
+    def write(self, method: str, /, **params: Any) -> Any:
         """Calls a method that writes; an error undoes what it did."""
         checked = validate_params(METHODS[method].params, params)
-        with self.transaction(behind_waiter=behind_waiter) as tx:
+        with self.transaction() as tx:
             result = run_once(tx, method, checked, self.now, WRITES[method])
         return on_the_wire(method, result)
 
     @contextmanager
-    def transaction(self, *, behind_waiter: bool = False) -> Iterator[Transaction]:
+    def transaction(self) -> Iterator[Transaction]:
         """A transaction that is committed at the end, or rolled back by an error."""
         tx = Transaction(
-            self.connection, self.ids, self.config, Effects(), behind_waiter=behind_waiter
+            self.connection, self.ids, self.config, Effects(), behind_waiter=self.behind_waiter
         )
         self.connection.execute("BEGIN IMMEDIATE")
         try:

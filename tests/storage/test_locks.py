@@ -178,11 +178,15 @@ def test_fencing_tokens_only_grow_also_when_locks_are_forgotten(core: Core) -> N
 
 
 def test_behind_somebody_who_waits_a_free_lock_is_not_granted(core: Core) -> None:
-    assert acquire(core, "a", behind_waiter=True) is None
-    assert acquire(core, "a", behind_waiter=True, if_held="holder") is None
+    core.behind_waiter = True
+    assert acquire(core, "a") is None
+    assert acquire(core, "a", if_held="holder") is None
+    assert core.write("AcquireResourceLocks", resource_keys=["a", "b"]) is None
     assert core.effects.blockers == ()
+    core.behind_waiter = False
     acquire(core, "a")
-    denied = acquire(core, "a", "c", behind_waiter=True, if_held="holder")
+    core.behind_waiter = True
+    denied = acquire(core, "a", "c", if_held="holder")
     assert denied["holder"]["owner"] == "codex"
 
 
@@ -211,7 +215,8 @@ def test_a_renewal_with_new_metadata_is_an_event_that_carries_it(core: Core) -> 
 
 def test_a_renewal_goes_through_while_others_wait(core: Core) -> None:
     first = acquire(core, "a")
-    assert acquire(core, "a", behind_waiter=True, lease_id=first["lease_id"])
+    core.behind_waiter = True
+    assert acquire(core, "a", lease_id=first["lease_id"])
 
 
 def test_a_renewal_cannot_change_mode_or_namespace(core: Core) -> None:
@@ -399,7 +404,6 @@ def test_several_locks_are_all_or_none(core: Core) -> None:
     denied = core.write("AcquireResourceLocks", resource_keys=wanted, if_held="holder")
     assert denied["holder"]["resource_key"] == "file:b"
     assert acquire(core, "file:a")
-    assert core.write("AcquireResourceLocks", resource_keys=["x"], behind_waiter=True) is None
 
 
 def test_keys_of_one_request_do_not_exclude_one_another(core: Core) -> None:

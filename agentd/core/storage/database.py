@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import aiosqlite
 
-from agentd.core.storage.migrations import migrate
+from agentd.core.storage.migrations import migrate, version_of
 from agentd.errors import AgentdError, InvalidState, Unavailable
 
 BUSY_TIMEOUT_SECS = 5.0
@@ -76,6 +76,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
             cached_statements=CACHED_STATEMENTS,
         )
         try:
+            version_of(connection)  # Before anything is written to what may not be ours.
             _configure(connection)
             migrate(connection)
         except BaseException:
@@ -89,6 +90,8 @@ def _configure(connection: sqlite3.Connection) -> None:
     # An answer means durable: every commit is synced, not only every checkpoint.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # Otherwise REPLACE would take a row away without asking the triggers.
+    connection.execute("PRAGMA recursive_triggers = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
