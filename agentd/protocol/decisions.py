@@ -78,7 +78,10 @@ class ReviewRecord(Result):
     bundles: list[ReviewedBundle] = Field(
         default_factory=list, description="Every bundle that was there."
     )
-    findings: list[JsonObject] = Field(default_factory=list, description="What was noticed.")
+    findings: list[JsonObject] = Field(
+        default_factory=list,
+        description="What was noticed. One of severity `error` with several bundles is a conflict.",
+    )
     decisions: list[Decision] = Field(default_factory=list, description="One for each bundle.")
     verification: list[JsonObject] = Field(
         default_factory=list, description="The commands that were run, and how they ended."

@@ -1,4 +1,4 @@
-"""A daemon in this process, on real files and a real socket; its time and troubles are the test's."""
+"""A daemon in this process, on real files and a real socket; the test has its time in hand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-import pytest
-
 from agentd.core.clock import Clock, Instant
 from agentd.core.daemon import Daemon, Sources
 from agentd.core.storage.database import open_writer
-from agentd.settings import Settings, load_settings
+from agentd.settings import Settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import SequentialIds
 
@@ -107,15 +105,13 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(
-    home: Path, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str]
-) -> AsyncIterator[Stage]:
-    """A stage with a running daemon. It sweeps only when told to."""
-    monkeypatch.setenv("AGENTD_HOME", str(home))
-    monkeypatch.setenv("AGENTD_SWEEP_SECS", "3600")
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    stage = Stage(load_settings())
+async def staged(home: Path, variables: Mapping[str, str]) -> AsyncIterator[Stage]:
+    """A stage with a running daemon with these AGENTD_* settings. It sweeps only when told to."""
+    options = {name.removeprefix("AGENTD_").lower(): text for name, text in variables.items()}
+    # Not `Settings(…)`, which would read the environment of whoever runs the tests.
+    settings = Settings.model_validate({"AGENTD_HOME": home, "sweep_secs": 3600, **options})
+    assert options.keys() <= settings.model_fields_set, "no such setting"
+    stage = Stage(settings)
     await stage.start()
     try:
         yield stage

@@ -37,9 +37,9 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}-{path.stem}" for path in FILES])
-async def test_transcript(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_transcript(path: Path, home: Path) -> None:
     transcript = read(path)
-    async with staged(tmp_path / "home", monkeypatch, transcript.settings) as stage:
+    async with staged(home, transcript.settings) as stage:
         await play(transcript, stage)
 
 
