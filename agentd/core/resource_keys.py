@@ -94,8 +94,8 @@ def covered_ranges(key: ResourceKey) -> tuple[KeyRange, ...]:
     kind, _, path = key.partition(":")
     if kind != "dir":
         return ()
-    if path == _ROOT:
-        return tuple(KeyRange(f"{below}:", f"{below};") for below in _PATH_KINDS)
+    if path == _ROOT:  # Everything but the root itself, which would stand in the middle.
+        return (KeyRange("file:", "file;"), KeyRange("dir:", key), KeyRange(f"{key}\0", "dir;"))
     # '0' is the character after '/', so the range holds exactly what starts with 'path/'.
     return tuple(KeyRange(f"{below}:{path}/", f"{below}:{path}0") for below in _PATH_KINDS)
 

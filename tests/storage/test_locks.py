@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agentd.core.clock import expiry
 from agentd.core.limits import SETTLED_LEASE_SECS
 from agentd.core.operations.transaction import Blocker, Freed
 from agentd.core.resource_keys import ResourceKey
@@ -55,7 +56,7 @@ def test_a_held_lock_is_null_for_everybody_even_its_owner(core: Core) -> None:
     assert acquire(core, "file:a", "antigravity") is None
     assert acquire(core, "file:a", "codex") is None
     assert core.effects.counts == {"locks_denied": 1}
-    assert core.effects.blockers == (Blocker("codex", core.now // 1000 + 300),)
+    assert core.effects.blockers == (Blocker("codex", expiry(core.now, 300)),)
     assert core.actions() == ["lock.acquired"]
 
 
@@ -158,6 +159,14 @@ def test_a_lapsed_lock_met_on_the_way_is_expired_with_its_event(core: Core) -> N
     assert expired["payload"]["metadata"] == BUNDLE
     assert core.effects.freed == [Freed("", ResourceKey("dir:src"))]
     assert core.effects.counts == {"locks_expired": 1, "locks_granted": 1}
+
+
+@pytest.mark.parametrize("key", ["dir:.", "dir:src", "file:a", "tool:x"])
+def test_a_lapsed_lock_on_the_same_key_is_expired_once(core: Core, key: str) -> None:
+    acquire(core, key, ttl_secs=10)
+    core.tick(10)
+    assert acquire(core, key, "b")
+    assert core.actions() == ["lock.acquired", "lock.expired", "lock.acquired"]
 
 
 def test_a_denied_request_still_expires_what_has_lapsed(core: Core) -> None:

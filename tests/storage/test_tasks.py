@@ -151,7 +151,11 @@ def test_ids_are_taken_once(core: Core) -> None:
 def test_too_many_nodes_are_refused(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentd.core.dag.NODES_PER_TASK_MAX", 2)
     monkeypatch.setattr("agentd.core.dag.DEPENDENCIES_PER_TASK_MAX", 1)
-    for nodes in ([{}] * 3, [{"key": "a"}, {"dependencies": ["a", "a"]}]):
+    too_many: list[list[dict[str, Any]]] = [
+        [{}] * 3,
+        [{"key": "a"}, {"dependencies": ["a", "a"]}],
+    ]
+    for nodes in too_many:
         error = refused(core, "RegisterTask", goal="g", initial_nodes=nodes)
         assert isinstance(error, ResourceExhausted)
         assert error.reason == "too_many_nodes"
