@@ -51,5 +51,6 @@ async def _read(call: Call) -> None:
 def _look_further(wait: Wait, effects: Effects) -> AgentdError | None:
     """What was looked at without a match need not be looked at again."""
     call = wait.call
-    call.params = call.params.model_copy(update={"after_seq": call.result["last_seq"]})
+    looked_at = max(call.params.after_seq, call.result["last_seq"])
+    call.params = call.params.model_copy(update={"after_seq": looked_at})
     return None
