@@ -79,7 +79,7 @@ MARK_UNREACHABLE = (
     "WITH RECURSIVE doomed (pk) AS ("
     "SELECT node_pk FROM node_dependencies WHERE dependency_pk = ? "
     "UNION SELECT d.node_pk FROM doomed"
-    " CROSS JOIN nodes AS n ON n.pk = doomed.pk AND n.unreachable = 0"
+    " CROSS JOIN nodes AS n ON n.pk = doomed.pk AND n.unreachable = 0 AND n.status = 'PENDING'"
     " CROSS JOIN node_dependencies AS d ON d.dependency_pk = doomed.pk)"
     " UPDATE nodes SET unreachable = 1"
     " WHERE pk IN (SELECT pk FROM doomed) AND unreachable = 0 AND status = 'PENDING'"

@@ -1,5 +1,6 @@
 -- Row keys (`pk`) are for joins inside; the outside knows only the UUIDs in `id`.
 -- Instants (`…_at`) are milliseconds since the epoch, except `expires_at`, in whole seconds.
+-- An index ends with the row key by itself, so its entries stand in the order of insertion.
 -- CHECKs compare one by one because SQLite builds a table for each evaluation of a longer IN.
 
 CREATE TABLE tasks (
@@ -23,7 +24,7 @@ CREATE TABLE tasks (
     context TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX tasks_by_state ON tasks (state, pk);
+CREATE INDEX tasks_by_state ON tasks (state);
 
 CREATE TABLE nodes (
     pk INTEGER PRIMARY KEY,
@@ -65,7 +66,7 @@ CREATE UNIQUE INDEX nodes_in_task ON nodes (task_pk, position);
 CREATE UNIQUE INDEX nodes_by_key ON nodes (task_pk, key) WHERE key IS NOT NULL;
 CREATE INDEX nodes_runnable ON nodes (task_pk, requires, priority DESC, position)
     WHERE status = 'PENDING' AND open_dependencies = 0;
-CREATE INDEX nodes_runnable_anywhere ON nodes (requires, priority DESC, pk)
+CREATE INDEX nodes_runnable_anywhere ON nodes (requires, priority DESC)
     WHERE status = 'PENDING' AND open_dependencies = 0;
 CREATE INDEX nodes_by_expiry ON nodes (expires_at) WHERE status = 'RUNNING';
 
@@ -133,10 +134,10 @@ CREATE TABLE journal (
     payload TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX journal_of_task ON journal (task_pk, seq) WHERE task_pk IS NOT NULL;
-CREATE INDEX journal_of_node ON journal (node_pk, seq) WHERE node_pk IS NOT NULL;
-CREATE INDEX journal_of_session ON journal (session_id, seq) WHERE session_id IS NOT NULL;
-CREATE INDEX journal_of_resource ON journal (resource_key, seq) WHERE resource_key IS NOT NULL;
+CREATE INDEX journal_of_task ON journal (task_pk) WHERE task_pk IS NOT NULL;
+CREATE INDEX journal_of_node ON journal (node_pk) WHERE node_pk IS NOT NULL;
+CREATE INDEX journal_of_session ON journal (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX journal_of_resource ON journal (resource_key) WHERE resource_key IS NOT NULL;
 
 CREATE TRIGGER journal_keeps_events AFTER UPDATE ON journal
 BEGIN
@@ -191,7 +192,7 @@ CREATE TABLE reviews (
     record TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX reviews_of_repository ON reviews (repository, seq);
+CREATE INDEX reviews_of_repository ON reviews (repository);
 
 CREATE TABLE review_bundles (
     bundle_id TEXT NOT NULL,

@@ -1,0 +1,201 @@
+"""The queries of the hot paths go through their indexes, whatever is stored."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from agentd.core.resource_keys import ResourceKey, prefix_range
+from agentd.core.states import TaskState
+from agentd.core.storage import decisions, gauges, journal, locks, node_listing, nodes, tasks
+from tests.fakes.core import Core, plans
+from tests.storage.workers import Worker, chain, register
+
+Traced = list[str]
+
+
+@contextmanager
+def traced(connection: sqlite3.Connection) -> Iterator[Traced]:
+    """Collects every statement that is carried out, those of triggers left out."""
+    statements: Traced = []
+    connection.set_trace_callback(statements.append)
+    try:
+        yield statements
+    finally:
+        connection.set_trace_callback(None)
+
+
+WITHIN_A_STATEMENT = ("SCAN CONSTANT", "SCAN doomed", "SCAN given", "SCAN (")
+"""What a statement brings along or makes for itself: no table of ours."""
+
+
+def scans(core: Core, statements: Traced) -> list[str]:
+    """The steps of the statements that look at a whole table."""
+    return [
+        f"{step} <- {statement}"
+        for statement in statements
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))
+        for step in plans(core.connection, statement)
+        if step.startswith("SCAN") and not step.startswith(WITHIN_A_STATEMENT)
+    ]
+
+
+def lock_cycle(core: Core) -> None:
+    core.write("AcquireResourceLock", resource_key="dir:src/deep")
+    lock = core.write("AcquireResourceLock", resource_key="file:other/a.py")
+    core.write("AcquireResourceLock", resource_key="dir:.")
+    shown = {"resource_key": "file:other/a.py", "lease_id": lock["lease_id"]}
+    core.write("AcquireResourceLock", **shown)
+    core.write("HeartbeatResourceLock", **shown, metadata={"x": 1})
+    core.write("ReleaseResourceLock", **shown)
+    core.write("AcquireResourceLock", resource_key="file:other/a.py", ttl_secs=1)
+    core.tick(1)
+    core.write("AcquireResourceLock", resource_key="file:other/a.py")
+
+
+def node_cycle(core: Core) -> None:
+    task_id = register(core, *chain(3), {"requires": ["x"]})["task_id"]
+    worker = Worker(core, task_id, capabilities=["x"])
+    worker.heartbeat()
+    core.write("CommitEvent", **worker.shown)
+    worker.complete()
+    Worker(core).fail(retryable=True)
+    Worker(core, task_id, lease_secs=1)
+    core.tick(1)
+    Worker(core, task_id).fail()
+    worker.complete()
+
+
+def keyed_cycle(core: Core) -> None:
+    for _ in range(2):
+        core.write("AcquireResourceLock", resource_key="a", idempotency_key="k")
+
+
+def sweep_cycle(core: Core) -> None:
+    core.write("AcquireResourceLock", resource_key="a", ttl_secs=1)
+    register(core, {"max_attempts": 1, "key": "a"}, {"dependencies": ["a"]})
+    Worker(core, lease_secs=1)
+    core.tick(1)
+    core.sweep()
+    core.tick(100_000)
+    core.prune()
+
+
+@pytest.mark.parametrize("cycle", [lock_cycle, node_cycle, keyed_cycle, sweep_cycle])
+def test_no_write_looks_at_a_whole_table(core: Core, cycle: Callable[[Core], None]) -> None:
+    with traced(core.connection) as statements:
+        cycle(core)
+    assert len(statements) > 5
+    assert scans(core, statements) == []
+
+
+def test_a_query_that_scans_would_be_seen(core: Core) -> None:
+    statements = ["SELECT * FROM nodes WHERE lease_owner = 'x'"]
+    assert len(scans(core, statements)) == 1
+
+
+@pytest.mark.parametrize("sql", [nodes.NEXT_REQUIREMENTS_IN_TASK, nodes.FIRST_IN_TASK])
+def test_runnable_nodes_of_a_task_come_from_their_index_in_order(core: Core, sql: str) -> None:
+    (step,) = plans(core.connection, sql, (1, ""))
+    assert step.startswith("SEARCH nodes USING")
+    assert "nodes_runnable (task_pk=? AND requires" in step
+
+
+@pytest.mark.parametrize("sql", [nodes.NEXT_REQUIREMENTS_ANYWHERE, nodes.FIRST_ANYWHERE])
+def test_runnable_nodes_of_any_task_come_from_their_index_in_order(core: Core, sql: str) -> None:
+    (step,) = plans(core.connection, sql, ("",))
+    assert "nodes_runnable_anywhere (requires" in step
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        ({}, "INTEGER PRIMARY KEY (rowid>?)"),
+        ({"action_types": ["a", "b"]}, "INTEGER PRIMARY KEY (rowid>?)"),
+        ({"task_pk": 1}, "journal_of_task (task_pk=? AND rowid>?)"),
+        ({"node_pk": 1}, "journal_of_node (node_pk=? AND rowid>?)"),
+        ({"resource_key": "a"}, "journal_of_resource (resource_key=? AND rowid>?)"),
+        ({"session_id": "a"}, "journal_of_session (session_id=? AND rowid>?)"),
+        ({"task_pk": 1, "node_pk": 1}, "journal_of_node (node_pk=? AND rowid>?)"),
+        ({"task_pk": 1, "action_types": ["a"]}, "journal_of_task (task_pk=? AND rowid>?)"),
+    ],
+)
+def test_events_come_from_the_index_of_what_they_are_about(
+    core: Core, filters: dict[str, Any], index: str
+) -> None:
+    nothing = dict.fromkeys(
+        ("task_pk", "node_pk", "session_id", "resource_key", "action_types"), None
+    )
+    query = journal.page_query(after_seq=1, limit=10, **{**nothing, **filters})
+    steps = plans(core.connection, *query)
+    assert f"SEARCH j USING INDEX {index}" in steps[0] or f"SEARCH j USING {index}" in steps[0]
+    assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("filters", "driver"),
+    [
+        ({}, "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"),
+        ({"repository": "/r"}, "SEARCH r USING INDEX reviews_of_repository"),
+        ({"bundle_id": "b"}, "SEARCH b USING PRIMARY KEY (bundle_id=? AND review_seq>?)"),
+        ({"task_id": "t"}, "SEARCH t USING PRIMARY KEY (task_id=? AND review_seq>?)"),
+        (
+            {"task_id": "t", "bundle_id": "b", "repository": "/r"},
+            "SEARCH b USING PRIMARY KEY (bundle_id=? AND review_seq>?)",
+        ),
+    ],
+)
+def test_records_come_from_the_index_of_what_they_are_about(
+    core: Core, filters: dict[str, Any], driver: str
+) -> None:
+    nothing = dict.fromkeys(("repository", "task_id", "bundle_id"), None)
+    query = decisions.page_query(after_seq=0, limit=10, **{**nothing, **filters})
+    steps = plans(core.connection, *query)
+    assert steps[0].startswith(driver)
+    assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in steps)
+
+
+@pytest.mark.parametrize("state", [None, *TaskState])
+@pytest.mark.parametrize("before_pk", [None, 7])
+def test_a_page_of_tasks_is_read_in_order(
+    core: Core, state: TaskState | None, before_pk: int | None
+) -> None:
+    query = tasks.page_query(state=state, before_pk=before_pk, limit=10)
+    (step,) = plans(core.connection, *query)
+    assert "TEMP B-TREE" not in step
+    if state is not None:
+        assert "tasks_by_state (state=?" in step
+
+
+@pytest.mark.parametrize("key", ["file:a/b/c.py", "dir:a/b", "dir:.", "tool:x"])
+def test_overlapping_locks_are_looked_up_key_by_key(core: Core, key: str) -> None:
+    steps = plans(core.connection, *locks.overlapping_query("", ResourceKey(key)))
+    looked_into = [step for step in steps if " locks " in step]
+    assert looked_into
+    assert all("USING INDEX locks_live (resource_key" in step for step in looked_into)
+
+
+def test_locks_are_listed_by_prefix_from_the_live_ones_alone(core: Core) -> None:
+    query = locks.list_query(
+        now=core.now, key_range=prefix_range("file:src/"), namespace=None, owner=None
+    )
+    steps = plans(core.connection, *query)
+    assert "USING INDEX locks_live (resource_key>? AND resource_key<?)" in steps[0]
+
+
+@pytest.mark.parametrize("sql", [gauges.LAPSED_NODES, gauges.LIVE_LOCKS])
+def test_gauges_count_in_indexes(core: Core, sql: str) -> None:
+    (step,) = plans(core.connection, sql, (1,))
+    assert step.startswith("SEARCH")
+    assert "_by_expiry" in step
+
+
+@pytest.mark.parametrize("sql", [node_listing.NODES, node_listing.DEPENDENCIES])
+def test_the_nodes_of_a_task_are_read_in_order(core: Core, sql: str) -> None:
+    steps = plans(core.connection, sql, (1,))
+    assert "nodes_in_task (task_pk=?)" in steps[0]
+    assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in steps)
