@@ -183,12 +183,12 @@ class _Placer:
         )
 
     def _hunks(self, candidate: Candidate, paths: Sequence[str]) -> list[JsonObject]:
-        """Both sides' lines where the target and the bundle changed the same ones of the base."""
+        """Where both changed the same lines of the base: left the bundle, right the target."""
         base_tree = str(candidate.base_tree)
-        ours, theirs = self._quarantine.hunks(
-            [(base_tree, self._tip_tree), (base_tree, str(candidate.tree))]
+        mine, targets = self._quarantine.hunks(
+            [(base_tree, str(candidate.tree)), (base_tree, self._tip_tree)]
         )
-        return hunks_to_json(conflicting_hunks(ours, theirs, paths))
+        return hunks_to_json(conflicting_hunks(mine, targets, paths))
 
 
 def _commits_json(commits: Sequence[CommitInfo]) -> list[JsonValue]:

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -71,8 +72,9 @@ class Intake:
     def take(self, bundle: Bundle) -> Submission:
         """Ties one bundle. Raises only where git itself fails."""
         digest = hashlib.sha256(repr(bundle.change).encode()).hexdigest() if bundle.change else ""
+        tied = self._tied(bundle)
         return replace(
-            self._tied(bundle), bundle=replace(bundle, change=None), change_digest=digest
+            tied, bundle=replace(tied.bundle, change=None), change_digest=digest
         )
 
     def _tied(self, bundle: Bundle) -> Submission:
@@ -190,6 +192,9 @@ class Intake:
                 ),
             )
         base, findings = self._head_base(bundle, head)
+        if bundle.created_at is None:
+            date = datetime.fromtimestamp(self.quarantine.commit_seconds(head), UTC)
+            bundle = replace(bundle, created_at=date.strftime("%Y-%m-%dT%H:%M:%SZ"))
         return Submission(
             bundle, base=base, head=head, branch_head=head, findings=tuple(findings)
         )

@@ -11,7 +11,7 @@ from typing import Final
 
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import CommitId, Repository
-from agentd.errors import DependencyFailed
+from agentd.errors import DependencyFailed, InvalidParams
 
 _BRANCH_PREFIX: Final = "agentd/review-"
 
@@ -45,8 +45,12 @@ class Landing:
         ref = f"refs/heads/{branch}"
         checked = self.repository.run(["check-ref-format", "--branch", branch])
         if checked.status != 0:
-            raise DependencyFailed(
-                "git_failed", f"{branch!r} is no name for a branch.", hint="Choose another name."
+            raise InvalidParams(
+                "invalid_field",
+                f"{branch!r} is no name for a branch.",
+                hint="Choose another name.",
+                path="branch",
+                rule="must be a name for a branch",
             )
         self._check_tip()
         self._send(commit)
@@ -64,10 +68,12 @@ class Landing:
         """Moves the reviewed branch itself. Raises `TipMoved` where it moved in the meantime."""
         ref = self.target_ref
         if ref is None:
-            raise DependencyFailed(
-                "git_failed",
+            raise InvalidParams(
+                "invalid_field",
                 "What was reviewed is no branch, so there is nothing to move.",
                 hint="Review with --target BRANCH, or land on a new branch.",
+                path="target",
+                rule="must be a branch to be moved",
             )
         holder = next(
             (tree for tree in self.repository.worktrees() if tree.branch == ref), None

@@ -142,15 +142,26 @@ class PatchAdmission:
             )
         if not text.counts_match:
             return self._miscounted(text, base_tree, strip)
-        if text.lacks_context:
+        if text.lacks_context or self._fits_without_context(text, path, base_tree):
             return error(
                 FindingKind.NO_CONTEXT,
-                "Its hunks have no context lines, so nothing shows that they stand in the right "
-                "place; make it without `-U0`.",
+                "A hunk lacks context lines before or behind its change, so that nothing shows "
+                "that it stands in the right place; make it with `git diff`, without `-U0`.",
                 path,
                 git=says,
             )
         return self._mismatch(text, says, path, base, base_tree)
+
+    def _fits_without_context(
+        self, text: PatchText, path: str | None, base_tree: TreeId
+    ) -> bool:
+        """Whether git refuses only because a hunk ends, or begins, without context."""
+        content = self.quarantine.blob_at(base_tree, path) if path else None
+        sections = [each for each in text.sections if path and each.names(path)]
+        if content is None or not sections:
+            return False
+        lines = content.split(b"\n")[:-1]  # A last line without its newline does not count.
+        return all(hunk.fits(lines) for section in sections for hunk in section.hunks)
 
     def _mismatch(
         self, text: PatchText, says: str, path: str | None, base: CommitId, base_tree: TreeId

@@ -45,6 +45,12 @@ class PatchHunk:
         """Whether the header counts its lines right."""
         return self.counted == (self.old_count, self.new_count)
 
+    def fits(self, lines: Sequence[bytes]) -> bool:
+        """Whether its old lines stand in a file's lines where the header says."""
+        old = [line[1:] for line in self.body if line[:1] in (b" ", b"-", b"")]
+        start = self.old_start - 1 if self.old_count else self.old_start
+        return list(lines[start : start + len(old)]) == old
+
     @property
     def has_context(self) -> bool:
         """Whether any line says where the hunk belongs."""
@@ -63,6 +69,11 @@ class PatchSection:
     hunks: tuple[PatchHunk, ...]
     binary_marker: bool
     """`Binary files … differ`: the change without its content."""
+
+    def names(self, path: str) -> bool:
+        """Whether its old name is this path, with or without a prefix."""
+        old, wanted = self.old_name, path.encode("utf-8", "surrogateescape")
+        return old == wanted or (old.startswith(_PREFIXES) and old[2:] == wanted)
 
     @property
     def unprefixed(self) -> bool:

@@ -267,6 +267,12 @@ class Quarantine:
         arguments += ["--histogram", "--no-renames", "--full-index", "--no-ext-diff"]
         return self._diff([*arguments, "--no-textconv"], pairs, parse_hunks)
 
+    def patch(self, old: TreeId, new: TreeId) -> bytes:
+        """What changed between two trees as a patch that applies exactly, binary files included."""
+        arguments = ["diff-tree", "-p", "--binary", "--full-index", "--no-renames", "--histogram"]
+        options = ["--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/"]
+        return self.run([*arguments, *options, old, new], check=True, large=True).stdout
+
     def _diff(
         self,
         arguments: Sequence[str],
@@ -491,6 +497,8 @@ def _parse_merge(rest: bytes) -> tuple[tuple[str, ...], tuple[MergeMessage, ...]
     index += 1
     messages = []
     while index < len(fields):
+        if not fields[index].isdigit():
+            break  # Advice to people about submodules, without the form of a message.
         count = int(fields[index])
         names = tuple(decoded(name) for name in fields[index + 1 : index + 1 + count])
         kind, text = fields[index + 1 + count], fields[index + 2 + count]

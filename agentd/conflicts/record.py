@@ -21,10 +21,14 @@ _PATHS_MAX: Final = 500
 _DAEMON_BYTES_MAX: Final = 900_000
 
 
-def judgement_to_json(judgement: Judgement, target_ref: str | None) -> dict[str, Any]:
+def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
     """The part of the record that a replay makes again, byte for byte."""
     closed = {each.candidate.bundle_id for each in judgement.closed}
-    proofs = judgement.proofs
+    checks = {
+        (check.comparison.run.tree, check.comparison.run.command): check.to_json()
+        for proof in judgement.proofs
+        for check in proof.checks
+    }
     made: dict[str, Any] = {
         "bundles": [
             _bundle_json(each)
@@ -43,7 +47,7 @@ def judgement_to_json(judgement: Judgement, target_ref: str | None) -> dict[str,
             for edge in judgement.edges
         ],
         "decisions": [decision.to_json() for decision in judgement.decisions],
-        "verification": [check.to_json() for check in proofs[-1].checks] if proofs else [],
+        "verification": list(checks.values()),
         "pairs": {"met": judgement.meetings, "asked_git": judgement.asked},
         "integration": None,
     }
@@ -54,9 +58,7 @@ def judgement_to_json(judgement: Judgement, target_ref: str | None) -> dict[str,
             "tree": judgement.integration.tree,
             "ref": None,
         }
-    result = printable(made)
-    assert isinstance(result, dict)
-    return result
+    return {key: printable(value) for key, value in made.items()}
 
 
 def _bundle_json(each: Placed) -> dict[str, Any]:

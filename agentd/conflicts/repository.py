@@ -162,6 +162,13 @@ class Repository:
         return moved.status == 0
 
 
+def open_repository(path: Path) -> Repository:
+    """The repository that a path lies in. Raises `git_too_old` and `git_failed`."""
+    git = GitProcess()
+    git.version()
+    return Repository(path, git)
+
+
 IDENTITY: Final = {
     "GIT_AUTHOR_NAME": "agentd",
     "GIT_AUTHOR_EMAIL": "agentd@localhost",

@@ -1,0 +1,135 @@
+"""Makes a bundle of a worktree or a branch, as `agentd-coord bundle` hands it in.
+
+It must not know where the bundle goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentd.conflicts.record import printable
+from agentd.conflicts.repository import CommitId, TreeId
+from agentd.conflicts.review import Workplace
+from agentd.conflicts.worktree_snapshot import take_snapshot
+from agentd.errors import DependencyFailed, InvalidParams
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBundle:
+    """A bundle, and what was made of it."""
+
+    bundle: dict[str, Any]
+    """As lock metadata or a CommitEvent's payload takes it."""
+    patch: bytes
+    """The whole patch, also where the bundle names a revision instead of holding it."""
+    head: CommitId
+    """The commit, or the worktree's state as a commit of the quarantine."""
+    dirty: bool
+    """Whether there are changes that are not committed."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to hand in."""
+        return not self.patch
+
+
+def make_bundle(
+    workplace: Workplace,
+    *,
+    target: str = "HEAD",
+    worktree: Path | None = None,
+    revision: str | None = None,
+    base: str | None = None,
+    patch_bytes_max: int = 512 * 1024,
+) -> MadeBundle:
+    """The bundle of a worktree with its uncommitted and untracked files, or of a revision.
+
+    The base is the merge base with the target unless one is given. A patch of up to
+    `patch_bytes_max` that is valid text goes into the bundle itself; otherwise the bundle names
+    the revision, or the worktree where not everything is committed.
+    """
+    repository, quarantine = workplace.repository, workplace.quarantine
+    tree: TreeId
+    if revision is not None:
+        head = _commit(workplace, revision, "revision")
+        tree, dirty = quarantine.tree_of(head), False
+    else:
+        snapshot = take_snapshot(quarantine, worktree or repository.path, repository)
+        if snapshot.unmerged:
+            raise DependencyFailed(
+                "worktree_failed",
+                f"The worktree has unresolved conflicts in {snapshot.unmerged[0]}.",
+                hint="Resolve them first.",
+            )
+        head, tree, dirty = snapshot.head, snapshot.tree, snapshot.dirty
+    base_commit = _base(workplace, target, base, head)
+    base_tree = quarantine.tree_of(base_commit)
+    (changes,) = quarantine.changes([(base_tree, tree)], renames=True)
+    patch = quarantine.patch(base_tree, tree) if changes else b""
+    bundle: dict[str, Any] = {
+        "base_revision": f"git:{base_commit}",
+        "touched_paths": sorted({path for change in changes for path in change.paths}),
+        "diff_summary": _summary(
+            len(changes),
+            sum(change.additions for change in changes),
+            sum(change.deletions for change in changes),
+        ),
+    }
+    bundle |= _change(workplace, patch, patch_bytes_max, head, dirty, worktree)
+    return MadeBundle(printable(bundle), patch, head, dirty)
+
+
+def _change(
+    workplace: Workplace,
+    patch: bytes,
+    patch_bytes_max: int,
+    head: CommitId,
+    dirty: bool,
+    worktree: Path | None,
+) -> dict[str, str]:
+    if len(patch) <= patch_bytes_max and _is_text(patch):
+        return {"patch": patch.decode()} if patch else {}
+    if dirty:
+        return {"worktree": str((worktree or workplace.repository.path).resolve())}
+    return {"head_revision": f"git:{head}"}
+
+
+def _commit(workplace: Workplace, revision: str, what: str) -> CommitId:
+    found = workplace.repository.commit_of(revision)
+    if found is None:
+        raise InvalidParams(
+            "invalid_field",
+            f"The {what} {revision!r} names no commit of {workplace.repository.path}.",
+            hint="`git log --oneline --all` shows the commits that there are.",
+            path=what,
+            rule="must name a commit",
+        )
+    return found
+
+
+def _base(workplace: Workplace, target: str, base: str | None, head: CommitId) -> CommitId:
+    if base is not None:
+        return _commit(workplace, base, "base")
+    tip = _commit(workplace, target, "target")
+    found = workplace.quarantine.merge_base(tip, head)
+    if found is None:
+        raise DependencyFailed(
+            "git_failed",
+            "The work has no history in common with the target.",
+            hint="Name the commit that it started from with --base.",
+        )
+    return found
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _summary(files: int, additions: int, deletions: int) -> str:
+    return f"{files} file{'' if files == 1 else 's'}, +{additions} -{deletions}"

@@ -1,0 +1,296 @@
+"""What the referee decides in each situation that people know, on real repositories.
+
+Each accepted set is proved by merging the branches with git itself in a clone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agentd.conflicts.collect import from_branch
+from tests.conflicts.repo_builder import FileContent, Repo, actions, first_reasons, numbered
+
+TWENTY = numbered(20)
+BINARY = bytes(range(256)) * 8
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Two branches from the same start, and what becomes of them."""
+
+    name: str
+    one: Mapping[str, FileContent]
+    two: Mapping[str, FileContent]
+    kind: str | None
+    """The finding; None where both merge."""
+    loses: str = ""
+    action: str = ""
+    start: Mapping[str, FileContent] = field(default_factory=lambda: {"a.txt": TWENTY})
+
+
+SITUATIONS = [
+    Situation("different files", {"b.txt": "b\n"}, {"c.txt": "c\n"}, None),
+    Situation(
+        "same file, far apart",
+        {"a.txt": numbered(20, {2: "two\n"})},
+        {"a.txt": numbered(20, {15: "fifteen\n"})},
+        None,
+    ),
+    Situation(
+        "same line",
+        {"a.txt": numbered(20, {7: "seven\n"})},
+        {"a.txt": numbered(20, {7: "SEVEN\n"})},
+        "content_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation(
+        "adjacent lines",
+        {"a.txt": numbered(20, {7: "seven\n"})},
+        {"a.txt": numbered(20, {8: "eight\n"})},
+        "adjacent_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation(
+        "one line between",
+        {"a.txt": numbered(20, {7: "seven\n"})},
+        {"a.txt": numbered(20, {9: "nine\n"})},
+        None,
+    ),
+    Situation(
+        "both insert at one place",
+        {"a.txt": numbered(20, {7: "line 7\nfrom one\n"})},
+        {"a.txt": numbered(20, {7: "line 7\nfrom two\n"})},
+        "content_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation(
+        "both append",
+        {"a.txt": TWENTY + "one\n"},
+        {"a.txt": TWENTY + "two\n"},
+        "content_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation(
+        "same line to the same text",
+        {"a.txt": numbered(20, {7: "seven\n"}), "b.txt": "b\n"},
+        {"a.txt": numbered(20, {7: "seven\n"}), "c.txt": "c\n"},
+        None,
+    ),
+    Situation(
+        "exactly the same change",
+        {"a.txt": numbered(20, {7: "seven\n"})},
+        {"a.txt": numbered(20, {7: "seven\n"})},
+        "identical_change",
+        "two",
+        "reject",
+    ),
+    Situation(
+        "add against add",
+        {"new.txt": "from one\n"},
+        {"new.txt": "from two\n"},
+        "add_add_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation("same file added alike", {"new.txt": "same\n", "b": "1"}, {"new.txt": "same\n"}, None),
+    Situation(
+        "delete against edit",
+        {"a.txt": None, "b.txt": "b\n"},
+        {"a.txt": numbered(20, {7: "seven\n"})},
+        "modify_delete_conflict",
+        "one",
+        "escalate",
+    ),
+    Situation("delete against delete", {"a.txt": None, "b": "b"}, {"a.txt": None, "c": "c"}, None),
+    Situation(
+        "rename against edit",
+        {"a.txt": None, "moved.txt": TWENTY},
+        {"a.txt": numbered(20, {7: "seven\n"})},
+        None,
+    ),
+    Situation(
+        "rename against rename",
+        {"a.txt": None, "left.txt": TWENTY},
+        {"a.txt": None, "right.txt": TWENTY},
+        "rename_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation(
+        "rename against delete",
+        {"a.txt": None, "moved.txt": TWENTY},
+        {"a.txt": None, "b": "b"},
+        "modify_delete_conflict",
+        "two",
+        "escalate",
+    ),
+    Situation(
+        "directory rename against a new file in it",
+        {"d/x.txt": None, "e/x.txt": TWENTY, "d/y.txt": None, "e/y.txt": "y\n" * 9},
+        {"d/new.txt": "new\n"},
+        "rename_conflict",
+        "two",
+        "rebase",
+        {"d/x.txt": TWENTY, "d/y.txt": "y\n" * 9},
+    ),
+    Situation(
+        "file against directory",
+        {"thing": "a file\n"},
+        {"thing/inside.txt": "in a directory\n"},
+        "tree_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation(
+        "names that differ only in case",
+        {"Readme.md": "one\n"},
+        {"README.md": "two\n"},
+        "tree_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation(
+        "binary against binary",
+        {"logo.png": BINARY + b"1"},
+        {"logo.png": BINARY + b"2"},
+        "binary_conflict",
+        "two",
+        "rebase",
+        {"logo.png": BINARY},
+    ),
+    Situation(
+        "no newline at the end against an edit above",
+        {"a.txt": numbered(20, end="")},
+        {"a.txt": numbered(20, {3: "three\n"})},
+        None,
+    ),
+    Situation(
+        "no newline at the end against an appended line",
+        {"a.txt": numbered(20, end="")},
+        {"a.txt": TWENTY + "more\n"},
+        "adjacent_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation(
+        "CRLF file, far apart",
+        {"w.txt": numbered(20, {2: "two\n"}).replace("\n", "\r\n")},
+        {"w.txt": numbered(20, {18: "eighteen\n"}).replace("\n", "\r\n")},
+        None,
+        start={"w.txt": TWENTY.replace("\n", "\r\n")},
+    ),
+    Situation(
+        "line ends against an edit",
+        {"a.txt": TWENTY.replace("\n", "\r\n")},
+        {"a.txt": numbered(20, {3: "three\n"})},
+        "content_conflict",
+        "two",
+        "rebase",
+    ),
+]
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda each: each.name)
+def test_two_branches(
+    situation: Situation, make_repo: Callable[[Mapping[str, FileContent]], Repo]
+) -> None:
+    repo = make_repo(situation.start)
+    repo.branch("one", situation.one)
+    repo.branch("two", situation.two)
+    outcome = repo.review(from_branch("one"), from_branch("two"))
+    kinds = {each["kind"] for each in outcome.record["findings"]}
+    git_merges = _git_merges(repo, ["one", "two"])
+    if situation.kind is None:
+        assert actions(outcome) == {"one": "merge", "two": "merge"}
+        assert not {kind for kind in kinds if kind.endswith("_conflict")}
+        assert git_merges
+        tree = repo.git("rev-parse", "proof^{tree}", at=repo.path.parent / "clone")
+        assert outcome.record["integration"]["tree"] == tree
+        return
+    winner = "one" if situation.loses == "two" else "two"
+    assert actions(outcome) == {winner: "merge", situation.loses: situation.action}
+    assert situation.kind in kinds
+    assert git_merges == (situation.kind in ("identical_change",) or "case" in situation.name)
+    tree = repo.git("rev-parse", f"{winner}^{{tree}}")
+    assert outcome.record["integration"]["tree"] == tree
+
+
+def _git_merges(repo: Repo, branches: list[str]) -> bool:
+    """Whether git merges the branches into a clone's branch `proof`."""
+    clone = repo.path.parent / "clone"
+    repo.git("clone", "--quiet", str(repo.path), str(clone))
+    repo.git("config", "merge.directoryRenames", "conflict", at=clone)
+    repo.git("checkout", "--quiet", "-b", "proof", at=clone)
+    return all(
+        repo.succeeds("merge", "--no-edit", "--no-ff", f"origin/{branch}", at=clone)
+        for branch in branches
+    )
+
+
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_the_order_of_the_bundles_changes_nothing(
+    order: tuple[str, str], make_repo: Callable[[Mapping[str, FileContent]], Repo]
+) -> None:
+    repo = make_repo({"a.txt": TWENTY})
+    repo.branch("one", {"a.txt": numbered(20, {7: "seven\n"})})
+    repo.branch("two", {"a.txt": numbered(20, {7: "SEVEN\n"})})
+    outcome = repo.review(*(from_branch(name) for name in order))
+    other = repo.review(*(from_branch(name) for name in reversed(order)))
+    same = ("decisions", "findings", "bundles", "integration", "edges")
+    assert [outcome.record[part] for part in same] == [other.record[part] for part in same]
+
+
+def test_mode_changes_count_and_conflict_only_with_other_modes(
+    make_repo: Callable[[Mapping[str, FileContent]], Repo], tmp_path: Path
+) -> None:
+    repo = make_repo({"run.sh": "echo 1\n", "a.txt": TWENTY})
+    script = repo.path / "run.sh"
+    repo.git("checkout", "--quiet", "-b", "one")
+    script.chmod(0o755)
+    repo.commit("executable")
+    repo.git("checkout", "--quiet", "main")
+    repo.branch("two", {"run.sh": "echo 2\n"})
+    outcome = repo.review(from_branch("one"), from_branch("two"))
+    assert actions(outcome) == {"one": "merge", "two": "merge"}
+    entry = repo.home / "quarantine"
+    tree = outcome.record["integration"]["tree"]
+    listed = repo.git("ls-tree", tree, at=next(entry.iterdir()))
+    assert "100755 blob" in listed
+
+
+def test_submodules_moved_to_different_commits_are_for_a_person(
+    make_repo: Callable[[Mapping[str, FileContent]], Repo],
+) -> None:
+    repo = make_repo(
+        {
+            "a.txt": TWENTY,
+            ".agentd/review.toml": "[paths]\nallow_submodules = true\n",
+        }
+    )
+    commits = [repo.git("commit-tree", "-m", str(n), repo.head("HEAD^{tree}")) for n in range(3)]
+    _set_submodule(repo, "main", commits[0])
+    for name, commit in (("one", commits[1]), ("two", commits[2])):
+        repo.git("branch", name, "main")
+        _set_submodule(repo, name, commit)
+    repo.git("checkout", "--quiet", "--force", "main")
+    outcome = repo.review(from_branch("one"), from_branch("two"))
+    assert first_reasons(outcome)["two"] == "contradicting"
+    assert actions(outcome) == {"one": "merge", "two": "escalate"}
+
+
+def _set_submodule(repo: Repo, branch: str, commit: str) -> None:
+    """Puts a submodule into a branch without a checkout of it."""
+    repo.tick()
+    repo.git("read-tree", branch)
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
+    tree = repo.git("write-tree")
+    made = repo.git("commit-tree", "-p", branch, "-m", "submodule", tree)
+    repo.git("update-ref", f"refs/heads/{branch}", made)
