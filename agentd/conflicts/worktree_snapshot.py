@@ -42,8 +42,10 @@ def take_snapshot(quarantine: Quarantine, worktree: Path, user: Repository) -> S
         environment = {"GIT_INDEX_FILE": str(index)}
         own_index = here.git_dir / "index"
         if own_index.exists():
-            # With it come the file times, so that only what changed is read again.
-            shutil.copyfile(own_index, index)
+            # With it come the file times, so that only what changed is read again. The index's own
+            # time has to come along: a file changed in the very second in which the index was
+            # written is told from an unchanged one by that time alone.
+            shutil.copy2(own_index, index)
         if not own_index.exists() or _is_split(quarantine, environment):
             index.unlink(missing_ok=True)
             quarantine.run(["read-tree", head], environment=environment, check=True)
@@ -81,9 +83,10 @@ def _add_all(
     if nested:
         stdin = b"".join(path + b"\0" for path in sorted(nested))
         quarantine.run(
-            ["update-index", "--force-remove", "-z", "--stdin"],
+            [f"--work-tree={worktree}", "update-index", "--force-remove", "-z", "--stdin"],
             stdin=stdin,
             environment=environment,
+            configuration={"core.bare": "false"},
             check=True,
         )
     written = quarantine.run(["write-tree"], environment=environment, check=True).text

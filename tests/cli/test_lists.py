@@ -1,0 +1,79 @@
+"""`agentd-coord locks|tasks|decisions|explain`."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentd.cli.demo.project import ShopRepository
+from agentd.client.autostart import StartedDaemon
+from tests.cli.conftest import Command, branch_with
+
+
+@pytest.mark.parametrize("command", ["locks", "tasks"])
+def test_without_a_daemon_they_say_so(coord: Command, command: str) -> None:
+    ended = coord(command)
+    assert ended.code == 3
+    assert "agentd.sock" in ended.err
+    assert "hint: Start one with `agentd`" in ended.err
+
+
+@pytest.mark.usefixtures("daemon")
+def test_empty_lists_say_so(coord: Command) -> None:
+    assert coord("locks").out == "No locks are held.\n"
+    assert coord("tasks").out == "There are no tasks.\n"
+
+
+def test_locks_and_tasks_are_listed(coord: Command, daemon: StartedDaemon) -> None:
+    with daemon.client() as client:
+        client.acquire_resource_lock(
+            resource_key="file:a.py",
+            owner="codex\x1b[31m",
+            provider="openai",
+            metadata={"intent": "mend [bold]it[/bold]"},
+        )
+        task = client.register_task(
+            goal="two steps",
+            initial_nodes=[{"key": "one"}, {"key": "two", "dependencies": ["one"]}],
+        )
+        client.acquire_next_node(task_id=task.task_id, lease_owner="codex")
+    listed = coord("locks").out
+    assert "file:a.py" in listed
+    assert "codex\\x1b[31m" in listed
+    assert "mend [bold]it[/bold]" in listed
+    assert coord("locks", "dir:").out == "No locks are held.\n"
+    assert "0/2" in coord("tasks", "--state", "active").out
+    nodes = coord("tasks", task.task_id[:8]).out
+    assert "RUNNING" in nodes
+    assert nodes.splitlines()[-1].split()[-1] == "one", "what node two waits for"
+    assert coord("tasks", "zzz").code == 1
+
+
+def test_explain_finds_by_path_owner_bundle_and_commit(
+    coord: Command, shop: ShopRepository
+) -> None:
+    branch_with(shop, "readme", "README.md", "# The shop", "# Our shop")
+    record = coord("review", "--branch", "readme", "--apply", "--json").json()
+    bundle_id = record["bundles"][0]["bundle_id"]
+    for what in ("README.md", "./README.md", "readme", bundle_id, bundle_id[:12]):
+        ended = coord("explain", what)
+        assert ended.code == 0, ended.err
+        assert "merge" in ended.out
+    commit = record["integration"]["commit"]
+    found = coord("explain", commit[:12], "--json").json()["explanations"]
+    assert [one["decision"]["bundle_id"] for one in found] == [bundle_id]
+    nothing = coord("explain", "shop/receipt.py")
+    assert nothing.code == 1
+    assert "hint:" in nothing.err
+
+
+def test_decisions_are_listed_and_shown(coord: Command, shop: ShopRepository) -> None:
+    branch_with(shop, "readme", "README.md", "# The shop", "# Our shop")
+    record = coord("review", "--branch", "readme", "--json").json()
+    short = record["review_id"][:8]
+    assert short in coord("decisions").out
+    assert short in coord("decisions", "--repo", ".").out
+    shown = coord("decisions", short)
+    assert "merge" in shown.out
+    assert "readme" in shown.out
+    assert coord("decisions", short, "--json").json()["review_id"] == record["review_id"]
+    assert coord("decisions", "nope").code == 1
