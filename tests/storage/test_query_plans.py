@@ -111,6 +111,13 @@ def test_runnable_nodes_of_any_task_come_from_their_index_in_order(core: Core, s
     assert "nodes_runnable_anywhere (requires" in step
 
 
+@pytest.mark.parametrize("also", ["", " AND n.task_pk = 1"])
+def test_lapsed_nodes_come_from_the_running_ones_alone(core: Core, also: str) -> None:
+    steps = plans(core.connection, f"{nodes.LAPSED}{also} ORDER BY n.expires_at LIMIT 5", (1,))
+    assert "nodes_by_expiry (expires_at<?)" in steps[0]
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
 @pytest.mark.parametrize(
     ("filters", "index"),
     [

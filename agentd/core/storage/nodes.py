@@ -21,7 +21,7 @@ _COLUMNS = (
     "SELECT n.pk, n.task_pk, n.id, t.id, n.key, n.status, n.attempts, n.spent_attempts,"
     " n.max_attempts, n.timeout_secs, n.lease_id, n.lease_owner, n.lease_provider, n.lease_secs,"
     " n.expires_at, n.acquired_at, n.payload_schema, t.cancelled_at"
-    " FROM nodes AS n JOIN tasks AS t ON t.pk = n.task_pk"
+    " FROM nodes AS n CROSS JOIN tasks AS t ON t.pk = n.task_pk"
 )
 _BY_ID = f"{_COLUMNS} WHERE n.id = ?"
 _BY_PK = f"{_COLUMNS} WHERE n.pk = ?"
@@ -47,7 +47,9 @@ NEXT_REQUIREMENTS_ANYWHERE = _NEXT_REQUIREMENTS.format(_FROM_ANYWHERE)
 FIRST_IN_TASK = _FIRST.format(_FROM_TASK, "position")
 FIRST_ANYWHERE = _FIRST.format(_FROM_ANYWHERE, "pk")
 
-LAPSED = f"{_COLUMNS} WHERE n.status = 'RUNNING' AND n.expires_at <= ?"
+# Few leases have lapsed, while a task may have any number of nodes.
+_LAPSED = _COLUMNS.replace("nodes AS n", "nodes AS n INDEXED BY nodes_by_expiry")
+LAPSED = f"{_LAPSED} WHERE n.status = 'RUNNING' AND n.expires_at <= ?"
 _NEXT_EXPIRY = "SELECT min(expires_at) FROM nodes WHERE status = 'RUNNING'"
 
 _START = (
