@@ -488,6 +488,7 @@ REASONS: Mapping[str, Reason] = {
         Retry.NO,
         "agentd's home directory cannot be made or written to.",
         "Set AGENTD_HOME to a directory that you can write to.",
+        ("path",),
         local=True,
     ),
     "socket_path_too_long": Reason(

@@ -74,9 +74,10 @@ class Home:
 
 
 def prepare_directory(path: Path) -> None:
-    """Makes a private directory, or checks that the one there is private.
+    """Makes a private directory, or makes the one that is there private (mode 0700).
 
-    Raises `PermissionDenied` where it belongs to somebody else or others may enter it, and
+    Raises `PermissionDenied` where it belongs to somebody else or anybody may write to it (others
+    may have put something there already, and a place like `/tmp` is not ours to close), and
     `Unavailable` where it cannot be made.
     """
     try:
@@ -86,17 +87,22 @@ def prepare_directory(path: Path) -> None:
         raise Unavailable(
             "home_unusable",
             f"cannot make the directory {path}: {error.strerror}",
-            hint="Set AGENTD_HOME to a directory that you can write to.",
+            path=str(path),
         ) from error
     if status.st_uid != os.getuid():
         raise PermissionDenied(
             "insecure_permissions",
             f"{path} belongs to another user",
             hint="Set AGENTD_HOME to a directory of your own.",
+            path=str(path),
         )
-    if stat.S_IMODE(status.st_mode) & 0o077:
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & (stat.S_IWOTH | stat.S_ISVTX):
         raise PermissionDenied(
             "insecure_permissions",
-            f"{path} can be entered by other users",
-            hint=f"Run: chmod 700 {path}",
+            f"other users may write to {path}",
+            hint=f"Set AGENTD_HOME to a directory of your own, or run: chmod 700 {path}",
+            path=str(path),
         )
+    if mode & 0o077:
+        path.chmod(0o700)
