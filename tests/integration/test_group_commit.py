@@ -1,0 +1,135 @@
+"""Many requests in one transaction: each stands or falls alone, and all fall with the commit."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentd.core.storage.database import open_writer
+from agentd.core.writer import BATCH_REQUESTS_MAX
+from tests.conftest import RunningDaemon, StartDaemon
+
+
+async def test_one_request_that_fails_undoes_only_itself(running_daemon: RunningDaemon) -> None:
+    client = await running_daemon.client()
+    cycle = [{"key": "a", "dependencies": ["b"]}, {"key": "b", "dependencies": ["a"]}]
+    for number in range(60):
+        nodes = cycle if number % 3 == 1 else []
+        client.send("RegisterTask", goal=str(number), initial_nodes=nodes)
+    answers = [await client.receive() for _ in range(60)]
+    failed = [number for number, answer in enumerate(answers) if "error" in answer]
+    assert failed == list(range(1, 60, 3))
+    events = (await client.call("ListEvents"))["events"]
+    assert [event["seq"] for event in events] == list(range(1, 41))
+
+
+async def test_more_requests_than_fit_into_one_transaction(running_daemon: RunningDaemon) -> None:
+    clients = [await running_daemon.client() for _ in range(10)]
+    per_client = BATCH_REQUESTS_MAX // 5
+    for client in clients:
+        for number in range(per_client):
+            client.send("AcquireResourceLock", resource_key=f"k{number}")
+    granted = [(await client.receive())["result"] for client in clients for _ in range(per_client)]
+    assert sum(lock is not None for lock in granted) == per_client
+
+
+class FailingConnection(sqlite3.Connection):
+    """Fails where it is told to, as SQLite does when the disk is full."""
+
+    failing = ""
+    undo_first = False
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        if self.failing and sql.startswith(self.failing):
+            if self.undo_first:
+                super().execute("ROLLBACK")
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        return super().execute(sql, parameters)
+
+
+async def start_failing(
+    start_daemon: StartDaemon,
+) -> tuple[RunningDaemon, FailingConnection]:
+    opened: list[FailingConnection] = []
+
+    def open_failing(path: Path) -> sqlite3.Connection:
+        open_writer(path).close()
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=FailingConnection
+        )
+        opened.append(connection)
+        return connection
+
+    daemon = await start_daemon(open_writer=open_failing)
+    return daemon, opened[0]
+
+
+@pytest.mark.parametrize(
+    ("failing", "undo_first"),
+    [
+        ("COMMIT", False),
+        ("BEGIN IMMEDIATE", False),
+        ("INSERT INTO journal", False),
+        ("INSERT INTO journal", True),
+    ],
+)
+async def test_a_full_disk_fails_the_requests_and_the_daemon_lives_on(
+    start_daemon: StartDaemon, failing: str, undo_first: bool
+) -> None:
+    daemon, connection = await start_failing(start_daemon)
+    client = await daemon.client()
+    await client.call("RegisterTask", goal="before")
+    connection.failing, connection.undo_first = failing, undo_first
+    for number in range(5):
+        client.send("RegisterTask", goal=f"during {number}")
+    for _ in range(5):
+        error = (await client.receive())["error"]
+        assert (error["code"], error["data"]["reason"]) == (-32015, "disk_full")
+        assert error["data"]["retry"] == "later"
+    assert len((await client.call("ListTasks"))["tasks"]) == 1
+    connection.failing = ""
+    await client.call("RegisterTask", goal="after")
+    goals = [task["goal"] for task in (await client.call("ListTasks"))["tasks"]]
+    assert goals == ["after", "before"]
+    events = (await client.call("ListEvents"))["events"]
+    assert [event["seq"] for event in events] == [1, 2]
+
+
+async def test_a_wait_that_meets_a_full_disk_ends(start_daemon: StartDaemon) -> None:
+    daemon, connection = await start_failing(start_daemon)
+    holder, waiter = await daemon.client(), await daemon.client()
+    held = await holder.call("AcquireResourceLock", resource_key="k", owner="a")
+    waiter.send("AcquireResourceLock", resource_key="k", owner="b", wait_secs=3600)
+    await daemon.until_waiting(1)
+    connection.failing = "INSERT INTO locks"
+    done = {"resource_key": "k", "lease_id": held["lease_id"]}
+    assert await holder.call("ReleaseResourceLock", **done) == {"ok": True}
+    assert (await waiter.receive())["error"]["data"]["reason"] == "disk_full"
+    connection.failing = ""
+    assert (await holder.call("AcquireResourceLock", resource_key="k"))["resource_key"] == "k"
+
+
+async def test_a_bug_is_an_incident_for_one_request_only(
+    start_daemon: StartDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    daemon, connection = await start_failing(start_daemon)
+    client = await daemon.client()
+    connection.execute("DROP TABLE reviews")  # What no operation expects.
+    review = {
+        "review_id": "00000000-0000-4000-8000-00000000000a",
+        "created_at": "2027-01-01T00:00:00.000Z",
+        "repository": "/r",
+        "target": {"ref": None, "commit": "c"},
+    }
+    error = await client.refusal("RecordDecision", review=review)
+    assert (error["code"], error["reason"]) == (-32603, "bug")
+    assert "reviews" not in error["message"]
+    (record,) = [record for record in caplog.records if record.message == "bug"]
+    assert record.__dict__["fields"]["incident"] == error["incident"]
+    assert record.exc_info is not None
+    await client.call("RegisterTask", goal="unharmed")
