@@ -21,7 +21,7 @@ demo: $(STAMP)    ## watch the referee decide between three providers' patches, 
 	@$(BIN)/agentd-coord demo
 
 test: $(STAMP)    ## the fast test suites
-	@$(BIN)/python -m pytest -m 'not slow'
+	@$(BIN)/python -m pytest -m 'not slow' -rs
 
 test-slow: $(STAMP) ## the long simulations and crash runs
 	@$(BIN)/python -m pytest -m slow

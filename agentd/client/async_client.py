@@ -8,10 +8,13 @@ never repeats a request by itself. A client belongs to the event loop in which i
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 
 from agentd.client.async_methods import AsyncMethods
 from agentd.client.endings import (
@@ -23,6 +26,8 @@ from agentd.client.endings import (
 )
 from agentd.client.transcript import Answer, Transcript
 from agentd.errors import AgentdError
+
+_RECEIVE_BYTES: Final = 256 * 1024
 
 
 class AsyncClient(AsyncMethods):
@@ -89,7 +94,12 @@ class AsyncClient(AsyncMethods):
 
     async def _connected(self) -> _Connection:
         async with self._connecting:
-            if self._connection is None or self._connection.lost:
+            if self._connection is not None and self._connection.lost:
+                refusal = self._connection.take_refusal()
+                self._connection = None
+                if refusal is not None:
+                    raise refusal
+            if self._connection is None:
                 self._connection = await self._open()
             return self._connection
 
@@ -122,10 +132,15 @@ class _Connection(asyncio.Protocol):
         """Whether nothing can be asked here any more."""
         return self._transport is None or self._transport.is_closing()
 
+    def take_refusal(self) -> AgentdError | None:
+        """Why the daemon ended the connection, if it said so and nobody was told yet."""
+        refusal, self._refusal = self._refusal, None
+        return refusal
+
     async def call(self, method: str, params: Mapping[str, Any]) -> Answer:
         await self._writable.wait()
         if self._transport is None or self._transport.is_closing():
-            raise self._refusal or connection_lost(method, f"{self._ended_by} closed it")
+            raise self.take_refusal() or connection_lost(method, f"{self._ended_by} closed it")
         request_id, line = self._transcript.request(method, params)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._futures[request_id] = (method, future)
@@ -167,10 +182,24 @@ class _Connection(asyncio.Protocol):
                 future.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._read_last_words()
         why = f"{self._ended_by} closed it" if exc is None else str(exc)
-        for method, future in self._futures.values():
-            if not future.done():
-                future.set_exception(self._refusal or connection_lost(method, why))
+        unanswered = [each for each in self._futures.values() if not each[1].done()]
+        refusal = self.take_refusal() if unanswered else None
+        for method, future in unanswered:
+            future.set_exception(refusal or connection_lost(method, why))
         self._transport = None
         self._writable.set()
         self._closed.set()
+
+    def _read_last_words(self) -> None:
+        """Reads what the daemon sent before it closed, which a failed write leaves unread."""
+        assert self._transport is not None
+        descriptor = self._transport.get_extra_info("socket").fileno()
+        with (
+            contextlib.suppress(OSError),  # Also when there is nothing more.
+            socket.socket(fileno=os.dup(descriptor)) as rest,
+        ):
+            while data := rest.recv(_RECEIVE_BYTES):
+                self.data_received(data)
