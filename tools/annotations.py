@@ -89,7 +89,7 @@ def in_words(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return " or ".join(f"`{member.value}`" for member in annotation)
+        return " or ".join(f"`{json.dumps(member.value)}`" for member in annotation)
     return _WORDS[annotation]
 
 
