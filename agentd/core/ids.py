@@ -6,6 +6,8 @@ import os
 from typing import NewType, Protocol
 from uuid import UUID
 
+from agentd.core.clock import SystemClock
+
 TaskId = NewType("TaskId", str)
 NodeId = NewType("NodeId", str)
 LeaseId = NewType("LeaseId", str)
@@ -23,25 +25,33 @@ class IdSource(Protocol):
 
 
 class RandomIds:
-    """Version 4 UUIDs from the system's randomness, read in blocks because each read is a call."""
+    """Version 7 UUIDs, the time in front and 74 random bits behind, made in blocks.
 
-    _BLOCK_BYTES = 4096
+    What is made together then lies together in the database's indexes, so that a batch of requests
+    changes a few of their pages instead of one for each request.
+    """
+
+    _BLOCK_IDS = 256
 
     def __init__(self) -> None:
-        self._block = b""
-        self._offset = 0
+        self._clock = SystemClock()
+        self._block: list[str] = []
 
     def new(self) -> str:
-        """A random UUID."""
-        if self._offset >= len(self._block):
-            self._block = os.urandom(self._BLOCK_BYTES)
-            self._offset = 0
-        digits = self._block[self._offset : self._offset + 16].hex()
-        self._offset += 16
-        variant = "89ab"[int(digits[16], 16) & 3]
-        return (
-            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-        )
+        """A UUID that cannot be guessed from others."""
+        if not self._block:
+            self._block = self._made()
+        return self._block.pop()
+
+    def _made(self) -> list[str]:
+        millis = f"{self._clock.now():012x}"
+        prefix = f"{millis[:8]}-{millis[8:]}-7"
+        digits = os.urandom(self._BLOCK_IDS * 10).hex()  # Each system call costs more than an id.
+        return [
+            f"{prefix}{digits[at : at + 3]}-{'89ab'[int(digits[at + 3], 16) & 3]}"
+            f"{digits[at + 4 : at + 7]}-{digits[at + 7 : at + 19]}"
+            for at in range(0, len(digits), 20)
+        ]
 
 
 def canonical_uuid(text: str) -> str:

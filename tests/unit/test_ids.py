@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 import pytest
@@ -11,13 +12,21 @@ from agentd.core.ids import RandomIds, canonical_uuid
 
 def test_ids_are_random_uuids_and_never_the_same() -> None:
     ids = RandomIds()
-    made = [ids.new() for _ in range(5000)]  # More than one block of randomness.
+    made = [ids.new() for _ in range(5000)]  # More than one block.
     assert len(set(made)) == len(made)
     for text in made:
         parsed = UUID(text)
         assert str(parsed) == text
-        assert (parsed.version, parsed.variant) == (4, "specified in RFC 4122")
+        assert (parsed.version, parsed.variant) == (7, "specified in RFC 4122")
     assert {text[19] for text in made} == set("89ab")
+
+
+def test_ids_begin_with_the_time_so_that_indexes_grow_at_their_end() -> None:
+    before = time.time_ns() // 1_000_000
+    made = [RandomIds().new() for _ in range(3)]
+    after = time.time_ns() // 1_000_000
+    assert all(before <= int(text[:8] + text[9:13], 16) <= after for text in made)
+    assert len({text[14:] for text in made}) == 3
 
 
 @pytest.mark.parametrize(

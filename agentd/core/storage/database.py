@@ -22,6 +22,8 @@ from agentd.errors import AgentdError, InvalidState, Unavailable
 BUSY_TIMEOUT_SECS = 5.0
 CACHED_STATEMENTS = 512
 _CACHE_KIB = 32 * 1024
+_CHECKPOINT_PAGES = 4000
+"""Pages that gather in the WAL, most of them changed several times, before they are copied back."""
 _READERS = 3
 _BACKUP_PAGES = 1024
 """Pages copied between two breaks in which others may use the database."""
@@ -92,6 +94,7 @@ def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     # Otherwise REPLACE would take a row away without asking the triggers.
     connection.execute("PRAGMA recursive_triggers = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
