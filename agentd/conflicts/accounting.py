@@ -71,9 +71,7 @@ def _entry(each: Placed) -> Entry:
 
 
 def _renames(changes: Iterable[TreeChange]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        sorted({(c.old_path, c.path) for c in changes if c.old_path is not None})
-    )
+    return tuple(sorted({(c.old_path, c.path) for c in changes if c.old_path is not None}))
 
 
 def _files(quarantine: Quarantine, tree: TreeId, paths: set[str]) -> dict[str, FileState]:

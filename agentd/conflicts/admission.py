@@ -85,9 +85,7 @@ class Admission:
             if base_tree is not None and tree is not None
         ]
         pairs = [(str(built[index][1]), str(built[index][2])) for index in with_tree]
-        changed = dict(
-            zip(with_tree, self._quarantine.changes(pairs, renames=True), strict=True)
-        )
+        changed = dict(zip(with_tree, self._quarantine.changes(pairs, renames=True), strict=True))
         candidates: dict[BundleId, Candidate] = {}
         for index, (submission, (findings, base_tree, tree)) in enumerate(
             zip(submissions, built, strict=True)
@@ -101,9 +99,7 @@ class Admission:
             )
         return tuple(candidates[key] for key in sorted(candidates))
 
-    def _build(
-        self, submission: Submission
-    ) -> tuple[list[Finding], TreeId | None, TreeId | None]:
+    def _build(self, submission: Submission) -> tuple[list[Finding], TreeId | None, TreeId | None]:
         findings = [*submission.bundle.findings, *submission.findings]
         if submission.base is None:
             return findings, None, None
@@ -206,9 +202,7 @@ class Admission:
                 )
         return findings
 
-    def _case_findings(
-        self, changes: Sequence[TreeChange], base_tree: TreeId
-    ) -> list[Finding]:
+    def _case_findings(self, changes: Sequence[TreeChange], base_tree: TreeId) -> list[Finding]:
         added = [change for change in changes if change.status in "AR"]
         if not added:
             return []
@@ -272,9 +266,7 @@ def _joined(first: Candidate, second: Candidate) -> Candidate:
     """One candidate of two that say and do the same."""
     sources = dict.fromkeys((*first.bundle.sources, *second.bundle.sources))
     dates = [date for date in (first.bundle.created_at, second.bundle.created_at) if date]
-    bundle = replace(
-        first.bundle, sources=tuple(sources), created_at=min(dates) if dates else None
-    )
+    bundle = replace(first.bundle, sources=tuple(sources), created_at=min(dates) if dates else None)
     return replace(first, submission=replace(first.submission, bundle=bundle))
 
 

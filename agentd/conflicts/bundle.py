@@ -234,7 +234,7 @@ class _Reader:
         texts = [item.strip()[:TEXT_CHARS_MAX] for item in value if isinstance(item, str)]
         if len(texts) < len(value):
             self._wrong(key, "a list of strings")
-        return tuple(texts[:PATHS_MAX if key == "touched_paths" else LIST_ITEMS_MAX])
+        return tuple(texts[: PATHS_MAX if key == "touched_paths" else LIST_ITEMS_MAX])
 
     def paths(self, key: str) -> tuple[str, ...]:
         paths: dict[str, None] = {}

@@ -24,9 +24,7 @@ def encode_case(case: Case) -> dict[str, Any]:
         "target": case.target,
         "policy": case.policy.to_json(),
         "submissions": [_encode_submission(each) for each in case.submissions],
-        "locks": [
-            {**lock.to_json(), "shared": lock.shared} for lock in case.holdings.locks
-        ],
+        "locks": [{**lock.to_json(), "shared": lock.shared} for lock in case.holdings.locks],
     }
 
 
@@ -112,8 +110,7 @@ def _decode_bundle(data: Mapping[str, Any]) -> Bundle:
         created_at=data["created_at"],
         branch=data["branch"],
         sources=tuple(
-            Source(SourceKind(each["kind"]), each["detail"], each["at"])
-            for each in data["sources"]
+            Source(SourceKind(each["kind"]), each["detail"], each["at"]) for each in data["sources"]
         ),
         claims=tuple(
             Claim(ClaimStatus(each["status"]), each["text"], each["command"])

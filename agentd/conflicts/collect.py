@@ -227,7 +227,9 @@ def _same_work(left: Bundle, right: Bundle) -> bool:
         return True
     if set(left.touched_paths) & set(right.touched_paths):
         return True
-    return not left.intent and not right.intent and not left.touched_paths and _same_key(left, right)
+    return (
+        not left.intent and not right.intent and not left.touched_paths and _same_key(left, right)
+    )
 
 
 def _same_key(left: Bundle, right: Bundle) -> bool:

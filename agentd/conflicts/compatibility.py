@@ -124,9 +124,11 @@ class _Judge:
             kinds = tuple(kind for kind, _ in meeting.suspicions)
             paths = tuple(dict.fromkeys(path for _, path in meeting.suspicions))
         kind = kinds[0]
-        if kind is ConflictKind.CONTENT and any(
-            found is ConflictKind.ADJACENT for found, _ in meeting.suspicions
-        ) and not any(found is ConflictKind.CONTENT for found, _ in meeting.suspicions):
+        if (
+            kind is ConflictKind.CONTENT
+            and any(found is ConflictKind.ADJACENT for found, _ in meeting.suspicions)
+            and not any(found is ConflictKind.CONTENT for found, _ in meeting.suspicions)
+        ):
             kind = ConflictKind.ADJACENT
         return self._conflict(meeting, kind, paths or meeting.paths, footprints, merged)
 
@@ -184,9 +186,7 @@ class _Judge:
         )
         return edge, [finding]
 
-    def _first_lock(
-        self, left: BundleId, right: BundleId, paths: Sequence[str]
-    ) -> BundleId | None:
+    def _first_lock(self, left: BundleId, right: BundleId, paths: Sequence[str]) -> BundleId | None:
         one, other = self._bundle(left).owner, self._bundle(right).owner
         first = self._holdings.earlier(one, other, paths)
         if first is None:
@@ -285,9 +285,7 @@ def _deleter(
     deleting = [
         side.bundle_id
         for side in (left, right)
-        if any(
-            path in side.by_path and side.by_path[path].change.status == "D" for path in paths
-        )
+        if any(path in side.by_path and side.by_path[path].change.status == "D" for path in paths)
         and not any(old in paths or new in paths for old, new in side.renames)
     ]
     return deleting[0] if len(deleting) == 1 else None

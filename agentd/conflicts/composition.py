@@ -47,9 +47,7 @@ class Composition:
 class Composer:
     """Composes sets of bundles on one tip; what was merged once is not merged again."""
 
-    def __init__(
-        self, quarantine: Quarantine, tip: CommitId, union_paths: Sequence[str]
-    ) -> None:
+    def __init__(self, quarantine: Quarantine, tip: CommitId, union_paths: Sequence[str]) -> None:
         self._quarantine = quarantine
         self._tip = tip
         self._tip_tree = quarantine.tree_of(tip)
@@ -67,9 +65,7 @@ class Composer:
                 paths = merged.conflicted_paths or tuple(
                     dict.fromkeys(path for message in merged.conflicts for path in message.paths)
                 )
-                clash = Clash(
-                    each.candidate.bundle_id, tuple(order), paths, conflict_kinds(merged)
-                )
+                clash = Clash(each.candidate.bundle_id, tuple(order), paths, conflict_kinds(merged))
                 return Composition(tuple(order), tuple(trees), self._tip_tree, clash)
             tree = merged.tree
             order.append(each.candidate.bundle_id)

@@ -114,9 +114,7 @@ _GRAVITY: Final = (Action.REJECT, Action.ESCALATE, Action.REBASE, Action.WAIT, A
 
 def decide_unfit(bundle_id: BundleId, errors: Sequence[Finding]) -> Decision:
     """The decision on a bundle that has errors of its own; the gravest one leads."""
-    judged = [
-        (*_BY_FINDING.get(found.kind, (Action.REJECT, Why.UNFIT)), found) for found in errors
-    ]
+    judged = [(*_BY_FINDING.get(found.kind, (Action.REJECT, Why.UNFIT)), found) for found in errors]
     judged.sort(key=lambda each: _GRAVITY.index(each[0]))
     return Decision(
         bundle_id,
@@ -148,9 +146,7 @@ def decide_lost(
     bundle_id: BundleId, edges: Sequence[Edge], winners: Mapping[BundleId, Winner]
 ) -> Decision:
     """The decision on a bundle that lost, from the edges by which it did."""
-    judged = [
-        _judge_edge(edge, winners[edge.other(bundle_id)], bundle_id) for edge in edges
-    ]
+    judged = [_judge_edge(edge, winners[edge.other(bundle_id)], bundle_id) for edge in edges]
     judged.sort(key=lambda each: _GRAVITY.index(each[0]))
     return Decision(bundle_id, judged[0][0], tuple(reason for _, reason in judged))
 

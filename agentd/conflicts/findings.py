@@ -125,7 +125,9 @@ class Finding:
         }
 
 
-def error(kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue) -> Finding:
+def error(
+    kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue
+) -> Finding:
     """A finding that keeps its bundle from merging."""
     return Finding(kind, Severity.ERROR, message, path=path, evidence=evidence)
 
@@ -137,6 +139,8 @@ def warning(
     return Finding(kind, Severity.WARNING, message, path=path, evidence=evidence)
 
 
-def info(kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue) -> Finding:
+def info(
+    kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue
+) -> Finding:
     """A finding that changes nothing."""
     return Finding(kind, Severity.INFO, message, path=path, evidence=evidence)

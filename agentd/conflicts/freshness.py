@@ -147,9 +147,7 @@ class _Placer:
             behind=count,
             commits=_commits_json(touching),
         )
-        return Placed(
-            candidate, Freshness.STALE_CLEAN, tree, (found.about(candidate.bundle_id),)
-        )
+        return Placed(candidate, Freshness.STALE_CLEAN, tree, (found.about(candidate.bundle_id),))
 
     def _conflicting(self, candidate: Candidate, base: CommitId, merged: MergeResult) -> Placed:
         count, touching = self._between(candidate, base)
@@ -158,9 +156,7 @@ class _Placer:
         )
         where = paths[0] if paths else "its directories"
         cause = (
-            f", which {touching[0].commit[:12]} ({touching[0].subject}) changed"
-            if touching
-            else ""
+            f", which {touching[0].commit[:12]} ({touching[0].subject}) changed" if touching else ""
         )
         found = error(
             FindingKind.STALE_CONFLICT,

@@ -132,7 +132,9 @@ class GitProcess:
         with _input(stdin) as istream:
             result = self._execute(command, directory, istream, large=large)
         if result.status < 0:
-            raise _failed(arguments, f"it was ended by signal {-result.status}, or its time ran out")
+            raise _failed(
+                arguments, f"it was ended by signal {-result.status}, or its time ran out"
+            )
         if check and result.status != 0:
             raise _failed(arguments, result.stderr or f"exit status {result.status}")
         return result

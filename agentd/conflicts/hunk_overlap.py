@@ -58,7 +58,9 @@ def touch(left: Hunk, right: Hunk) -> Touch:
     return Touch.ADJACENT
 
 
-def meeting_hunks(left: Sequence[Hunk], right: Sequence[Hunk]) -> Iterator[tuple[Hunk, Hunk, Touch]]:
+def meeting_hunks(
+    left: Sequence[Hunk], right: Sequence[Hunk]
+) -> Iterator[tuple[Hunk, Hunk, Touch]]:
     """The pairs of hunks that meet, where both sides are in the order of their lines."""
     first = 0
     for hunk in left:

@@ -73,9 +73,7 @@ class Intake:
         """Ties one bundle. Raises only where git itself fails."""
         digest = hashlib.sha256(repr(bundle.change).encode()).hexdigest() if bundle.change else ""
         tied = self._tied(bundle)
-        return replace(
-            tied, bundle=replace(tied.bundle, change=None), change_digest=digest
-        )
+        return replace(tied, bundle=replace(tied.bundle, change=None), change_digest=digest)
 
     def _tied(self, bundle: Bundle) -> Submission:
         match bundle.change:
@@ -195,9 +193,7 @@ class Intake:
         if bundle.created_at is None:
             date = datetime.fromtimestamp(self.quarantine.commit_seconds(head), UTC)
             bundle = replace(bundle, created_at=date.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        return Submission(
-            bundle, base=base, head=head, branch_head=head, findings=tuple(findings)
-        )
+        return Submission(bundle, base=base, head=head, branch_head=head, findings=tuple(findings))
 
     def _worktree(self, bundle: Bundle, text: str) -> Submission:
         path = (self.repository.root / text).resolve()
@@ -270,9 +266,7 @@ class Intake:
         )
         return base, [moving]
 
-    def _head_base(
-        self, bundle: Bundle, head: CommitId
-    ) -> tuple[CommitId | None, list[Finding]]:
+    def _head_base(self, bundle: Bundle, head: CommitId) -> tuple[CommitId | None, list[Finding]]:
         declared, findings = self._declared_base(bundle)
         if findings and declared is None:
             return None, findings

@@ -167,10 +167,7 @@ class _Judge:
             return Decision(bundle_id, Action.WAIT, (self._lock_reason(blocking),))
         if each.candidate.tree is None:
             return self._without_change(each)
-        if (
-            each.freshness is Freshness.STALE_CLEAN
-            and not self._policy.freshness.allow_stale_clean
-        ):
+        if each.freshness is Freshness.STALE_CLEAN and not self._policy.freshness.allow_stale_clean:
             stale = each.findings[0]
             return Decision(
                 bundle_id,
@@ -324,9 +321,7 @@ class _Judge:
                 )
             )
 
-    def _winner(
-        self, by_id: dict[BundleId, Placed], edge: Edge, loser: BundleId
-    ) -> Winner:
+    def _winner(self, by_id: dict[BundleId, Placed], edge: Edge, loser: BundleId) -> Winner:
         winner = by_id[edge.other(loser)].candidate
         return Winner(
             winner.bundle_id,

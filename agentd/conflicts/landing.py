@@ -54,9 +54,7 @@ class Landing:
             )
         self._check_tip()
         self._send(commit)
-        if not self.repository.move_ref(
-            ref, commit, None, f"agentd: review {review_id}"
-        ):
+        if not self.repository.move_ref(ref, commit, None, f"agentd: review {review_id}"):
             raise DependencyFailed(
                 "git_failed",
                 f"The branch {branch} cannot be made; it may exist already.",
@@ -75,9 +73,7 @@ class Landing:
                 path="target",
                 rule="must be a branch to be moved",
             )
-        holder = next(
-            (tree for tree in self.repository.worktrees() if tree.branch == ref), None
-        )
+        holder = next((tree for tree in self.repository.worktrees() if tree.branch == ref), None)
         if holder is not None:
             short = ref.removeprefix("refs/heads/")
             raise DependencyFailed(
@@ -90,9 +86,7 @@ class Landing:
             )
         self._check_tip()
         self._send(commit)
-        if not self.repository.move_ref(
-            ref, commit, self.tip, f"agentd: review {review_id}"
-        ):
+        if not self.repository.move_ref(ref, commit, self.tip, f"agentd: review {review_id}"):
             raise TipMoved
         return Landed(ref, f"git log {ref.removeprefix('refs/heads/')}")
 

@@ -179,9 +179,7 @@ def _audit_presence(
     return found
 
 
-def _audit_modes(
-    group: _Group, books: Books, bundles: tuple[BundleId, ...]
-) -> list[Discrepancy]:
+def _audit_modes(group: _Group, books: Books, bundles: tuple[BundleId, ...]) -> list[Discrepancy]:
     found = []
     for path in group.paths:
         if path not in books.result:
@@ -216,9 +214,7 @@ def _sides(group: _Group) -> Iterable[Files]:
         yield entry.after
 
 
-def _audit_binary(
-    group: _Group, books: Books, bundles: tuple[BundleId, ...]
-) -> list[Discrepancy]:
+def _audit_binary(group: _Group, books: Books, bundles: tuple[BundleId, ...]) -> list[Discrepancy]:
     """A binary file in the result is one of those that a bundle or the target has, as a whole."""
     found = []
     for path in group.paths:
@@ -236,9 +232,7 @@ def _audit_binary(
     return found
 
 
-def _audit_lines(
-    group: _Group, books: Books, bundles: tuple[BundleId, ...]
-) -> list[Discrepancy]:
+def _audit_lines(group: _Group, books: Books, bundles: tuple[BundleId, ...]) -> list[Discrepancy]:
     target = _lines(group, books, books.target)
     result = _lines(group, books, books.result)
     nets: list[tuple[BundleId, Counter[bytes], Counter[bytes]]] = []

@@ -58,9 +58,7 @@ class PatchAdmission:
 
     def _visible_damage(self, patch: bytes, text: PatchText) -> Finding | None:
         if not patch.strip():
-            return error(
-                FindingKind.EMPTY, "Its patch is empty; hand in the output of `git diff`."
-            )
+            return error(FindingKind.EMPTY, "Its patch is empty; hand in the output of `git diff`.")
         if text.carriage_returns:
             return error(
                 FindingKind.TRANSPORT_DAMAGED,
@@ -115,7 +113,9 @@ class PatchAdmission:
     def _diagnosis(
         self, text: PatchText, output: str, base: CommitId, base_tree: TreeId, strip: int
     ) -> Finding:
-        says = "\n".join(line for line in output.splitlines() if line.startswith(("error", "fatal")))
+        says = "\n".join(
+            line for line in output.splitlines() if line.startswith(("error", "fatal"))
+        )
         says = says[:_GIT_SAYS_CHARS_MAX]
         path = _failing_path(says)
         if "invalid path" in says or "beyond a symbolic link" in says:
@@ -152,9 +152,7 @@ class PatchAdmission:
             )
         return self._mismatch(text, says, path, base, base_tree)
 
-    def _fits_without_context(
-        self, text: PatchText, path: str | None, base_tree: TreeId
-    ) -> bool:
+    def _fits_without_context(self, text: PatchText, path: str | None, base_tree: TreeId) -> bool:
         """Whether git refuses only because a hunk ends, or begins, without context."""
         content = self.quarantine.blob_at(base_tree, path) if path else None
         sections = [each for each in text.sections if path and each.names(path)]

@@ -260,9 +260,7 @@ def _body_end(lines: Sequence[bytes], index: int, old: int, new: int) -> int:
     if old == 0 and new == 0 and not _is_marked(lines, by_count):
         return by_count
     by_look = index
-    while by_look < len(lines) and (
-        _is_marked(lines, by_look) or lines[by_look] in (b"", b"\r")
-    ):
+    while by_look < len(lines) and (_is_marked(lines, by_look) or lines[by_look] in (b"", b"\r")):
         by_look += 1
     while by_look > index and not lines[by_look - 1].strip():
         by_look -= 1  # Blank lines behind a hunk are no context.

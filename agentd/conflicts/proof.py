@@ -85,9 +85,7 @@ class Proof:
     @property
     def undetermined(self) -> tuple[Check, ...]:
         """The checks without a result."""
-        return tuple(
-            check for check in self.checks if check.comparison.verdict is Verdict.UNKNOWN
-        )
+        return tuple(check for check in self.checks if check.comparison.verdict is Verdict.UNKNOWN)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

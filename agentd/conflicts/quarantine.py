@@ -311,9 +311,7 @@ class Quarantine:
         arguments = ["commit-tree", tree, "-F", "-"]
         for parent in parents:
             arguments += ["-p", parent]
-        return CommitId(
-            self._object_id(arguments, stdin=encoded(message), environment=environment)
-        )
+        return CommitId(self._object_id(arguments, stdin=encoded(message), environment=environment))
 
     def apply(self, base: TreeId, patch: bytes, *, strip: int = 1) -> Applied:
         """Applies a patch to a tree; the output tells of hunks that did not fit where they said."""

@@ -103,9 +103,7 @@ def _bundle_json(each: Placed) -> dict[str, Any]:
         "intent": bundle.intent,
         "diff_summary": bundle.diff_summary,
         "assumptions": list(bundle.assumptions),
-        "claims": [
-            {"status": claim.status.value, "text": claim.text} for claim in bundle.claims
-        ],
+        "claims": [{"status": claim.status.value, "text": claim.text} for claim in bundle.claims],
         "confidence": bundle.confidence,
         "alternative_group": bundle.alternative_group,
         "created_at": bundle.created_at,

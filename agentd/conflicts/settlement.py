@@ -109,9 +109,7 @@ class Settling:
             "kinds": [kind.value for kind in clash.kinds],
             "partners": list(partners),
         }
-        self._edges.append(
-            Edge(left, right, EdgeKind.COMPOSITION, clash.paths, evidence=evidence)
-        )
+        self._edges.append(Edge(left, right, EdgeKind.COMPOSITION, clash.paths, evidence=evidence))
         self._findings.append(
             Finding(
                 FindingKind.COMPOSITION_CONFLICT,
@@ -149,9 +147,7 @@ class Settling:
             return True
         return False
 
-    def _decision(
-        self, loser: BundleId, check: Check, culprits: CulpritSet[BundleId]
-    ) -> Decision:
+    def _decision(self, loser: BundleId, check: Check, culprits: CulpritSet[BundleId]) -> Decision:
         run = check.comparison.run
         partners = [bundle for bundle in culprits.members if bundle != loser]
         evidence: dict[str, JsonValue] = {

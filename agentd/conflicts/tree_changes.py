@@ -154,9 +154,7 @@ def _raw_records(section: bytes) -> tuple[list[_Raw], bytes]:
         old_mode, new_mode, old_blob, new_blob, status = (part.decode() for part in match.groups())
         paths = [name.decode("utf-8", "surrogateescape") for name in names]
         old_path = paths[0] if status == "R" else None
-        records.append(
-            _Raw(old_mode, new_mode, old_blob, new_blob, status, paths[-1], old_path)
-        )
+        records.append(_Raw(old_mode, new_mode, old_blob, new_blob, status, paths[-1], old_path))
     return records, section[offset:]
 
 

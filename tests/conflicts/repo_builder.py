@@ -62,9 +62,7 @@ class Repo:
         output = self.raw_git(*arguments, stdin=stdin, at=at)
         return output.decode("utf-8", "surrogateescape").rstrip("\n")
 
-    def raw_git(
-        self, *arguments: str, stdin: bytes | None = None, at: Path | None = None
-    ) -> bytes:
+    def raw_git(self, *arguments: str, stdin: bytes | None = None, at: Path | None = None) -> bytes:
         """A git command that must succeed; its output."""
         done = self._run(arguments, stdin, at)
         assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr.decode()}"
@@ -183,9 +181,7 @@ class Repo:
         return digest.hexdigest()
 
 
-def patch_bundle(
-    owner: str, patch: str | bytes, base: str | None = None, **fields: Any
-) -> Bundle:
+def patch_bundle(owner: str, patch: str | bytes, base: str | None = None, **fields: Any) -> Bundle:
     """A bundle that holds its patch."""
     text = patch.decode("utf-8", "surrogateescape") if isinstance(patch, bytes) else patch
     raw = {"patch": text, "base_revision": base, **fields}

@@ -144,7 +144,9 @@ def test_stale_and_conflicting_comes_back_even_where_stale_is_allowed(make_repo:
 
 def test_failed_verification_is_rejected_with_its_output(make_repo: MakeRepo) -> None:
     repo = make_repo(
-        policy('[verification]\ncommands = ["! grep -q broken a.txt || { echo found it; false; }"]\n')
+        policy(
+            '[verification]\ncommands = ["! grep -q broken a.txt || { echo found it; false; }"]\n'
+        )
     )
     repo.branch("good", SEVEN)
     repo.branch("bad", {"a.txt": numbered(20, {15: "broken\n"})})
@@ -165,9 +167,7 @@ def test_a_bundle_s_own_claim_of_failure_is_enough(make_repo: MakeRepo) -> None:
 
 
 def test_two_that_fail_only_together(make_repo: MakeRepo) -> None:
-    repo = make_repo(
-        policy('[verification]\ncommands = ["! { test -e one && test -e two; }"]\n')
-    )
+    repo = make_repo(policy('[verification]\ncommands = ["! { test -e one && test -e two; }"]\n'))
     for name in ("zero", "one", "two", "three"):
         repo.branch(name, {name: name})
     outcome = repo.review(*(from_branch(name) for name in ("zero", "one", "two", "three")))
@@ -214,8 +214,8 @@ def test_required_verification_that_cannot_be_had_is_for_a_person(make_repo: Mak
 
 def test_a_bundle_s_own_command_runs_only_where_the_policy_allows_it(make_repo: MakeRepo) -> None:
     repo = make_repo(policy('[verification]\nallow_bundle_commands = ["test -e *"]\n'))
-    fields = {"verification": ["test -e one", "touch /tmp/never-run"]}
-    one = patch_bundle("one", repo.patch_of({"one": "1"}), **fields)
+    claims = ["test -e one", "touch /tmp/never-run"]
+    one = patch_bundle("one", repo.patch_of({"one": "1"}), verification=claims)
     two = patch_bundle("two", repo.patch_of({"two": "2"}), verification=["test -e missing"])
     outcome = repo.review(one, two)
     assert actions(outcome) == {"one": "merge", "two": "reject"}

@@ -110,7 +110,9 @@ FORMS = [
     ),
     Form("new file", add("new.txt"), "merge", paths=("new.txt",)),
     Form("path with spaces", add("with some space.txt"), "merge", paths=("with some space.txt",)),
-    Form("path with quotes", add('say \\"hi\\".txt', quoted=True), "merge", paths=('say "hi".txt',)),
+    Form(
+        "path with quotes", add('say \\"hi\\".txt', quoted=True), "merge", paths=('say "hi".txt',)
+    ),
     Form("path with a newline", add("two\\nlines", quoted=True), "merge", paths=("two\nlines",)),
     Form("path that is not ASCII", add("grüße.txt"), "merge", paths=("grüße.txt",)),
     Form(

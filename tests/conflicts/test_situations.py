@@ -100,7 +100,9 @@ SITUATIONS = [
         "two",
         "rebase",
     ),
-    Situation("same file added alike", {"new.txt": "same\n", "b": "1"}, {"new.txt": "same\n"}, None),
+    Situation(
+        "same file added alike", {"new.txt": "same\n", "b": "1"}, {"new.txt": "same\n"}, None
+    ),
     Situation(
         "delete against edit",
         {"a.txt": None, "b.txt": "b\n"},

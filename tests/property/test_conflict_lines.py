@@ -1,0 +1,200 @@
+"""What lines say about two changes is what git's merge says, and the ledger misses nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from agentd.conflicts.findings import BundleId
+from agentd.conflicts.git_process import GitProcess
+from agentd.conflicts.hunk_overlap import Touch, meeting_hunks
+from agentd.conflicts.ledger import Books, Entry, FileState, audit
+from agentd.conflicts.pairs import Footprint, find_meetings
+from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.repository import Repository, TreeId
+
+LINES = [f"line {number}\n" for number in range(12)]
+
+edits = st.lists(
+    st.tuples(
+        st.integers(0, 11), st.integers(0, 2), st.lists(st.sampled_from(["x\n", "y\n"]), max_size=2)
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def edited(changes: list[tuple[int, int, list[str]]], keep_end: bool) -> bytes:
+    lines = list(LINES)
+    for start, count, new in sorted(changes, reverse=True):
+        lines[start : start + count] = new
+    text = "".join(lines)
+    return (text if keep_end else text.removesuffix("\n")).encode()
+
+
+@pytest.fixture(scope="module")
+def quarantine(tmp_path_factory: pytest.TempPathFactory) -> Quarantine:
+    path = tmp_path_factory.mktemp("repo")
+    subprocess.run(["git", "init", "-q", str(path)], check=True, env={"PATH": "/usr/bin:/bin"})
+    git = GitProcess()
+    return Quarantine(tmp_path_factory.mktemp("home"), Repository(path, git), git)
+
+
+def tree_with(quarantine: Quarantine, files: dict[str, bytes]) -> TreeId:
+    listing = "".join(
+        f"100644 blob {quarantine.store_blob(content)}\t{name}\n"
+        for name, content in sorted(files.items())
+    )
+    return TreeId(quarantine.run(["mktree"], stdin=listing.encode(), check=True).text)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(left=edits, right=edits, left_end=st.booleans(), right_end=st.booleans())
+def test_meeting_lines_are_exactly_git_s_conflicts(
+    quarantine: Quarantine,
+    left: list[tuple[int, int, list[str]]],
+    right: list[tuple[int, int, list[str]]],
+    left_end: bool,
+    right_end: bool,
+) -> None:
+    base = tree_with(quarantine, {"f": "".join(LINES).encode()})
+    one = tree_with(quarantine, {"f": edited(left, left_end)})
+    two = tree_with(quarantine, {"f": edited(right, right_end)})
+    assume(base not in (one, two) and one != two)
+    mine, others = quarantine.hunks([(base, one), (base, two)])
+    meeting = list(meeting_hunks(mine[0].hunks, others[0].hunks))
+    clean = quarantine.merge(base, one, two).clean
+    if not clean:
+        # A conflict is never missed: this is what the pair pass rests on.
+        assert [found for _, _, found in meeting if found is not Touch.SAME]
+    if not meeting:
+        assert clean
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(left=edits, right=edits, sabotage=st.integers(0, 3))
+def test_the_ledger_agrees_with_good_merges_and_catches_lost_lines(
+    quarantine: Quarantine,
+    left: list[tuple[int, int, list[str]]],
+    right: list[tuple[int, int, list[str]]],
+    sabotage: int,
+) -> None:
+    contents = {
+        "base": "".join(LINES).encode(),
+        "one": edited(left, keep_end=True),
+        "two": edited(right, keep_end=True),
+    }
+    trees = {name: tree_with(quarantine, {"f": content}) for name, content in contents.items()}
+    merged = quarantine.merge(trees["base"], trees["one"], trees["two"])
+    assume(merged.clean)
+    result = quarantine.blob_at(merged.tree, "f")
+    assert result is not None
+    contents["result"] = result
+    assert audit(books(contents)) == ()
+    lines = result.splitlines(keepends=True)
+    assume(lines)
+    if sabotage == 0:
+        del lines[len(lines) // 2]
+    elif sabotage == 1:
+        lines.append(lines[0])
+    elif sabotage == 2:
+        lines[-1] = b"nobody's line\n"
+    else:
+        lines.insert(0, b"nobody's line\n")
+    contents["result"] = b"".join(lines)
+    only_spelling = Counter(contents["result"].splitlines()) == Counter(result.splitlines())
+    assume(not only_spelling)
+    harmless = sabotage in (0, 1) and _could_be_twice(contents)
+    assert harmless or audit(books(contents))
+
+
+def _could_be_twice(contents: dict[str, bytes]) -> bool:
+    """Whether both made the same change of some line, so that once and twice are both right."""
+    nets = []
+    for name in ("one", "two"):
+        net = Counter(contents[name].splitlines())
+        net.subtract(Counter(contents["base"].splitlines()))
+        nets.append(net)
+    return any(nets[0][line] * nets[1][line] > 0 for line in nets[0])
+
+
+def books(contents: dict[str, bytes]) -> Books:
+    def files(name: str) -> dict[str, FileState]:
+        return {"f": FileState("100644", name)}
+
+    entries = tuple(
+        Entry(BundleId(name), files("base"), files(name), frozenset({"f"}))
+        for name in ("one", "two")
+    )
+    return Books(files("base"), files("result"), entries, contents)
+
+
+names = st.sampled_from(["a", "A", "d/a", "d/b", "d/A", "d", "e/f/g"])
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    base=st.dictionaries(names, st.sampled_from([b"1\n", b"2\n"]), min_size=1, max_size=4),
+    left=st.dictionaries(names, st.sampled_from([b"1\n", b"3\n", None]), min_size=1, max_size=3),
+    right=st.dictionaries(names, st.sampled_from([b"1\n", b"4\n", None]), min_size=1, max_size=3),
+)
+def test_no_conflict_of_names_is_missed(
+    quarantine: Quarantine,
+    base: dict[str, bytes],
+    left: dict[str, bytes | None],
+    right: dict[str, bytes | None],
+) -> None:
+    start = {name: content for name, content in base.items() if _possible(base, name)}
+    trees = [nested_tree(quarantine, start)]
+    for changes in (left, right):
+        files: dict[str, bytes] = dict(start)
+        for name, content in changes.items():
+            if content is None:
+                files.pop(name, None)
+            else:
+                files[name] = content
+        assume(all(_possible(files, name) for name in files))
+        trees.append(nested_tree(quarantine, files))
+    pairs = [(trees[0], trees[1]), (trees[0], trees[2])]
+    assume(trees[1] != trees[0] != trees[2])
+    hunks = quarantine.hunks(pairs)
+    renames = quarantine.changes(pairs, renames=True)
+    footprints = [
+        Footprint(BundleId(name), files, tuple((c.old_path, c.path) for c in moved if c.old_path))
+        for name, files, moved in zip(("one", "two"), hunks, renames, strict=True)
+    ]
+    meetings = find_meetings(footprints)
+    if not quarantine.merge(*trees).clean:
+        assert [meeting for meeting in meetings if meeting.doubtful]
+
+
+def _possible(files: dict[str, bytes], name: str) -> bool:
+    """Whether no other name needs a directory in its place."""
+    return not any(other.startswith(f"{name}/") for other in files)
+
+
+def nested_tree(quarantine: Quarantine, files: dict[str, bytes]) -> TreeId:
+    entries = []
+    directories: dict[str, dict[str, bytes]] = {}
+    for name, content in files.items():
+        head, slash, rest = name.partition("/")
+        if slash:
+            directories.setdefault(head, {})[rest] = content
+        else:
+            entries.append(f"100644 blob {quarantine.store_blob(content)}\t{name}\n")
+    entries += [
+        f"040000 tree {nested_tree(quarantine, inner)}\t{name}\n"
+        for name, inner in directories.items()
+    ]
+    return TreeId(quarantine.run(["mktree"], stdin="".join(entries).encode(), check=True).text)
