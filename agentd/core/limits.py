@@ -9,6 +9,9 @@ from typing import Final
 
 LINE_BYTES_DEFAULT: Final = 1024 * 1024
 LINE_BYTES_MIN: Final = 1024
+JSON_DEPTH_MAX: Final = 200
+"""Objects and lists inside one another in a request: what every JSON library can write again."""
+SEQ_MAX: Final = (1 << 63) - 1
 CONNECTIONS_DEFAULT: Final = 1024
 WAITERS_DEFAULT: Final = 4096
 REQUESTS_IN_FLIGHT_PER_CONNECTION: Final = 256

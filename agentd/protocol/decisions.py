@@ -112,7 +112,9 @@ class ListDecisionsParams(Params):
     )
     task_id: Uuid | None = Field(default=None, description="Only with a bundle from this task.")
     bundle_id: Name | None = Field(default=None, description="Only with this bundle.")
-    after_seq: int = Field(default=0, ge=0, description="Only later ones: `last_seq` of a call.")
+    after_seq: int = Field(
+        default=0, ge=0, le=limits.SEQ_MAX, description="Only later ones: `last_seq` of a call."
+    )
     limit: Annotated[int, Field(ge=1, le=limits.PAGE_ROWS_MAX, strict=True)] = Field(
         default=limits.PAGE_ROWS_DEFAULT, description="Most records to return."
     )

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import ValidationError
 
+from agentd.core.limits import JSON_DEPTH_MAX
 from agentd.errors import AgentdError, InvalidParams, InvalidRequest, ParseError
 from agentd.protocol.fields import Params
 
@@ -56,7 +57,25 @@ def parse_request(line: bytes) -> Request:
             "invalid_field", "`params` must be an object", path="params", rule="object"
         )
         raise BadRequest(request_id, wrong)
+    if _too_deep(line, params):
+        deep = ParseError(
+            "invalid_json", f"nested more than {JSON_DEPTH_MAX} levels deep", hint="Nest it less."
+        )
+        raise BadRequest(request_id, deep)
     return Request(request_id, method, params)
+
+
+def _too_deep(line: bytes, params: dict[str, Any]) -> bool:
+    """Whether values are nested deeper than they could be written again."""
+    if line.count(b"{") + line.count(b"[") <= JSON_DEPTH_MAX:
+        return False
+    level: list[Any] = [params]
+    for _ in range(JSON_DEPTH_MAX):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _parse_json(line: bytes) -> Any:

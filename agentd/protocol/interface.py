@@ -82,6 +82,7 @@ def describe_limits(line_bytes_max: int) -> dict[str, int]:
     """The limits that a client can run into."""
     return {
         "line_bytes_max": line_bytes_max,
+        "json_depth_max": limits.JSON_DEPTH_MAX,
         "requests_in_flight_per_connection_max": limits.REQUESTS_IN_FLIGHT_PER_CONNECTION,
         "lease_secs_min": limits.LEASE_SECS_MIN,
         "lease_secs_max": limits.LEASE_SECS_MAX,

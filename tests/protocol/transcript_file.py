@@ -19,7 +19,8 @@
 Strings in replies: `"$name"` is any value the first time and the same one ever after, in requests,
 too; `"@uuid"`, `"@time"`, `"@text"`, `"@number"`, `"@any"` match values of their kind; `"@now"` is
 the clock's time, `"@now+300"` the Unix second 300 s from it. A member `"...": "..."` lets an object
-have more members. In requests `@chars(9)` stands for 9 characters, `@copies(9, {})` for a list.
+have more members. In requests `@chars(9)` stands for 9 characters, `@copies(9, {})` for a list of
+9, `@nested(9)` for 9 lists inside one another.
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ class Values:
     def fill(self, line: str) -> str:
         """The line of a request with everything that stands for something replaced."""
         line = re.sub(r"@chars\((\d+)\)", lambda match: "x" * int(match[1]), line)
+        line = re.sub(r"@nested\((\d+)\)", _nested, line)
         line = re.sub(r"@copies\((\d+), (.*?)\)", _copies, line)
         return re.sub(r'"\$(\w+)"', lambda match: json.dumps(self._values[match[1]]), line)
 
@@ -137,6 +139,10 @@ class Values:
             return f"{where} lacks {sorted(missing)} and has besides {sorted(surplus)}: {actual}"
         found = (self.difference(wanted[n], actual[n], now, f"{where}.{n}") for n in wanted)
         return next(filter(None, found), "")
+
+
+def _nested(match: re.Match[str]) -> str:
+    return "[" * int(match[1]) + "]" * int(match[1])
 
 
 def _copies(match: re.Match[str]) -> str:
