@@ -61,10 +61,12 @@ def refusal(
         return LeaseLost(
             "lease_released", f"this lease ended when the node was {ended.outcome.value}"
         )
-    if current is not None:
+    if current is not None and not has_passed(current.expires_at, now):
         return LeaseLost("stale_lease", f"node {node_id} is leased under another lease")
     if ended is not None:
         return _expired(ended.expires_at)
+    if current is not None:  # It has lapsed, too, and only nobody has looked yet.
+        status = NodeStatus.PENDING
     return InvalidState(
         "node_not_running", f"node {node_id} is {status.value}", status=status.value
     )

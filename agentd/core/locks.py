@@ -54,27 +54,26 @@ def refusal(
 ) -> AgentdError | None:
     """Why the lease that a caller shows for a key is not the current one; None if it is.
 
-    `lock` is what is stored under the lease, `held_by_another` whether the key has a live lock
-    under another lease.
+    `lock` is what is stored under the lease, for this key; `held_by_another` tells whether a live
+    lock of somebody else has taken its place.
     """
-    ours = lock is not None and lock.resource_key == resource_key
-    if lock is not None and ours and lock.state == LockState.RELEASED.value:
+    if lock is not None and lock.state == LockState.RELEASED.value:
         return LeaseLost(
             "lease_released", f"the lock of {resource_key} was released with this lease"
         )
-    if lock is not None and ours and lock.state == LockState.LIVE.value:
-        return expired(lock) if has_lapsed(lock, now) else None
+    if lock is not None and is_current(lock, now):
+        return None
     if held_by_another:
         return LeaseLost("stale_lease", f"{resource_key} is held under another lease")
-    if lock is not None and ours:
-        return expired(lock)
+    if lock is not None:
+        return LeaseLost(
+            "lease_expired",
+            f"the lock of {resource_key} expired at {lock.expires_at}",
+            expired_at=lock.expires_at,
+        )
     return NotFound("lock_not_found", f"there is no lock of {resource_key} under this lease")
 
 
-def expired(lock: Lock) -> LeaseLost:
-    """The answer to whoever shows a lease that ran out."""
-    return LeaseLost(
-        "lease_expired",
-        f"the lock of {lock.resource_key} expired at {lock.expires_at}",
-        expired_at=lock.expires_at,
-    )
+def is_current(lock: Lock, now: Instant) -> bool:
+    """Whether the lock is held, whatever a sweep may have seen."""
+    return lock.state == LockState.LIVE.value and not has_lapsed(lock, now)

@@ -260,6 +260,20 @@ def test_a_replaced_lease_is_stale(core: Core, method: str) -> None:
     assert error.reason == "stale_lease"
 
 
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_lapsed_lease_is_not_replaced_by_what_it_would_not_have_excluded(
+    core: Core, swept: bool
+) -> None:
+    lock = acquire(core, "a", mode="shared", ttl_secs=10)
+    acquire(core, "a", "b", mode="shared")
+    acquire(core, "a", "c", namespace="other")
+    core.tick(10)
+    if swept:
+        core.sweep()
+    error = refused(core, "HeartbeatResourceLock", resource_key="a", lease_id=lock["lease_id"])
+    assert error.reason == "lease_expired"
+
+
 @pytest.mark.parametrize("method", LEASE_METHODS)
 def test_an_unknown_lease_is_stale_on_a_held_key_and_not_found_on_a_free_one(
     core: Core, method: str

@@ -30,6 +30,8 @@ def ended(outcome: AttemptOutcome) -> EndedLease:
         (lease(ANOTHERS), None, 0, "stale_lease"),
         (lease(ANOTHERS), ended(AttemptOutcome.EXPIRED), 0, "stale_lease"),
         (lease(ANOTHERS), ended(AttemptOutcome.RETRIED), 0, "lease_released"),
+        (lease(ANOTHERS), ended(AttemptOutcome.EXPIRED), 100_000, "lease_expired"),
+        (lease(ANOTHERS), None, 100_000, "node_not_running"),
         (None, ended(AttemptOutcome.EXPIRED), 0, "lease_expired"),
         (None, ended(AttemptOutcome.COMPLETED), 0, "lease_released"),
         (None, ended(AttemptOutcome.FAILED), 0, "lease_released"),
@@ -48,6 +50,8 @@ def test_the_shown_lease(
         now=Instant(now),
     )
     assert (error.reason if error else None) == reason
+    if isinstance(error, InvalidState):
+        assert error.data == {"status": "PENDING"}
     if error is not None:
         assert isinstance(error, InvalidState if reason == "node_not_running" else LeaseLost)
         assert "mine" not in error.message  # A lease id is shown to its holder alone.

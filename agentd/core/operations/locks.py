@@ -12,7 +12,14 @@ from typing import Any
 from agentd.core import journal
 from agentd.core.clock import Instant, UnixSeconds, expiry
 from agentd.core.ids import LeaseId
-from agentd.core.locks import Lock, excludes, has_lapsed, last_to_end, refusal
+from agentd.core.locks import (
+    Lock,
+    excludes,
+    has_lapsed,
+    is_current,
+    last_to_end,
+    refusal,
+)
 from agentd.core.operations.recording import json_text, record
 from agentd.core.operations.transaction import Blocker, Freed, Transaction
 from agentd.core.resource_keys import ResourceKey, prefix_range
@@ -121,19 +128,30 @@ def _grant(
     return lock
 
 
+def _find(tx: Transaction, key: ResourceKey, lease_id: LeaseId) -> Lock | None:
+    """What is stored of a key's lease."""
+    lock = locks.by_lease(tx.connection, lease_id)
+    return lock if lock is not None and lock.resource_key == key else None
+
+
 def _current(
-    tx: Transaction, lock: Lock | None, key: ResourceKey, lease_id: LeaseId, now: Instant
+    tx: Transaction,
+    lock: Lock | None,
+    key: ResourceKey,
+    now: Instant,
+    *,
+    namespace: str | None = None,
 ) -> Lock:
     """The lock if the shown lease is its current one. Raises `LeaseLost` or `NotFound`."""
-    if lock is not None and lock.resource_key == key and lock.state == LockState.LIVE.value:
-        held_by_another = False
+    if lock is None:
+        held_by_another = locks.is_held(tx.connection, key, namespace, now)
+    elif is_current(lock, now):
+        return lock
     else:
-        held_by_another = locks.is_held_by_another(tx.connection, key, lease_id, now)
+        held_by_another = locks.is_replaced(tx.connection, lock, now)
     error = refusal(lock, key, now, held_by_another=held_by_another)
-    if error is not None:
-        raise error
-    assert lock is not None  # What is not there is refused.
-    return lock
+    assert error is not None  # What is current was returned above.
+    raise error
 
 
 def _renew_held(
@@ -144,10 +162,11 @@ def _renew_held(
     now: Instant,
 ) -> dict[str, Any]:
     given = params.model_fields_set
-    found = locks.by_lease(tx.connection, lease_id)
-    if found is not None and "namespace" in given and found.namespace != params.namespace:
+    found = _find(tx, key, lease_id)
+    namespace = params.namespace if "namespace" in given else None
+    if found is not None and namespace is not None and found.namespace != namespace:
         found = None
-    lock = _current(tx, found, key, lease_id, now)
+    lock = _current(tx, found, key, now, namespace=namespace)
     if "mode" in given and params.mode.value != lock.mode:
         raise InvalidParams(
             "invalid_field",
@@ -186,7 +205,7 @@ def heartbeat_resource_lock(
 ) -> dict[str, Any]:
     """Extends a lock, and replaces its metadata if there is some in the request."""
     key, lease_id = ResourceKey(params.resource_key), LeaseId(params.lease_id)
-    lock = _current(tx, locks.by_lease(tx.connection, lease_id), key, lease_id, now)
+    lock = _current(tx, _find(tx, key, lease_id), key, now)
     expires_at = expiry(now, params.ttl_secs)
     _renew(tx, lock, params.metadata, expires_at, now)
     return {"ok": True, "expires_at": expires_at}
@@ -197,10 +216,10 @@ def release_resource_lock(
 ) -> dict[str, Any]:
     """Ends a lock. A repeated release is answered like the first."""
     key, lease_id = ResourceKey(params.resource_key), LeaseId(params.lease_id)
-    found = locks.by_lease(tx.connection, lease_id)
-    if found is not None and found.resource_key == key and found.state == LockState.RELEASED.value:
+    found = _find(tx, key, lease_id)
+    if found is not None and found.state == LockState.RELEASED.value:
         return {"ok": True}
-    lock = _current(tx, found, key, lease_id, now)
+    lock = _current(tx, found, key, now)
     _end(tx, lock, LockState.RELEASED, now)
     return {"ok": True}
 

@@ -40,8 +40,7 @@ def acquire_next_node(
     connection = tx.connection
     tx.effects.count("acquire_attempts")
     task_pk = None if params.task_id is None else _task_pk(tx, TaskId(params.task_id))
-    for lapsed in nodes.lapsed(connection, now, task_pk=task_pk):
-        expire_node(tx, lapsed, now)
+    _expire_lapsed(tx, task_pk, now)
     node_pk = _first_runnable(tx, task_pk, frozenset(params.capabilities))
     if node_pk is None:
         return None
@@ -70,6 +69,11 @@ def acquire_next_node(
         "attempt": lease.attempt,
         "context": execution_context(tx, node, lease),
     }
+
+
+def _expire_lapsed(tx: Transaction, task_pk: int | None, now: Instant) -> None:
+    for lapsed in nodes.lapsed(tx.connection, now, task_pk=task_pk):
+        expire_node(tx, lapsed, now)
 
 
 def _first_runnable(
@@ -156,6 +160,8 @@ def complete_node(tx: Transaction, params: CompleteNodeParams, now: Instant) -> 
     if unblocked:
         tx.effects.runnable.add(node.task_id)
     tx.effects.count("completed_nodes")
+    # Whether the task is finished must not depend on whether a sweep has seen the others.
+    _expire_lapsed(tx, node.task_pk, now)
     task = tasks.by_pk(tx.connection, node.task_pk)
     finished = task_state(task.counts, task.unreachable) is not TaskState.ACTIVE
     answer = {"event_id": event_id, "unblocked": unblocked, "task_finished": finished}

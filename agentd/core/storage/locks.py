@@ -29,9 +29,10 @@ _INSERT = (
     " expires_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _BY_LEASE = f"{_COLUMNS} WHERE lease_id = ?"
-_IS_HELD = (
-    "SELECT 1 FROM locks WHERE state = 'LIVE' AND resource_key = ? AND expires_at > ?"
-    " AND lease_id <> ? LIMIT 1"
+_IS_HELD = "SELECT 1 FROM locks WHERE state = 'LIVE' AND resource_key = ?1 AND expires_at > ?2"
+_IS_REPLACED = (
+    f"{_IS_HELD} AND namespace = ?3 AND fencing_token <> ?4"
+    " AND (mode = 'exclusive' OR ?5 = 'exclusive') LIMIT 1"
 )
 _RENEW = "UPDATE locks SET expires_at = ? WHERE fencing_token = ?"
 _REWRITE = "UPDATE locks SET expires_at = ?, metadata = ? WHERE fencing_token = ?"
@@ -94,12 +95,18 @@ def by_lease(connection: sqlite3.Connection, lease_id: LeaseId) -> Lock | None:
     return Lock._make(row) if row else None
 
 
-def is_held_by_another(
-    connection: sqlite3.Connection, key: ResourceKey, lease_id: LeaseId, now: Instant
+def is_held(
+    connection: sqlite3.Connection, key: ResourceKey, namespace: str | None, now: Instant
 ) -> bool:
-    """Whether the key is locked now under another lease, in any namespace."""
-    values = (key, now // 1000, lease_id)
-    return connection.execute(_IS_HELD, values).fetchone() is not None
+    """Whether anybody holds the key, in a namespace or, where none is given, in any."""
+    sql = f"{_IS_HELD} AND (?3 IS NULL OR namespace = ?3) LIMIT 1"
+    return connection.execute(sql, (key, now // 1000, namespace)).fetchone() is not None
+
+
+def is_replaced(connection: sqlite3.Connection, lock: Lock, now: Instant) -> bool:
+    """Whether another lock is held now that this ended one would have excluded."""
+    values = (lock.resource_key, now // 1000, lock.namespace, lock.fencing_token, lock.mode)
+    return connection.execute(_IS_REPLACED, values).fetchone() is not None
 
 
 def renew(connection: sqlite3.Connection, lock: Lock) -> None:
