@@ -308,6 +308,7 @@ class Chore:
         except Exception as error:
             self._error = wire_error(error, during="sweep")
             return False
+        self._error = None
         return True
 
     def settle(self, effects: Effects) -> None:

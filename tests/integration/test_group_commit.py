@@ -26,6 +26,29 @@ async def test_one_request_that_fails_undoes_only_itself(running_daemon: Running
     assert [event["seq"] for event in events] == list(range(1, 41))
 
 
+async def test_one_that_fails_after_it_has_written_undoes_only_itself(
+    start_daemon: StartDaemon,
+) -> None:
+    daemon, connection = await start_failing(start_daemon)
+    client = await daemon.client()
+    connection.execute(
+        "CREATE TEMP TRIGGER refuse AFTER INSERT ON journal"
+        " WHEN NEW.resource_key LIKE 'bad%' BEGIN SELECT RAISE(FAIL, 'refused'); END"
+    )
+    keys = ["bad1", "good1", "bad2", "good2", "bad3"]
+    for key in keys:
+        client.send("AcquireResourceLock", resource_key=key)
+    answers = [await client.receive() for _ in keys]
+    assert ["error" in answer for answer in answers] == [True, False, True, False, True]
+    locks = (await client.call("ListResourceLocks"))["locks"]
+    assert [lock["resource_key"] for lock in locks] == ["good1", "good2"]
+    events = (await client.call("ListEvents"))["events"]
+    assert [(event["seq"], event["resource_key"]) for event in events] == [
+        (1, "good1"),
+        (2, "good2"),
+    ]
+
+
 async def test_more_requests_than_fit_into_one_transaction(running_daemon: RunningDaemon) -> None:
     clients = [await running_daemon.client() for _ in range(10)]
     per_client = BATCH_REQUESTS_MAX // 5
