@@ -122,12 +122,21 @@ def importers(*packages: str) -> set[str]:
 def test_sql_stays_in_storage() -> None:
     allowed = (
         "agentd.core.storage",
-        "agentd.core.operations.transaction",
+        "agentd.core.operations",
         "agentd.core.writer",
         "agentd.core.daemon",
     )
     for module in importers("sqlite3", "aiosqlite"):
         assert module.startswith(allowed), module
+
+
+def test_sql_is_executed_in_storage_and_by_the_writer() -> None:
+    for source in sources():
+        if source.name.startswith("agentd.core.") and not source.name.startswith(
+            ("agentd.core.storage", "agentd.core.writer", "agentd.core.daemon")
+        ):
+            for line, name in source.calls():
+                assert not name.endswith((".execute", ".executemany")), f"{source.name}:{line}"
 
 
 def test_git_stays_behind_its_process() -> None:
