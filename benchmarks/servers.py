@@ -39,15 +39,22 @@ class Missing(BenchmarkFailed):
 
 
 @contextmanager
-def agentd(workplace: Workplace) -> Iterator[Server]:
-    """A daemon of ours with its default settings, in a home of its own."""
-    home = workplace.subdirectory("agentd")
-    home.chmod(0o700)
+def agentd(workplace: Workplace, home: Path | None = None) -> Iterator[Server]:
+    """A daemon of ours with its default settings, in `home` or in a new one."""
+    if home is None:
+        home = agentd_home(workplace)
     address = workplace.sockets / "agentd.sock"
     environment = agentd_environment(workplace, home, address)
     command = [sys.executable, "-m", "agentd.cli.daemon"]
     with running(command, home, environment, address) as pid:
         yield Server("json-lines", str(address), pid)
+
+
+def agentd_home(workplace: Workplace) -> Path:
+    """An empty home for a daemon of ours."""
+    home = workplace.subdirectory("agentd")
+    home.chmod(0o700)
+    return home
 
 
 def agentd_environment(workplace: Workplace, home: Path, address: Path) -> dict[str, str]:
