@@ -52,6 +52,8 @@ class FoldedNode:
     status: NodeStatus = NodeStatus.PENDING
     attempt: int = 0
     owner: str | None = None
+    spent: int = 0
+    """Attempts that ran out or were given up to be tried again."""
 
 
 class FoldedLock(NamedTuple):
@@ -157,6 +159,8 @@ class Fold:
             last = list(self.events.values())[-1]
             exhausted = last.action == Action.NODE_EXPIRED.value and last.node_id == event.node_id
             require(exhausted, "failed while nobody ran it", last, event)
+        if event.action in (Action.NODE_EXPIRED.value, Action.NODE_RETRIED.value):
+            node.spent += 1
         node.status = target
 
     def _apply_to_lock(self, event: Event) -> None:

@@ -250,6 +250,10 @@ class Judge:
         if request.method == "FailNode":
             again = result["status"] == NodeStatus.PENDING.value
             action = "node.retried" if again else "node.failed"
+            row, spent = batch.after.nodes[node_id], self._fold.node(node_id).spent
+            last = bool(row.cancelled) or (row.max_attempts or spent + 2) <= spent + 1
+            given_up = exchange.again or again or last or not request.params["retryable"]
+            require(given_up, "no attempt more, though some are left", request, row, spent)
         else:
             action = "node.completed"
             state = batch.after.task_states[request.params["task_id"]]

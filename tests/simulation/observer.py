@@ -23,7 +23,7 @@ _EVENTS = (
 )
 _NODES = (
     "SELECT n.id, t.id, n.status, n.attempts, n.open_dependencies, n.unreachable, n.requires,"
-    " n.lease_id, n.lease_owner, n.expires_at,"
+    " n.max_attempts, t.cancelled_at IS NOT NULL, n.lease_id, n.lease_owner, n.expires_at,"
     " (SELECT count(*) FROM attempts AS a WHERE a.node_pk = n.pk)"
     " FROM nodes AS n JOIN tasks AS t ON t.pk = n.task_pk"
 )
@@ -53,6 +53,8 @@ class NodeRow(NamedTuple):
     open_dependencies: int
     unreachable: int
     requires: str
+    max_attempts: int | None
+    cancelled: int
     lease_id: str | None
     lease_owner: str | None
     expires_at: int | None
@@ -175,6 +177,8 @@ class Observer:
             require(running == (row.lease_id is not None), "RUNNING without its one lease", row)
             require(not running or row.lease_owner == folded.owner, "lease owner", row, folded)
             require(row.ended_attempts == row.attempts - running, "ended attempts", row)
+            if row.max_attempts is not None and row.status != NodeStatus.FAILED.value:
+                require(folded.spent < row.max_attempts, "an attempt too many", row, folded)
             needed = self._dependencies[row.id]
             is_open = sum(nodes[other].status != NodeStatus.COMPLETED.value for other in needed)
             require(row.open_dependencies == is_open, "open dependencies", row, is_open)
