@@ -149,53 +149,54 @@ class Writer:
             self._loop.call_soon_threadsafe(self._deliver, settled, _merge(settled))
 
     def _transact(self, batch: _Batch) -> _Settled:
-        settled = self._run_together(batch)
+        execute = self._connection.execute
+        now = self._clock.now()
+        execute("BEGIN IMMEDIATE")
+        settled = self._run_together(batch, now)
         if settled is None:
-            settled = self._run_apart(batch)
-        self._connection.execute("COMMIT")
+            execute("ROLLBACK")
+            execute("BEGIN IMMEDIATE")
+            settled = self._run_apart(batch, now)
+        execute("COMMIT")
         return settled
 
-    def _run_together(self, batch: _Batch) -> _Settled | None:
-        """Runs the requests; None, and no transaction, when one failed that had written."""
-        connection = self._connection
-        now = self._clock.now()
+    def _run_together(self, batch: _Batch, now: Instant) -> _Settled | None:
+        """Runs all requests; None when one failed after it had written something."""
+        connection, ids, config = self._connection, self._ids, self._config
         settled: _Settled = []
-        connection.execute("BEGIN IMMEDIATE")
         for write in batch:
             effects = Effects()
             changes = connection.total_changes
-            if not self._run_one(write, effects, now):
+            if not write.run(
+                Transaction(connection, ids, config, effects, write.behind_waiter), now
+            ):
+                self._check_transaction()
                 if connection.total_changes != changes:
-                    connection.execute("ROLLBACK")
                     return None
                 effects = _NO_EFFECTS
             settled.append((write, effects))
         return settled
 
-    def _run_apart(self, batch: _Batch) -> _Settled:
-        """Runs the requests, each of which can be undone by itself."""
-        execute = self._connection.execute
-        now = self._clock.now()
+    def _run_apart(self, batch: _Batch, now: Instant) -> _Settled:
+        """Runs each request in a savepoint, so that it can be undone alone."""
+        connection, ids, config = self._connection, self._ids, self._config
         settled: _Settled = []
-        execute("BEGIN IMMEDIATE")
         for write in batch:
+            connection.execute("SAVEPOINT request")
             effects = Effects()
-            execute("SAVEPOINT request")
-            if not self._run_one(write, effects, now):
-                execute("ROLLBACK TO request")
+            if not write.run(
+                Transaction(connection, ids, config, effects, write.behind_waiter), now
+            ):
+                self._check_transaction()
+                connection.execute("ROLLBACK TO request")
                 effects = _NO_EFFECTS
-            execute("RELEASE request")
+            connection.execute("RELEASE request")
             settled.append((write, effects))
         return settled
 
-    def _run_one(self, write: Write, effects: Effects, now: Instant) -> bool:
-        connection = self._connection
-        tx = Transaction(connection, self._ids, self._config, effects, write.behind_waiter)
-        if write.run(tx, now):
-            return True
-        if not connection.in_transaction:
+    def _check_transaction(self) -> None:
+        if not self._connection.in_transaction:
             raise _TransactionLost("the database undid the whole transaction")
-        return False
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
