@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agentd.conflicts.freshness import Placed
+from agentd.conflicts.git_names import ObjectId, TreeId
 from agentd.conflicts.ledger import Books, Discrepancy, Entry, FileState, audit
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import ObjectId, TreeId
 from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_GITLINK, TreeChange
 
 

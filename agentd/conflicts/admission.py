@@ -16,11 +16,11 @@ import orjson
 
 from agentd.conflicts.bundle import Bundle
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity, error, info, warning
+from agentd.conflicts.git_names import CommitId, ObjectId, TreeId
 from agentd.conflicts.intake import Submission
 from agentd.conflicts.patch_admission import PatchAdmission
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import CommitId, ObjectId, TreeId
 from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_SYMLINK, TreeChange
 
 _PATHS_SHOWN: Final = 20

@@ -11,11 +11,11 @@ from typing import Any
 
 from agentd.conflicts.bundle import Bundle, Claim, ClaimStatus, Source, SourceKind
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
+from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.holding import HeldLock, Holdings
 from agentd.conflicts.intake import Submission
 from agentd.conflicts.judgement import Case
 from agentd.conflicts.policy import policy_from_json
-from agentd.conflicts.repository import CommitId, ObjectId
 
 
 def encode_case(case: Case) -> dict[str, Any]:

@@ -7,22 +7,15 @@ not look into the repository: whether a bundle makes sense is decided later.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import orjson
 
-from agentd.conflicts.bundle import (
-    Bundle,
-    HeadRevision,
-    PatchText,
-    Source,
-    SourceKind,
-    looks_like_bundle,
-    parse_bundle,
-)
+from agentd.conflicts.bundle import Bundle, HeadRevision, PatchText, Source, SourceKind
+from agentd.conflicts.bundle_parsing import looks_like_bundle, parse_bundle
 from agentd.conflicts.findings import FindingKind, error
 from agentd.conflicts.holding import HeldLock, Holdings
 
@@ -46,7 +39,7 @@ class Collected:
     """What the daemon knows: bundles, and who holds or held what."""
 
     bundles: tuple[Bundle, ...] = ()
-    holdings: Holdings = Holdings()
+    holdings: Holdings = field(default_factory=Holdings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,13 @@ from agentd.conflicts.bundle import Bundle
 from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonObject, Severity
 from agentd.conflicts.freshness import Placed
+from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.hunk_overlap import hunks_to_json
+from agentd.conflicts.merge_result import MergeResult
 from agentd.conflicts.pairs import Footprint, Meeting, find_meetings
 from agentd.conflicts.policy import Policy
-from agentd.conflicts.quarantine import MergeResult, Quarantine
-from agentd.conflicts.repository import TreeId
+from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.selection import Edge, EdgeKind
 
 QUESTIONS_MAX: Final = 2_000

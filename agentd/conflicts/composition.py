@@ -12,8 +12,9 @@ from typing import Final
 from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.quarantine import MergeResult, Quarantine
-from agentd.conflicts.repository import CommitId, TreeId
+from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.merge_result import MergeResult
+from agentd.conflicts.quarantine import Quarantine
 
 _SUBJECT_CHARS_MAX: Final = 72
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from agentd.conflicts.findings import FindingKind
-
-if TYPE_CHECKING:
-    from agentd.conflicts.quarantine import MergeResult
+from agentd.conflicts.merge_result import MergeResult
 
 
 class ConflictKind(StrEnum):

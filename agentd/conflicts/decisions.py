@@ -214,8 +214,8 @@ def _judge_conflict(
         evidence["holder"] = lock.to_json()
         return Action.WAIT, Reason(
             Why.CONFLICTS_WITH_HOLDER,
-            f"{winner.owner} holds {lock.resource_key}{until} and changes the same place in {path}; "
-            f"wait until that has landed, or hand in the change without {_where(edge)}.",
+            f"{winner.owner} holds {lock.resource_key}{until} and changes the same place in "
+            f"{path}; wait until that has landed, or hand in the change without {_where(edge)}.",
             evidence,
         )
     ease = " (the lines only touch, so that is cheap)" if edge.kind is EdgeKind.ADJACENT else ""

@@ -15,7 +15,7 @@ BundleId = NewType("BundleId", str)
 """`b-` and 20 hex digits of a digest of what the bundle says and does."""
 
 JsonValue: TypeAlias = (
-    "None | bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue]"
+    "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 )
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 

@@ -14,9 +14,11 @@ from typing import Final
 from agentd.conflicts.admission import Candidate
 from agentd.conflicts.conflict_kinds import conflict_kinds
 from agentd.conflicts.findings import Finding, FindingKind, JsonObject, JsonValue, error, warning
+from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.history import CommitInfo, commits_between, count_between
 from agentd.conflicts.hunk_overlap import conflicting_hunks, hunks_to_json
-from agentd.conflicts.quarantine import CommitInfo, MergeResult, Quarantine
-from agentd.conflicts.repository import CommitId, TreeId
+from agentd.conflicts.merge_result import MergeResult
+from agentd.conflicts.quarantine import Quarantine
 
 COMMITS_SHOWN: Final = 20
 
@@ -101,9 +103,9 @@ class _Placer:
         return self._stale(candidate, base, merged.tree)
 
     def _between(self, candidate: Candidate, base: CommitId) -> tuple[int, tuple[CommitInfo, ...]]:
-        count = self._quarantine.count_between(base, self._tip)
-        touching = self._quarantine.commits_between(
-            base, self._tip, candidate.paths, limit=COMMITS_SHOWN
+        count = count_between(self._quarantine, base, self._tip)
+        touching = commits_between(
+            self._quarantine, base, self._tip, candidate.paths, limit=COMMITS_SHOWN
         )
         return count, touching
 

@@ -12,11 +12,13 @@ import io
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, cast
 
+from agentd.conflicts.git_names import decoded
 from agentd.errors import DependencyFailed, Unsupported
 
 GIT_VERSION_MIN: Final = (2, 38)
@@ -72,16 +74,6 @@ class GitResult:
     def text(self) -> str:
         """The output as text, without the newline at its end."""
         return decoded(self.stdout).removesuffix("\n")
-
-
-def decoded(data: bytes) -> str:
-    """Bytes of a path or message as text; bytes that are no UTF-8 survive a round trip."""
-    return data.decode("utf-8", "surrogateescape")
-
-
-def encoded(text: str) -> bytes:
-    """The bytes that `decoded` made the text of."""
-    return text.encode("utf-8", "surrogateescape")
 
 
 class GitProcess:
@@ -164,7 +156,7 @@ class GitProcess:
         ]
 
     def _execute(
-        self, command: list[str], directory: Path | None, istream: IO[bytes] | None, *, large: bool
+        self, command: list[str], directory: Path | None, istream: IO[bytes], *, large: bool
     ) -> GitResult:
         # Imported on first use: it takes longer than the rest of the referee together.
         from git import Git
@@ -174,7 +166,7 @@ class GitProcess:
         try:
             status, stdout, stderr = Git(str(directory) if directory else "/").execute(
                 command,
-                istream=cast("io.BytesIO | None", istream),
+                istream=cast(io.BytesIO, istream),
                 with_extended_output=True,
                 with_exceptions=False,
                 stdout_as_string=False,
@@ -205,14 +197,13 @@ class _BoundedSink:
         return len(chunk)
 
 
-def _input(stdin: bytes | None) -> IO[bytes]:
+@contextmanager
+def _input(stdin: bytes | None) -> Iterator[IO[bytes]]:
     """A file for the process to read: never a pipe, which could fill up on both ends."""
-    if stdin is None:
-        return open("/dev/null", "rb")
-    file = tempfile.TemporaryFile()
-    file.write(stdin)
-    file.seek(0)
-    return file
+    with tempfile.TemporaryFile() as file:
+        file.write(stdin or b"")
+        file.seek(0)
+        yield file
 
 
 def _failed(arguments: Sequence[str], why: str) -> DependencyFailed:

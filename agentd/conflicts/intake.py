@@ -25,8 +25,9 @@ from agentd.conflicts.bundle import (
     WorktreeState,
 )
 from agentd.conflicts.findings import Finding, FindingKind, error, info, warning
+from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import CommitId, ObjectId, Repository
+from agentd.conflicts.repository import Repository
 from agentd.conflicts.worktree_snapshot import take_snapshot
 from agentd.errors import AgentdError
 

@@ -10,30 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from agentd.conflicts.acceptance import (
+    ledger_findings,
+    ledger_reason,
+    merge_decisions,
+    unproven_reason,
+)
 from agentd.conflicts.accounting import check_ledger
 from agentd.conflicts.admission import Admission, Candidate, covers
-from agentd.conflicts.bundle import SourceKind
 from agentd.conflicts.compatibility import Compatibility, find_edges
 from agentd.conflicts.composition import Composer
-from agentd.conflicts.decisions import (
-    Action,
-    Decision,
-    Reason,
-    Why,
-    Winner,
-    decide_lost,
-    decide_unfit,
-)
+from agentd.conflicts.decisions import Action, Decision, Reason, Winner, decide_lost
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
-from agentd.conflicts.freshness import Freshness, Placed, place
-from agentd.conflicts.holding import HeldLock, Holdings
+from agentd.conflicts.freshness import Placed, place
+from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.holding import Holdings
 from agentd.conflicts.intake import Submission
 from agentd.conflicts.policy import Policy
-from agentd.conflicts.proof import CommandRunner, Proof, Prover, Standing
+from agentd.conflicts.proof import CommandRunner, Proof, Prover
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import CommitId, TreeId
 from agentd.conflicts.selection import Contender, Edge
 from agentd.conflicts.settlement import Settlement, Settling
+from agentd.conflicts.single_decisions import decide_singly, is_closed
 
 _CONFIDENCE_UNSAID = 50
 
@@ -112,8 +110,8 @@ class _Judge:
             allow_stale_clean=self._policy.freshness.allow_stale_clean,
             union_paths=union_paths,
         )
-        closed = tuple(each for each in everything if _is_closed(each))
-        placed = tuple(each for each in everything if not _is_closed(each))
+        closed = tuple(each for each in everything if is_closed(each))
+        placed = tuple(each for each in everything if not is_closed(each))
         self._findings += [found for each in everything for found in each.all_findings]
         self._progress("comparing the bundles with one another")
         compatibility = find_edges(
@@ -153,80 +151,9 @@ class _Judge:
 
     def _decide_singly(self, placed: Sequence[Placed]) -> None:
         for each in placed:
-            decision = self._single_decision(each, placed)
+            decision = decide_singly(each, placed, self._policy, self._case.holdings)
             if decision is not None:
                 self._decisions[decision.bundle_id] = decision
-
-    def _single_decision(self, each: Placed, placed: Sequence[Placed]) -> Decision | None:
-        bundle_id = each.candidate.bundle_id
-        errors = [found for found in each.all_findings if found.severity is Severity.ERROR]
-        if errors:
-            return decide_unfit(bundle_id, errors)
-        blocking = self._blocking_lock(each, placed)
-        if blocking is not None:
-            return Decision(bundle_id, Action.WAIT, (self._lock_reason(blocking),))
-        if each.candidate.tree is None:
-            return self._without_change(each)
-        if each.freshness is Freshness.STALE_CLEAN and not self._policy.freshness.allow_stale_clean:
-            stale = each.findings[0]
-            return Decision(
-                bundle_id,
-                Action.REBASE,
-                (Reason(Why.STALE_BASE, stale.message, stale.evidence),),
-            )
-        return None
-
-    def _blocking_lock(self, each: Placed, placed: Sequence[Placed]) -> HeldLock | None:
-        """A live lock of somebody over its paths whose change is not here to be compared with."""
-        owner = each.candidate.bundle.owner
-        for lock in self._case.holdings.held_against(owner, each.candidate.paths):
-            handed_in = any(
-                other.mergeable
-                and other.candidate.bundle.owner == lock.owner
-                and any(lock.covers(path) for path in other.candidate.paths)
-                for other in placed
-            )
-            if not handed_in or each.candidate.tree is None:
-                return lock
-        return None
-
-    def _lock_reason(self, lock: HeldLock) -> Reason:
-        until = f" until {lock.expires_at}" if lock.expires_at else ""
-        return Reason(
-            Why.LOCK_HELD,
-            f"{lock.owner} ({lock.provider}) holds {lock.resource_key}{until}; wait for its "
-            "change, or hand in yours without that path.",
-            {"holder": lock.to_json()},
-        )
-
-    def _without_change(self, each: Placed) -> Decision:
-        bundle = each.candidate.bundle
-        past = all(source.kind is SourceKind.PAST_LOCK for source in bundle.sources)
-        if past:
-            return Decision(
-                each.candidate.bundle_id,
-                Action.REJECT,
-                (
-                    Reason(
-                        Why.NO_CHANGE,
-                        "Its lock has ended and no change was handed in; there is nothing to merge.",
-                    ),
-                ),
-            )
-        held = self._case.holdings.live(bundle.owner, bundle.touched_paths)
-        keeps = f"It keeps {held.resource_key} and " if held else "It "
-        return Decision(
-            each.candidate.bundle_id,
-            Action.WAIT,
-            (
-                Reason(
-                    Why.NO_CHANGE_YET,
-                    f"{keeps}has handed in no change yet; hand it in with `agentd-coord bundle`, or "
-                    "as `patch`, `head_revision` or `worktree`.",
-                    {"holder": held.to_json() if held else None},
-                ),
-            ),
-        )
 
     # The set
 
@@ -302,7 +229,8 @@ class _Judge:
                     each.candidate.bundle_id, Action.ESCALATE, (held_back,)
                 )
             return None
-        self._accept(settlement, chosen)
+        for decision in merge_decisions(settlement, chosen):
+            self._decisions[decision.bundle_id] = decision
         return Integration(
             settlement.composition.order,
             composer.commit(settlement.composition, chosen),
@@ -333,101 +261,14 @@ class _Judge:
 
     def _held_back(self, settlement: Settlement, chosen: Sequence[Placed]) -> Reason | None:
         """Why the composed set may not be called merged, if so."""
-        proof = settlement.proof
-        if settlement.unsettled:
-            check = settlement.unsettled[0].comparison
-            return Reason(
-                Why.VERIFICATION_UNKNOWN,
-                f"`{check.run.name}` fails on the combination, but no bundle can be blamed for it; "
-                "look at its output and decide.",
-                {"command": check.run.command, "output_tail": check.run.output_tail[-4_000:]},
-            )
-        if self._policy.verification_required and proof.standing is not Standing.PROVEN:
-            missing = [check.comparison.message for check in proof.checks]
-            return Reason(
-                Why.VERIFICATION_UNKNOWN,
-                "The policy asks for verification and nothing proved the combination"
-                + (f": {missing[0]}" if missing else "; name a command in its `commands`."),
-                {"checks": missing[:10]},
-            )
-        if self._policy.verification_required and proof.undetermined:
-            check = proof.undetermined[0].comparison
-            return Reason(
-                Why.VERIFICATION_UNKNOWN,
-                check.message,
-                {"command": check.run.command, "problem": check.run.problem},
-            )
+        unproven = unproven_reason(settlement, required=self._policy.verification_required)
+        if unproven is not None:
+            return unproven
         discrepancies = check_ledger(
             self._quarantine, self._tip_tree, settlement.composition.tree, chosen
         )
-        for found in discrepancies:
-            self._findings.append(
-                Finding(
-                    FindingKind.LEDGER_MISMATCH,
-                    Severity.ERROR,
-                    f"In {found.path}: {found.problem}; nothing was merged, so compare the trees "
-                    "and merge by hand.",
-                    found.bundles,
-                    found.path,
-                    evidence=found.to_json(),
-                )
-            )
-        if discrepancies:
-            return Reason(
-                Why.LEDGER_MISMATCH,
-                f"The merged result does not account for every line ({discrepancies[0].path}: "
-                f"{discrepancies[0].problem}); a person has to look at it.",
-                {"discrepancies": [each.to_json() for each in discrepancies[:20]]},
-            )
-        return None
-
-    def _accept(self, settlement: Settlement, chosen: Sequence[Placed]) -> None:
-        first = self._proof_reason(settlement.proof)
-        for each in chosen:
-            bundle_id = each.candidate.bundle_id
-            beaten = [
-                edge
-                for bundle, edges in settlement.selection.lost.items()
-                for edge in edges
-                if edge.other(bundle) == bundle_id
-            ]
-            reasons = [first, *_standing_reasons(bundle_id, beaten, self._neighbours(each, chosen))]
-            self._decisions[bundle_id] = Decision(bundle_id, Action.MERGE, tuple(reasons))
-
-    def _proof_reason(self, proof: Proof) -> Reason:
-        passed = [
-            check.comparison.run.name
-            for check in proof.checks
-            if check.comparison.run.status.value == "passed"
-        ]
-        if proof.standing is Standing.PROVEN:
-            return Reason(
-                Why.VERIFIED,
-                f"{_named(passed)} passed on the combination of all accepted bundles.",
-                {"tree": proof.tree, "commands": passed},
-            )
-        return Reason(
-            Why.UNVERIFIED,
-            "It merges cleanly, but no command proved the combination and the policy asks for none; "
-            "name one in .agentd/review.toml.",
-            {"tree": proof.tree},
-        )
-
-    def _neighbours(self, each: Placed, chosen: Sequence[Placed]) -> list[Candidate]:
-        paths = set(each.candidate.paths)
-        return [
-            other.candidate
-            for other in chosen
-            if other is not each and paths & set(other.candidate.paths)
-        ]
-
-
-def _is_closed(each: Placed) -> bool:
-    """Whether it is only remembered by the journal and has landed."""
-    remembered = (SourceKind.LOCK, SourceKind.PAST_LOCK, SourceKind.EVENT)
-    return each.freshness is Freshness.ALREADY_IN_TARGET and all(
-        source.kind in remembered for source in each.candidate.bundle.sources
-    )
+        self._findings += ledger_findings(discrepancies)
+        return ledger_reason(discrepancies) if discrepancies else None
 
 
 def _overlap(silent: Candidate, other: Candidate, shared: Sequence[str]) -> Finding:
@@ -441,37 +282,3 @@ def _overlap(silent: Candidate, other: Candidate, shared: Sequence[str]) -> Find
         shared[0],
         evidence={"paths": list(shared[:20])},
     )
-
-
-def _standing_reasons(
-    bundle_id: BundleId, beaten: Sequence[Edge], neighbours: Sequence[Candidate]
-) -> list[Reason]:
-    reasons = []
-    if any(edge.first_lock == bundle_id for edge in beaten):
-        reasons.append(
-            Reason(Why.FIRST_LOCK, "It held the first lock over what others change, too.")
-        )
-    if beaten:
-        others = sorted({edge.other(bundle_id) for edge in beaten})
-        reasons.append(
-            Reason(
-                Why.PREFERRED,
-                f"It was preferred over {len(others)} bundle(s) that conflict with it.",
-                {"over": others},
-            )
-        )
-    if neighbours:
-        owners = ", ".join(sorted({each.bundle.owner for each in neighbours})[:5])
-        reasons.append(
-            Reason(
-                Why.COMPATIBLE,
-                f"It changes files that {owners} change, too, but not the same lines.",
-                {"bundles": sorted(each.bundle_id for each in neighbours)},
-            )
-        )
-    return reasons
-
-
-def _named(commands: Sequence[str]) -> str:
-    shown = ", ".join(f"`{command}`" for command in commands[:3])
-    return shown if len(commands) <= 3 else f"{shown} and {len(commands) - 3} more"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from agentd.conflicts.git_names import CommitId
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import CommitId, Repository
+from agentd.conflicts.repository import Repository
 from agentd.errors import DependencyFailed, InvalidParams
 
 _BRANCH_PREFIX: Final = "agentd/review-"
@@ -40,7 +41,7 @@ class Landing:
     tip: CommitId
 
     def on_new_branch(self, commit: CommitId, review_id: str, name: str | None) -> Landed:
-        """Makes a branch for the integration. Raises `git_failed` where the name is taken or bad."""
+        """Makes a branch for the integration. Raises `git_failed` where the name is taken."""
         branch = name or f"{_BRANCH_PREFIX}{review_id[:8]}"
         ref = f"refs/heads/{branch}"
         checked = self.repository.run(["check-ref-format", "--branch", branch])

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.record import printable
-from agentd.conflicts.repository import CommitId, TreeId
 from agentd.conflicts.review import Workplace
 from agentd.conflicts.worktree_snapshot import take_snapshot
 from agentd.errors import DependencyFailed, InvalidParams

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentd.conflicts.findings import Finding, FindingKind, JsonObject, error
+from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.patch_text import PatchText, parse_patch
 from agentd.conflicts.policy import Limits
 from agentd.conflicts.quarantine import Applied, Quarantine
-from agentd.conflicts.repository import CommitId, TreeId
 
 _OFFSET: Final = re.compile(r"Hunk #(\d+) succeeded at (\d+) \(offset (-?\d+) lines?\)")
 _CHECKING: Final = re.compile(r"Checking patch (.+)\.\.\.$")

@@ -24,8 +24,8 @@ from agentd.conflicts.composition import Composer
 from agentd.conflicts.culprits import Blame, CulpritSet, Outcome, find_culprits
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
 from agentd.conflicts.freshness import Placed
+from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.policy import Command, Policy
-from agentd.conflicts.repository import TreeId
 
 
 class CommandRunner(Protocol):
@@ -78,9 +78,18 @@ class Proof:
         """What they come to."""
         if any(check.broken for check in self.checks):
             return Standing.BROKEN
-        if any(check.comparison.run.status is RunStatus.PASSED for check in self.checks):
+        if self.passed:
             return Standing.PROVEN
         return Standing.UNPROVEN
+
+    @property
+    def passed(self) -> list[str]:
+        """The names of the commands that passed."""
+        return [
+            check.comparison.run.name
+            for check in self.checks
+            if check.comparison.run.status is RunStatus.PASSED
+        ]
 
     @property
     def undetermined(self) -> tuple[Check, ...]:

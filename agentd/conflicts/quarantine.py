@@ -17,51 +17,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from agentd.conflicts.git_process import GitProcess, GitResult, decoded, encoded
-from agentd.conflicts.repository import IDENTITY, OBJECT_ID, CommitId, ObjectId, Repository, TreeId
+from agentd.conflicts.git_names import OBJECT_ID, CommitId, ObjectId, TreeId, decoded, encoded
+from agentd.conflicts.git_process import GitProcess, GitResult
+from agentd.conflicts.merge_result import MergeResult, parse_merge, union_line
+from agentd.conflicts.repository import IDENTITY, Repository
 from agentd.conflicts.tree_changes import (
     FileHunks,
     TreeChange,
     parse_hunks,
     parse_tree_changes,
+    sections,
 )
 from agentd.errors import AgentdError, DependencyFailed
 
-_RECORD_NAME: Final = "record.json"
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class MergeMessage:
-    """One thing that git says about a merge."""
-
-    kind: str
-    """As git has it: `CONFLICT (contents)`, `Auto-merging`, …"""
-    paths: tuple[str, ...]
-    text: str
-
-    @property
-    def is_conflict(self) -> bool:
-        """Whether it reports a conflict; two of git's kinds lack the space."""
-        return self.kind.startswith("CONFLICT")
-
-
-@dataclass(frozen=True, slots=True)
-class MergeResult:
-    """What merging two trees over a base gives."""
-
-    tree: TreeId
-    clean: bool
-    conflicted_paths: tuple[str, ...] = ()
-    """May be empty although it conflicts."""
-    messages: tuple[MergeMessage, ...] = ()
-
-    @property
-    def conflicts(self) -> tuple[MergeMessage, ...]:
-        """The messages that report conflicts."""
-        return tuple(message for message in self.messages if message.is_conflict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +41,6 @@ class Applied:
 
     tree: TreeId | None
     output: str
-
-
-@dataclass(frozen=True, slots=True)
-class CommitInfo:
-    """What people want to see of a commit."""
-
-    commit: CommitId
-    author: str
-    subject: str
 
 
 class Quarantine:
@@ -185,34 +147,6 @@ class Quarantine:
         shown = self.run(["show", "-s", "--no-notes", "--format=%ct", commit], check=True)
         return int(shown.text.split("\n")[-1])
 
-    def commits_between(
-        self, base: CommitId, tip: CommitId, paths: Sequence[str], *, limit: int
-    ) -> tuple[CommitInfo, ...]:
-        """The newest commits of `base..tip` that touch one of the paths."""
-        found = self.run(
-            [
-                "log",
-                f"--max-count={limit}",
-                "-z",
-                "--format=%H%n%an%n%s",
-                "--end-of-options",
-                f"{base}..{tip}",
-                "--",
-                *paths,
-            ],
-            check=True,
-        )
-        commits = []
-        for record in found.text.split("\0"):
-            if record:
-                commit, author, subject = record.split("\n", 2)
-                commits.append(CommitInfo(CommitId(commit), author, subject[:200]))
-        return tuple(commits)
-
-    def count_between(self, base: CommitId, tip: CommitId) -> int:
-        """How many commits `base..tip` has."""
-        return int(self.run(["rev-list", "--count", f"{base}..{tip}"], check=True).text)
-
     def read_blobs(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
         """The content of blobs, in one call."""
         wanted = list(dict.fromkeys(ids))
@@ -284,7 +218,10 @@ class Quarantine:
         stdin = "".join(f"{old} {new}\n" for old, new in pairs).encode()
         output = self.run(arguments, stdin=stdin, check=True, large=True).stdout
         headers = [f"{old} {new}\n".encode() for old, new in pairs]
-        return tuple(parse(section) for section in _sections(output, headers))
+        try:
+            return tuple(parse(section) for section in sections(output, headers))
+        except ValueError as failure:
+            raise DependencyFailed("git_failed", f"`git diff-tree`: {failure}") from failure
 
     # Making trees and commits
 
@@ -383,40 +320,15 @@ class Quarantine:
         # git exits with 1 both for a conflict and for a missing object; only the former has a tree.
         if answer.status not in (0, 1) or not OBJECT_ID.fullmatch(decoded(tree)):
             raise DependencyFailed("git_failed", f"`git merge-tree` failed: {answer.stderr[:500]}")
-        paths, messages = _parse_merge(rest)
+        paths, messages = parse_merge(rest)
         return MergeResult(TreeId(decoded(tree)), answer.status == 0, paths, messages)
 
     # Keeping and handing over
 
-    def keep(
-        self,
-        name: str,
-        commits: Sequence[CommitId],
-        blobs: Sequence[ObjectId],
-        *,
-        record: bytes,
-    ) -> None:
-        """Holds on to objects and a record under a name, so that a replay finds them."""
-        files = {str(blob): blob for blob in blobs} | {_RECORD_NAME: self.store_blob(record)}
-        listing = "".join(f"100644 blob {blob}\t{path}\n" for path, blob in sorted(files.items()))
-        tree = TreeId(self._object_id(["mktree"], stdin=listing.encode()))
-        holder = self.commit(tree, sorted(set(commits)), message=f"Keeps what {name} needs\n")
-        self.run(["update-ref", f"refs/agentd/{name}", holder], check=True)
-
-    def kept_record(self, name: str) -> bytes | None:
-        """The record that is kept under a name."""
-        return self.blob_at(f"refs/agentd/{name}", _RECORD_NAME) if self._is_kept(name) else None
-
-    def kept_names(self, prefix: str) -> tuple[str, ...]:
-        """The names below a prefix under which something is kept."""
-        listed = self.run(
-            ["for-each-ref", "--format=%(refname)", f"refs/agentd/{prefix}"], check=True
-        ).text
-        return tuple(line.removeprefix("refs/agentd/") for line in listed.split("\n") if line)
-
-    def _is_kept(self, name: str) -> bool:
-        ref = f"refs/agentd/{name}"
-        return self.run(["show-ref", "--verify", "--quiet", ref]).status == 0
+    def make_tree(self, files: Mapping[str, ObjectId]) -> TreeId:
+        """A flat tree of some blobs."""
+        listing = "".join(f"100644 blob {blob}\t{name}\n" for name, blob in sorted(files.items()))
+        return TreeId(self._object_id(["mktree"], stdin=listing.encode()))
 
     def pack(self, commit: CommitId, known: Sequence[CommitId]) -> bytes:
         """The objects of a commit that a repository with the known commits lacks."""
@@ -454,57 +366,6 @@ def retried(call: Callable[[], _T]) -> _T:
         return call()
 
 
-def _sections(output: bytes, headers: Sequence[bytes]) -> Iterator[bytes]:
-    """Cuts the output of `diff-tree --stdin` at the lines that repeat its input.
-
-    A header inside a section is no danger: it can only be taken for one where the next pair's is
-    expected, and content lines of a patch begin with `+`, `-`, a space or a backslash.
-    """
-    offset = 0
-    for index, header in enumerate(headers):
-        if not output.startswith(header, offset):
-            raise DependencyFailed("git_failed", "`git diff-tree` skipped a pair of trees.")
-        offset += len(header)
-        if index + 1 == len(headers):
-            end = len(output)
-        else:
-            end = _header_position(output, headers[index + 1], offset)
-        yield output[offset:end]
-        offset = end
-
-
-def _header_position(output: bytes, header: bytes, start: int) -> int:
-    position = output.find(header, start)
-    while position > start and output[position - 1 : position] not in (b"\n", b"\0"):
-        position = output.find(header, position + 1)
-    if position < 0:
-        raise DependencyFailed("git_failed", "`git diff-tree` skipped a pair of trees.")
-    return position
-
-
-def _parse_merge(rest: bytes) -> tuple[tuple[str, ...], tuple[MergeMessage, ...]]:
-    """Reads `-z --name-only --messages`: paths, an empty field, then groups of messages."""
-    fields = rest.split(b"\0")
-    if fields and not fields[-1].strip():
-        fields.pop()
-    paths: list[str] = []
-    index = 0
-    while index < len(fields) and fields[index]:
-        paths.append(decoded(fields[index]))
-        index += 1
-    index += 1
-    messages = []
-    while index < len(fields):
-        if not fields[index].isdigit():
-            break  # Advice to people about submodules, without the form of a message.
-        count = int(fields[index])
-        names = tuple(decoded(name) for name in fields[index + 1 : index + 1 + count])
-        kind, text = fields[index + 1 + count], fields[index + 2 + count]
-        messages.append(MergeMessage(decoded(kind), names, decoded(text).strip()))
-        index += 3 + count
-    return tuple(dict.fromkeys(paths)), tuple(messages)
-
-
 @contextmanager
 def _attributes(union_paths: Sequence[str]) -> Iterator[dict[str, str]]:
     """The configuration under which exactly these paths merge by keeping both sides."""
@@ -513,14 +374,8 @@ def _attributes(union_paths: Sequence[str]) -> Iterator[dict[str, str]]:
         return
     with tempfile.TemporaryDirectory(prefix="agentd-attributes-") as directory:
         file = Path(directory) / "attributes"
-        file.write_bytes(b"".join(_union_line(path) for path in sorted(union_paths)))
+        file.write_bytes(b"".join(union_line(path) for path in sorted(union_paths)))
         yield {"core.attributesFile": str(file)}
-
-
-def _union_line(path: str) -> bytes:
-    pattern = "".join("\\" + char if char in "*?[]\\" else char for char in "/" + path)
-    quoted = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return encoded(f'"{quoted}" merge=union\n')
 
 
 def _write_if_different(path: Path, content: bytes) -> None:

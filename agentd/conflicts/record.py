@@ -156,7 +156,7 @@ def for_daemon(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def printable(value: Any) -> Any:
-    """A JSON value in which every text is valid Unicode: the bytes of paths that are not are escaped."""
+    """A JSON value in which every text is valid Unicode: other bytes of paths are escaped."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):

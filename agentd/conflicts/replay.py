@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from agentd.conflicts.archive import kept_reviews, record_of
 from agentd.conflicts.case_codec import decode_case
 from agentd.conflicts.judgement import judge
 from agentd.conflicts.record import (
@@ -47,17 +48,13 @@ def replay(repository: Path, home: Path, review_id: str) -> Replay:
 
 def kept_record(workplace: Workplace, review_id: str) -> dict[str, Any]:
     """The whole record of a review of this repository, inputs included."""
-    prefix = "reviews/"
-    names = [
-        name
-        for name in workplace.quarantine.kept_names(prefix)
-        if review_id and name.startswith(f"{prefix}{review_id.lower()}")
-    ]
-    kept = workplace.quarantine.kept_record(names[0]) if len(names) == 1 else None
+    quarantine = workplace.quarantine
+    ids = kept_reviews(quarantine, review_id.lower()) if review_id else ()
+    kept = record_of(quarantine, ids[0]) if len(ids) == 1 else None
     if kept is None:
         raise NotFound(
             "review_not_found",
-            f"{len(names) or 'No'} kept reviews of this repository have the id {review_id!r}.",
+            f"{len(ids) or 'No'} kept reviews of this repository have the id {review_id!r}.",
             hint="Call ListDecisions, or `agentd-coord decisions`, for the ids.",
         )
     record = orjson.loads(kept)

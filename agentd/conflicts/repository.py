@@ -11,16 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NewType
+from typing import Final
 
-from agentd.conflicts.git_process import GitProcess, GitResult, encoded
+from agentd.conflicts.git_names import OBJECT_ID, CommitId, encoded
+from agentd.conflicts.git_process import GitProcess, GitResult
 from agentd.errors import DependencyFailed
 
-ObjectId = NewType("ObjectId", str)
-CommitId = NewType("CommitId", str)
-TreeId = NewType("TreeId", str)
-
-OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REVISION_CHARS_MAX: Final = 1_000
 
 

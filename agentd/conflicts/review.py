@@ -13,10 +13,12 @@ from typing import Any, Final
 
 import orjson
 
+from agentd.conflicts.archive import keep_review
 from agentd.conflicts.bundle import Bundle
 from agentd.conflicts.case_codec import decode_case, encode_case
 from agentd.conflicts.collect import Collected, DaemonView, collect
 from agentd.conflicts.decisions import Action
+from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.intake import Intake, Submission
 from agentd.conflicts.judgement import Case, Judgement, judge
@@ -31,7 +33,7 @@ from agentd.conflicts.record import (
     printable,
 )
 from agentd.conflicts.recorded_runs import RecordingRuns
-from agentd.conflicts.repository import CommitId, ObjectId, Repository
+from agentd.conflicts.repository import Repository
 from agentd.conflicts.verification import Verifier
 from agentd.core.clock import Clock, SystemClock, rfc3339
 from agentd.core.ids import IdSource, RandomIds
@@ -257,11 +259,8 @@ def _keep(
         blobs |= {submission.patch} if submission.patch else set()
     if judgement.integration is not None:
         commits.add(judgement.integration.commit)
-    quarantine.keep(
-        f"reviews/{record['review_id']}",
-        sorted(commits),
-        sorted(blobs),
-        record=canonical_bytes(record),
+    keep_review(
+        quarantine, record["review_id"], sorted(commits), sorted(blobs), canonical_bytes(record)
     )
 
 

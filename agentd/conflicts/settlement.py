@@ -114,8 +114,8 @@ class Settling:
             Finding(
                 FindingKind.COMPOSITION_CONFLICT,
                 Severity.ERROR,
-                f"{self._owner(late)} and {self._owner(early)} do not merge once the others are in; "
-                "one of them is to be done again on top of the result.",
+                f"{self._owner(late)} and {self._owner(early)} do not merge once the others are "
+                "in; one of them is to be done again on top of the result.",
                 (left, right),
                 clash.paths[0] if clash.paths else None,
                 evidence=evidence,

@@ -6,6 +6,7 @@ Pure: bytes in, values out. It must not know which trees they were or why somebo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,6 +60,34 @@ class FileHunks:
 
 _RAW: Final = re.compile(rb":(\d{6}) (\d{6}) ([0-9a-f]+) ([0-9a-f]+) ([A-Z])\d*")
 _HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+
+
+def sections(output: bytes, headers: Sequence[bytes]) -> Iterator[bytes]:
+    """Cuts the output of `diff-tree --stdin` at the lines that repeat its input.
+
+    A header inside a section is no danger: it can only be taken for one where the next pair's is
+    expected, and content lines of a patch begin with `+`, `-`, a space or a backslash.
+    """
+    offset = 0
+    for index, header in enumerate(headers):
+        if not output.startswith(header, offset):
+            raise ValueError("a pair of trees is missing from the answer")
+        offset += len(header)
+        if index + 1 == len(headers):
+            end = len(output)
+        else:
+            end = _header_position(output, headers[index + 1], offset)
+        yield output[offset:end]
+        offset = end
+
+
+def _header_position(output: bytes, header: bytes, start: int) -> int:
+    position = output.find(header, start)
+    while position > start and output[position - 1 : position] not in (b"\n", b"\0"):
+        position = output.find(header, position + 1)
+    if position < 0:
+        raise ValueError("a pair of trees is missing from the answer")
+    return position
 
 
 def parse_tree_changes(section: bytes) -> tuple[TreeChange, ...]:

@@ -11,9 +11,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentd.conflicts.git_process import decoded
+from agentd.conflicts.git_names import OBJECT_ID, CommitId, TreeId, decoded
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import OBJECT_ID, CommitId, Repository, TreeId
+from agentd.conflicts.repository import Repository
 from agentd.conflicts.tree_changes import MODE_GITLINK
 from agentd.errors import DependencyFailed
 

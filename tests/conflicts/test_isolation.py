@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.bundle import Bundle, Source, SourceKind, parse_bundle
+from agentd.conflicts.bundle import Bundle, Source, SourceKind
+from agentd.conflicts.bundle_parsing import parse_bundle
 from agentd.conflicts.collect import from_branch
 from tests.conflicts.repo_builder import FileContent, Repo, actions, numbered, patch_bundle
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.bundle import Source, SourceKind, parse_bundle
+from agentd.conflicts.bundle import Source, SourceKind
+from agentd.conflicts.bundle_parsing import parse_bundle
 from agentd.conflicts.collect import from_branch
 from agentd.conflicts.make_bundle import make_bundle
 from agentd.conflicts.review import open_workplace

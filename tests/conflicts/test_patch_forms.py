@@ -1,6 +1,6 @@
 """The odd forms in which patches come, each with what the referee makes of it.
 
-One review a form, on a real repository, beside a sound bundle that must merge whatever the other is.
+One review a form, on a real repository, beside a sound bundle that must merge in any case.
 """
 
 from __future__ import annotations

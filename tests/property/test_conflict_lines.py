@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from agentd.conflicts.findings import BundleId
+from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.hunk_overlap import Touch, meeting_hunks
 from agentd.conflicts.ledger import Books, Entry, FileState, audit
 from agentd.conflicts.pairs import Footprint, find_meetings
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository, TreeId
+from agentd.conflicts.repository import Repository
 
 LINES = [f"line {number}\n" for number in range(12)]
 

@@ -1,0 +1,159 @@
+"""Why the bundles of an accepted set merge, and why a composed set is held back.
+
+Pure: what the ledger found is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentd.conflicts.admission import Candidate
+from agentd.conflicts.decisions import Action, Decision, Reason, Why
+from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
+from agentd.conflicts.freshness import Placed
+from agentd.conflicts.ledger import Discrepancy
+from agentd.conflicts.proof import Proof, Standing
+from agentd.conflicts.selection import Edge
+from agentd.conflicts.settlement import Settlement
+
+_OUTPUT_CHARS_MAX = 4_000
+
+
+def unproven_reason(settlement: Settlement, *, required: bool) -> Reason | None:
+    """Why the composed set may not be called verified where it has to be, if so."""
+    proof = settlement.proof
+    if settlement.unsettled:
+        run = settlement.unsettled[0].comparison.run
+        return Reason(
+            Why.VERIFICATION_UNKNOWN,
+            f"`{run.name}` fails on the combination, but no bundle can be blamed for it; look at "
+            "its output and decide.",
+            {"command": run.command, "output_tail": run.output_tail[-_OUTPUT_CHARS_MAX:]},
+        )
+    if not required:
+        return None
+    if proof.standing is not Standing.PROVEN:
+        missing = [check.comparison.message for check in proof.checks]
+        return Reason(
+            Why.VERIFICATION_UNKNOWN,
+            "The policy asks for verification and nothing proved the combination"
+            + (f": {missing[0]}" if missing else "; name a command in its `commands`."),
+            {"checks": missing[:10]},
+        )
+    if proof.undetermined:
+        check = proof.undetermined[0].comparison
+        return Reason(
+            Why.VERIFICATION_UNKNOWN,
+            check.message,
+            {"command": check.run.command, "problem": check.run.problem},
+        )
+    return None
+
+
+def ledger_findings(discrepancies: Sequence[Discrepancy]) -> list[Finding]:
+    """What the ledger found, as findings."""
+    return [
+        Finding(
+            FindingKind.LEDGER_MISMATCH,
+            Severity.ERROR,
+            f"In {found.path}: {found.problem}; nothing was merged, so compare the trees and merge "
+            "by hand.",
+            found.bundles,
+            found.path,
+            evidence=found.to_json(),
+        )
+        for found in discrepancies
+    ]
+
+
+def ledger_reason(discrepancies: Sequence[Discrepancy]) -> Reason:
+    """Why a set is held back whose lines are not all accounted for."""
+    first = discrepancies[0]
+    return Reason(
+        Why.LEDGER_MISMATCH,
+        f"The merged result does not account for every line ({first.path}: {first.problem}); a "
+        "person has to look at it.",
+        {"discrepancies": [each.to_json() for each in discrepancies[:20]]},
+    )
+
+
+def merge_decisions(settlement: Settlement, chosen: Sequence[Placed]) -> list[Decision]:
+    """The decisions on the bundles of an accepted set."""
+    proved = _proof_reason(settlement.proof)
+    beaten: dict[BundleId, list[Edge]] = {}
+    for loser, edges in settlement.selection.lost.items():
+        for edge in edges:
+            beaten.setdefault(edge.other(loser), []).append(edge)
+    return [
+        Decision(
+            each.candidate.bundle_id,
+            Action.MERGE,
+            (
+                proved,
+                *_standing_reasons(
+                    each.candidate.bundle_id,
+                    beaten.get(each.candidate.bundle_id, []),
+                    _neighbours(each, chosen),
+                ),
+            ),
+        )
+        for each in chosen
+    ]
+
+
+def _proof_reason(proof: Proof) -> Reason:
+    if proof.standing is Standing.PROVEN:
+        return Reason(
+            Why.VERIFIED,
+            f"{_named(proof.passed)} passed on the combination of all accepted bundles.",
+            {"tree": proof.tree, "commands": proof.passed},
+        )
+    return Reason(
+        Why.UNVERIFIED,
+        "It merges cleanly, but no command proved the combination and the policy asks for none; "
+        "name one in .agentd/review.toml.",
+        {"tree": proof.tree},
+    )
+
+
+def _neighbours(each: Placed, chosen: Sequence[Placed]) -> list[Candidate]:
+    paths = set(each.candidate.paths)
+    return [
+        other.candidate
+        for other in chosen
+        if other is not each and not paths.isdisjoint(other.candidate.paths)
+    ]
+
+
+def _standing_reasons(
+    bundle_id: BundleId, beaten: Sequence[Edge], neighbours: Sequence[Candidate]
+) -> list[Reason]:
+    reasons = []
+    if any(edge.first_lock == bundle_id for edge in beaten):
+        reasons.append(
+            Reason(Why.FIRST_LOCK, "It held the first lock over what others change, too.")
+        )
+    if beaten:
+        others = sorted({edge.other(bundle_id) for edge in beaten})
+        reasons.append(
+            Reason(
+                Why.PREFERRED,
+                f"It was preferred over {len(others)} bundle(s) that conflict with it.",
+                {"over": others},
+            )
+        )
+    if neighbours:
+        owners = ", ".join(sorted({each.bundle.owner for each in neighbours})[:5])
+        reasons.append(
+            Reason(
+                Why.COMPATIBLE,
+                f"It changes files that {owners} change, too, but not the same lines.",
+                {"bundles": sorted(each.bundle_id for each in neighbours)},
+            )
+        )
+    return reasons
+
+
+def _named(commands: Sequence[str]) -> str:
+    shown = ", ".join(f"`{command}`" for command in commands[:3])
+    return shown if len(commands) <= 3 else f"{shown} and {len(commands) - 3} more"

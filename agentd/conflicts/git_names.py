@@ -1,0 +1,26 @@
+"""Ids of git's objects, and its names as text.
+
+Pure; shared by everything that speaks about what is in a repository.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NewType
+
+ObjectId = NewType("ObjectId", str)
+CommitId = NewType("CommitId", str)
+TreeId = NewType("TreeId", str)
+
+OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+"""A full id, of SHA-1 or of SHA-256."""
+
+
+def decoded(data: bytes) -> str:
+    """Bytes of a path or message as text; bytes that are no UTF-8 survive a round trip."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encoded(text: str) -> bytes:
+    """The bytes that `decoded` made the text of."""
+    return text.encode("utf-8", "surrogateescape")
