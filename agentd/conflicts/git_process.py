@@ -117,8 +117,8 @@ class GitProcess:
     ) -> GitResult:
         """Runs one command. Raises `git_failed` on a timeout, and on any failure with `check`.
 
-        `large` reads the output in pieces and gives up at the limit; for commands that say little
-        on stderr.
+        `large` reads the output in pieces and keeps no more than the limit; for commands that say
+        little on stderr.
         """
         command = self._command(arguments, environment or {}, configuration or {})
         with _input(stdin) as istream:
@@ -177,23 +177,25 @@ class GitProcess:
         except (GitError, OSError) as failure:
             raise DependencyFailed("git_failed", f"git could not be run: {failure}") from failure
         output = sink.data if sink is not None else stdout
-        if len(output) > self._output_bytes_max:
+        if len(output) > self._output_bytes_max or (sink is not None and sink.overflowed):
             raise _too_much(self._output_bytes_max)
         return GitResult(int(status), bytes(output), str(stderr))
 
 
 class _BoundedSink:
-    """Collects what git writes and stops at a limit."""
+    """Collects what git writes up to a limit, and lets the rest pass: git must be read to its end
+    to end by itself, and it has a time limit."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.data = bytearray()
+        self.overflowed = False
 
     def write(self, chunk: bytes) -> int:
         """Takes a piece."""
-        if len(self.data) + len(chunk) > self._limit:
-            raise _too_much(self._limit)
-        self.data += chunk
+        self.overflowed |= len(self.data) + len(chunk) > self._limit
+        if not self.overflowed:
+            self.data += chunk
         return len(chunk)
 
 

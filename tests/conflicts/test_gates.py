@@ -1,0 +1,161 @@
+"""The last gates: sets that merge in pairs but not together, and merges that lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pytest
+
+from agentd.conflicts.collect import from_branch
+from agentd.conflicts.composition import Clash, Composer, Composition
+from agentd.conflicts.conflict_kinds import ConflictKind
+from agentd.conflicts.freshness import Placed
+from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git_process import GitProcess, GitResult
+from agentd.conflicts.merge_result import parse_merge
+from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.repository import Repository
+from agentd.errors import AgentdError
+from tests.conflicts.repo_builder import (
+    FileContent,
+    Repo,
+    actions,
+    all_reasons,
+    first_reasons,
+    numbered,
+)
+
+MakeRepo = Callable[[Mapping[str, FileContent]], Repo]
+SEVEN = {"a.txt": numbered(20, {7: "seven\n"})}
+FIFTEEN = {"a.txt": numbered(20, {15: "fifteen\n"})}
+
+
+def sabotage_with(content: str | None, path: str) -> Callable[[Quarantine, TreeId], TreeId]:
+    """Puts other content into a composed tree, as a merge would that loses lines."""
+
+    def sabotage(quarantine: Quarantine, tree: TreeId) -> TreeId:
+        files = {name: blob for name, (_, blob) in quarantine.entries(tree).items()}
+        if content is None:
+            del files[path]
+        else:
+            files[path] = quarantine.store_blob(content.encode())
+        return quarantine.make_tree(files)
+
+    return sabotage
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("a.txt", numbered(20, {15: "fifteen\n"})),  # The first bundle's line is lost,
+        ("a.txt", numbered(20, {7: "seven\n", 15: "fifteen\n", 3: ""})),  # a line of the target's,
+        ("a.txt", numbered(20, {7: "line 7\nseven\n", 15: "fifteen\n"})),  # or one is back.
+        ("a.txt", numbered(20, {7: "seven\n", 15: "fifteen\nfifteen\n"})),
+        ("b.txt", "somebody else's\n"),
+        ("b.txt", None),
+        ("c.txt", "from nowhere\n"),
+    ],
+)
+def test_no_lie_of_a_merge_gets_past_the_ledger(
+    path: str,
+    content: str | None,
+    make_repo: MakeRepo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    repo = make_repo({"a.txt": numbered(20), "b.txt": "b\n"})
+    repo.branch("one", SEVEN)
+    repo.branch("two", FIFTEEN)
+    compose = Composer.compose
+
+    def lie(self: Composer, placed: Sequence[Placed]) -> Composition:
+        honest = compose(self, placed)
+        made = sabotage_with(content, path)(self._quarantine, honest.tree)
+        return Composition(honest.order, (*honest.trees[:-1], made), honest.base_tree)
+
+    monkeypatch.setattr(Composer, "compose", lie)
+    outcome = repo.review(from_branch("one"), from_branch("two"), apply=True)
+    assert actions(outcome) == {"one": "escalate", "two": "escalate"}
+    assert set(first_reasons(outcome).values()) == {"ledger_mismatch"}
+    assert outcome.record["integration"] is None
+    assert outcome.landed is None
+    assert path in {found["path"] for found in outcome.record["findings"]}
+
+
+def test_three_that_merge_only_in_pairs(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git decides once more about the whole set; here it is made to refuse the third."""
+    repo = make_repo({"a.txt": numbered(40)})
+    for name, line in (("one", 5), ("two", 15), ("three", 25)):
+        repo.branch(name, {"a.txt": numbered(40, {line: f"{name}\n"})})
+    compose = Composer.compose
+
+    def refuse(self: Composer, placed: Sequence[Placed]) -> Composition:
+        honest = compose(self, placed)
+        if len(placed) < 3:
+            return honest
+        clash = Clash(honest.order[2], honest.order[:2], ("a.txt",), (ConflictKind.CONTENT,))
+        return Composition(honest.order[:2], honest.trees[:2], honest.base_tree, clash)
+
+    monkeypatch.setattr(Composer, "compose", refuse)
+    outcome = repo.review(*(from_branch(name) for name in ("one", "two", "three")))
+    assert sorted(actions(outcome).values()) == ["merge", "merge", "rebase"]
+    (loser,) = (owner for owner, action in actions(outcome).items() if action == "rebase")
+    assert all_reasons(outcome)[loser][0]["evidence"]["edge"] == "composition"
+    assert "composition_conflict" in {found["kind"] for found in outcome.record["findings"]}
+
+
+def test_a_missing_object_is_an_error_and_never_a_verdict(make_repo: MakeRepo) -> None:
+    repo = make_repo({"a.txt": numbered(20)})
+    repo.branch("one", SEVEN)
+    git = GitProcess()
+    quarantine = Quarantine(repo.home, Repository(repo.path, git), git)
+    tree = TreeId(repo.git("rev-parse", "main^{tree}"))
+    missing = TreeId("1" * 40)
+    with pytest.raises(AgentdError) as failure:
+        quarantine.merge(tree, tree, missing)
+    assert failure.value.reason == "git_failed"
+    blob = repo.git("rev-parse", "one:a.txt")
+    (repo.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(AgentdError) as failure:
+        repo.review(from_branch("one"))
+    assert failure.value.reason == "git_failed"
+
+
+def test_a_git_call_that_takes_too_long_is_an_error(make_repo: MakeRepo) -> None:
+    repo = make_repo({"a.txt": numbered(20)})
+    git = GitProcess(timeout_secs=0.3)
+    with pytest.raises(AgentdError, match="time ran out") as failure:
+        git.run(["-c", "alias.wait=!sleep 30", "wait"], directory=repo.path)
+    assert failure.value.reason == "git_failed"
+
+
+def test_output_without_end_is_cut_off(make_repo: MakeRepo) -> None:
+    repo = make_repo({"a.txt": numbered(20)})
+    git = GitProcess(output_bytes_max=10_000, timeout_secs=0.3)
+    with pytest.raises(AgentdError, match="more than 10,000 bytes"):
+        git.run(["-c", "alias.much=!yes", "much"], directory=repo.path, large=True)
+
+
+@pytest.mark.parametrize("version", ["git version 2.37.7", "git version 1.8", "no git at all"])
+def test_an_old_git_is_named_with_what_is_needed(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = GitProcess()
+    answer = GitResult(0, version.encode(), "")
+    monkeypatch.setattr(GitProcess, "run", lambda *_, **__: answer)
+    with pytest.raises(AgentdError) as refused:
+        git.version()
+    assert refused.value.reason == "git_too_old"
+    assert refused.value.data["need"] == "2.38"
+
+
+def test_the_two_kinds_of_conflict_that_git_writes_without_a_space() -> None:
+    """A conflict may list no file, and its kind may lack the space."""
+    rest = (
+        b"\x001\x00d\x00CONFLICT(directory rename unclear split)\x00"
+        b"CONFLICT (directory rename split): Unclear where to rename d to\n\x00"
+    )
+    paths, messages = parse_merge(rest)
+    assert paths == ()
+    assert [message.is_conflict for message in messages] == [True]
