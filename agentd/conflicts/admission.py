@@ -128,7 +128,8 @@ class Admission:
         changes: tuple[TreeChange, ...],
     ) -> Candidate:
         bundle_id = bundle_digest(submission, tree)
-        if tree is not None and base_tree is not None:
+        # A head that is its own base has landed, or is not begun: freshness tells which.
+        if tree is not None and base_tree is not None and submission.head != submission.base:
             findings += self._judge_changes(submission.bundle, changes, base_tree)
         findings += _judge_claims(submission.bundle)
         return Candidate(

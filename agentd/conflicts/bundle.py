@@ -120,9 +120,8 @@ class Bundle:
 
     @property
     def alternative_group(self) -> str | None:
-        """Bundles with the same group are alternatives: at most one of them may win."""
-        if self.alternative_of is not None:
-            return f"alternative:{self.alternative_of}"
-        if self.node_id is not None:
-            return f"node:{self.node_id}"
-        return None
+        """Bundles with the same group are alternatives: at most one of them may win.
+
+        A node is a group, too, so that a bundle can be an alternative of a node's.
+        """
+        return self.alternative_of if self.alternative_of is not None else self.node_id

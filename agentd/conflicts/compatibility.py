@@ -214,12 +214,7 @@ class _Judge:
         return edge, [finding]
 
     def _alternatives(self) -> Iterable[tuple[Edge, Finding]]:
-        groups: dict[str, list[BundleId]] = {}
-        for bundle_id, each in sorted(self._placed.items()):
-            group = each.candidate.bundle.alternative_group
-            if group is not None:
-                groups.setdefault(group, []).append(bundle_id)
-        for group, members in sorted(groups.items()):
+        for group, members in self._alternative_groups():
             for left, right in combinations(members, 2):
                 yield (
                     Edge(left, right, EdgeKind.ALTERNATIVES),
@@ -227,11 +222,23 @@ class _Judge:
                         FindingKind.ALTERNATIVES,
                         Severity.INFO,
                         f"{self._bundle(left).owner} and {self._bundle(right).owner} offer "
-                        f"alternatives for {group.partition(':')[2]}; at most one of them merges.",
+                        f"alternatives for {group}; at most one of them merges.",
                         (left, right),
                         evidence={"group": group},
                     ),
                 )
+
+    def _alternative_groups(self) -> list[tuple[str, list[BundleId]]]:
+        """The groups by name; a bundle that others name as theirs belongs to them."""
+        groups: dict[str, set[BundleId]] = {}
+        for bundle_id, each in self._placed.items():
+            group = each.candidate.bundle.alternative_group
+            if group is not None:
+                groups.setdefault(group, set()).add(bundle_id)
+        for group, members in groups.items():
+            if group in self._placed:
+                members.add(BundleId(group))
+        return [(group, sorted(members)) for group, members in sorted(groups.items())]
 
     def _generated(
         self, footprints: Mapping[BundleId, Footprint]

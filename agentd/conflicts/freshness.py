@@ -87,6 +87,8 @@ class _Placer:
 
     def place(self, candidate: Candidate) -> Placed:
         base, base_tree, tree = candidate.base, candidate.base_tree, candidate.tree
+        if base is not None and base == candidate.submission.head:
+            return self._landed(candidate, base)
         if base is None or base_tree is None or tree is None or tree == base_tree:
             return Placed(candidate, Freshness.UNKNOWN, None)
         if self._tip_tree == tree:

@@ -324,3 +324,27 @@ def test_declared_paths_are_held_against_the_real_ones(make_repo: MakeRepo) -> N
     evidence = findings_of(outcome, "sly")["misdeclared"]["evidence"]
     assert evidence == {"undeclared": ["b.txt"], "untouched": ["docs"]}
     assert actions(outcome) == {"sly": "merge"}
+
+
+def test_an_alternative_of_a_node_or_of_a_bundle(make_repo: MakeRepo) -> None:
+    repo, daemon = make_repo({"a.txt": TWENTY}), FakeDaemon()
+    daemon.commit("result", "codex", metadata(repo, SEVEN, confidence="high"), node="node-9")
+    rival = patch_bundle("rival", repo.patch_of(FIFTEEN), alternative_of="node-9", confidence="low")
+    outcome = repo.review(rival, daemon=daemon)
+    assert first_reasons(outcome)["rival"] == "alternative_lost"
+    one = patch_bundle("one", repo.patch_of(SEVEN), confidence="high")
+    (known,) = repo.review(one).record["bundles"]
+    other = patch_bundle("other", repo.patch_of(FIFTEEN), alternative_of=known["bundle_id"])
+    assert first_reasons(repo.review(one, other))["other"] == "alternative_lost"
+
+
+def test_a_branch_that_was_merged_by_hand_is_closed(make_repo: MakeRepo) -> None:
+    repo, daemon = make_repo({"a.txt": TWENTY}), FakeDaemon()
+    repo.branch("work", SEVEN)
+    daemon.commit("result", "codex", {"head_revision": "work", "intent": "seven"})
+    assert actions(repo.review(daemon=daemon)) == {"codex": "merge"}
+    repo.git("merge", "--quiet", "--no-ff", "-m", "by hand", "work")
+    repo.commit("and on", {"b.txt": "b\n"})
+    outcome = repo.review(from_branch("work"), daemon=daemon)
+    assert first_reasons(outcome) == {"work": "already_in_target"}
+    assert [each["owner"] for each in outcome.record["closed"]] == ["codex"]
