@@ -178,7 +178,7 @@ class Call:
         """Sends the outcome to the caller and counts it."""
         metrics = self.route.metrics
         if self.parked:
-            metrics.observe_wait(failed=self.error is not None)
+            metrics.observe_untimed(failed=self.error is not None)
         else:
             micros = (perf_counter_ns() - self.started) // 1000
             metrics.observe(micros, failed=self.error is not None)
@@ -247,6 +247,7 @@ class Dispatcher:
     def receive(self, line: bytes, caller: Caller) -> Call | None:
         """The call that a line asks for, not started yet; None when it is already answered."""
         request_id: RequestId = None
+        route: Route | None = None
         try:
             request = parse_request(line)
             request_id = request.id
@@ -258,6 +259,8 @@ class Dispatcher:
             caller.answer(encode_error(bad.request_id, bad.error))
             return None
         except AgentdError as error:
+            if route is not None:
+                route.metrics.observe_untimed(failed=True)
             caller.answer(encode_error(request_id, error))
             return None
         except Exception as error:

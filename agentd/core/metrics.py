@@ -35,7 +35,7 @@ def bucket_end(bucket: int) -> int:
 
 
 class MethodMetrics:
-    """One method's counts and latencies. Calls that waited are counted, but have no latency."""
+    """One method's counts and latencies. Those that waited have no latency."""
 
     __slots__ = ("buckets", "count", "errors", "timed", "total_micros")
 
@@ -55,8 +55,8 @@ class MethodMetrics:
         if failed:
             self.errors += 1
 
-    def observe_wait(self, *, failed: bool) -> None:
-        """Counts a call that waited, so that its duration says nothing about the daemon."""
+    def observe_untimed(self, *, failed: bool) -> None:
+        """Counts a call whose duration says nothing: it waited, or was refused unseen."""
         self.count += 1
         if failed:
             self.errors += 1

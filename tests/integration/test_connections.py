@@ -100,6 +100,11 @@ async def test_a_misspelt_field_is_refused_by_its_name(running_daemon: RunningDa
     assert error["reason"] == "unknown_field"
     assert error["path"] == "ttl_sec"
     assert error["did_you_mean"] == "ttl_secs"
+    requests = (await client.call("Metrics"))["runtime"]["requests"]
+    assert (
+        requests["AcquireResourceLock"]["count"],
+        requests["AcquireResourceLock"]["errors"],
+    ) == (1, 1)
     assert await client.call("ListResourceLocks") == {"locks": []}
 
 

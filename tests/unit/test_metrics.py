@@ -35,7 +35,7 @@ def test_percentiles_bound_the_share_of_calls_that_they_name() -> None:
 
 def test_a_call_that_waited_counts_without_a_latency() -> None:
     method = MethodMetrics()
-    method.observe_wait(failed=False)
+    method.observe_untimed(failed=False)
     assert method.to_wire() == {"count": 1, "errors": 0, "p50_ms": 0.0, "p99_ms": 0.0}
 
 
