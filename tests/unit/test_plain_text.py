@@ -1,4 +1,4 @@
-"""What agents wrote is spelled out before it reaches a terminal."""
+"""What agents wrote is spelled out before it reaches a terminal or a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentd.cli.terminal import printable
+from agentd.plain_text import pieces, printable
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,13 @@ def test_newlines_can_be_kept() -> None:
 def test_nothing_that_steers_gets_through(text: str) -> None:
     for character in printable(text):
         assert unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+@given(st.text(), st.booleans())
+def test_the_pieces_are_the_text(text: str, keep_newlines: bool) -> None:
+    joined = "".join(piece for piece, _ in pieces(text, keep_newlines=keep_newlines))
+    assert joined == printable(text, keep_newlines=keep_newlines)
+
+
+def test_pieces_tell_what_was_spelled_out() -> None:
+    assert list(pieces("a\x1b[0m\\x1b")) == [("a", False), ("\\x1b", True), ("[0m\\x1b", False)]
