@@ -18,7 +18,7 @@ from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.hunk_overlap import hunks_to_json
-from agentd.conflicts.merge_result import MergeResult
+from agentd.conflicts.merge_result import MergeAttributes, MergeResult
 from agentd.conflicts.pairs import Footprint, Meeting, find_meetings
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.quarantine import Quarantine
@@ -45,10 +45,10 @@ def find_edges(
     tip_tree: TreeId,
     policy: Policy,
     holdings: Holdings,
-    union_paths: Sequence[str],
+    attributes: MergeAttributes,
 ) -> Compatibility:
     """Compares all bundles that merge onto the tip with one another."""
-    judge = _Judge(placed, quarantine, tip_tree, policy, holdings, union_paths)
+    judge = _Judge(placed, quarantine, tip_tree, policy, holdings, attributes)
     return judge.compatibility()
 
 
@@ -60,7 +60,7 @@ class _Judge:
         tip_tree: TreeId,
         policy: Policy,
         holdings: Holdings,
-        union_paths: Sequence[str],
+        attributes: MergeAttributes,
     ) -> None:
         self._placed: Mapping[BundleId, Placed] = {
             each.candidate.bundle_id: each for each in placed if each.mergeable
@@ -69,7 +69,7 @@ class _Judge:
         self._tip_tree = tip_tree
         self._policy = policy
         self._holdings = holdings
-        self._union_paths = union_paths
+        self._attributes = attributes
         self._asked = 0
 
     def compatibility(self) -> Compatibility:
@@ -141,7 +141,7 @@ class _Judge:
             self._tip_tree,
             TreeId(str(self._placed[meeting.left].tree)),
             TreeId(str(self._placed[meeting.right].tree)),
-            union_paths=self._union_paths,
+            attributes=self._attributes,
         )
 
     def _case_clash(self, meeting: Meeting) -> str | None:

@@ -13,7 +13,7 @@ from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.merge_result import MergeResult
+from agentd.conflicts.merge_result import MergeAttributes, MergeResult
 from agentd.conflicts.quarantine import Quarantine
 
 _SUBJECT_CHARS_MAX: Final = 72
@@ -48,11 +48,11 @@ class Composition:
 class Composer:
     """Composes sets of bundles on one tip; what was merged once is not merged again."""
 
-    def __init__(self, quarantine: Quarantine, tip: CommitId, union_paths: Sequence[str]) -> None:
+    def __init__(self, quarantine: Quarantine, tip: CommitId, attributes: MergeAttributes) -> None:
         self._quarantine = quarantine
         self._tip = tip
         self._tip_tree = quarantine.tree_of(tip)
-        self._union_paths = union_paths
+        self._attributes = attributes
         self._merged: dict[tuple[TreeId, TreeId], MergeResult] = {}
 
     def compose(self, placed: Sequence[Placed]) -> Composition:
@@ -80,7 +80,7 @@ class Composer:
             return MergeResult(tree, clean=True)
         if (tree, change) not in self._merged:
             self._merged[tree, change] = self._quarantine.merge(
-                self._tip_tree, tree, change, union_paths=self._union_paths
+                self._tip_tree, tree, change, attributes=self._attributes
             )
         return self._merged[tree, change]
 

@@ -17,7 +17,7 @@ from agentd.conflicts.findings import Finding, FindingKind, JsonObject, JsonValu
 from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.history import CommitInfo, commits_between, count_between
 from agentd.conflicts.hunk_overlap import conflicting_hunks, hunks_to_json
-from agentd.conflicts.merge_result import MergeResult
+from agentd.conflicts.merge_result import MergeAttributes, MergeResult
 from agentd.conflicts.quarantine import Quarantine
 
 COMMITS_SHOWN: Final = 20
@@ -64,10 +64,10 @@ def place(
     tip: CommitId,
     *,
     allow_stale_clean: bool,
-    union_paths: Sequence[str],
+    attributes: MergeAttributes,
 ) -> tuple[Placed, ...]:
     """Holds the candidates against the tip, in their order."""
-    placer = _Placer(quarantine, tip, allow_stale_clean, union_paths)
+    placer = _Placer(quarantine, tip, allow_stale_clean, attributes)
     return tuple(placer.place(candidate) for candidate in candidates)
 
 
@@ -77,13 +77,13 @@ class _Placer:
         quarantine: Quarantine,
         tip: CommitId,
         allow_stale_clean: bool,
-        union_paths: Sequence[str],
+        attributes: MergeAttributes,
     ) -> None:
         self._quarantine = quarantine
         self._tip = tip
         self._tip_tree = quarantine.tree_of(tip)
         self._allow_stale_clean = allow_stale_clean
-        self._union_paths = union_paths
+        self._attributes = attributes
 
     def place(self, candidate: Candidate) -> Placed:
         base, base_tree, tree = candidate.base, candidate.base_tree, candidate.tree
@@ -96,7 +96,7 @@ class _Placer:
         if base == self._tip or base_tree == self._tip_tree:
             return Placed(candidate, Freshness.IN_STEP, tree)
         merged = self._quarantine.merge(
-            base_tree, self._tip_tree, tree, union_paths=self._union_paths
+            base_tree, self._tip_tree, tree, attributes=self._attributes
         )
         if not merged.clean:
             return self._conflicting(candidate, base, merged)

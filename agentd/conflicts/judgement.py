@@ -26,6 +26,8 @@ from agentd.conflicts.freshness import Placed, place
 from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.intake import Submission
+from agentd.conflicts.merge_attributes import merge_attributes
+from agentd.conflicts.merge_result import MergeAttributes
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.proof import CommandRunner, Proof, Prover
 from agentd.conflicts.quarantine import Quarantine
@@ -101,14 +103,14 @@ class _Judge:
 
     def judge(self) -> Judgement:
         candidates = self._admit()
-        union_paths = self._union_paths(candidates)
+        attributes = self._attributes(candidates)
         self._progress(f"holding {len(candidates)} bundles against the target")
         everything = place(
             candidates,
             self._quarantine,
             self._case.target,
             allow_stale_clean=self._policy.freshness.allow_stale_clean,
-            union_paths=union_paths,
+            attributes=attributes,
         )
         closed = tuple(each for each in everything if is_closed(each))
         placed = tuple(each for each in everything if not is_closed(each))
@@ -120,11 +122,11 @@ class _Judge:
             self._tip_tree,
             self._policy,
             self._case.holdings,
-            union_paths,
+            attributes,
         )
         self._findings += compatibility.findings
         self._decide_singly(placed)
-        composer = Composer(self._quarantine, self._case.target, union_paths)
+        composer = Composer(self._quarantine, self._case.target, attributes)
         settlement = self._settle(placed, compatibility, composer)
         integration = self._decide_settled(placed, settlement, composer)
         return Judgement(
@@ -143,9 +145,9 @@ class _Judge:
         self._progress(f"reading {len(self._case.submissions)} bundles")
         return Admission(self._quarantine, self._policy).admit(self._case.submissions)
 
-    def _union_paths(self, candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    def _attributes(self, candidates: Sequence[Candidate]) -> MergeAttributes:
         touched = {path for each in candidates for path in each.paths if each.tree is not None}
-        return tuple(sorted(path for path in touched if self._policy.allows_union(path)))
+        return merge_attributes(self._quarantine, self._tip_tree, sorted(touched), self._policy)
 
     # Each bundle by itself
 

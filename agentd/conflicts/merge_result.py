@@ -5,9 +5,16 @@ Pure: bytes in, values out, and the other way round. It must not know what was m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from agentd.conflicts.git_names import TreeId, decoded, encoded
+
+MergeAttributes: TypeAlias = Mapping[str, str]
+"""Path to the attribute under which it merges: `merge=union`, `-merge`, …"""
+
+NO_ATTRIBUTES: Final[MergeAttributes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,8 @@ def parse_merge(rest: bytes) -> tuple[tuple[str, ...], tuple[MergeMessage, ...]]
     return tuple(dict.fromkeys(paths)), tuple(messages)
 
 
-def union_line(path: str) -> bytes:
-    """The line of an attributes file by which exactly this path keeps both sides."""
+def attributes_line(path: str, attribute: str) -> bytes:
+    """The line of an attributes file that gives exactly this path an attribute."""
     pattern = "".join("\\" + char if char in "*?[]\\" else char for char in "/" + path)
     quoted = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return encoded(f'"{quoted}" merge=union\n')
+    return encoded(f'"{quoted}" {attribute}\n')

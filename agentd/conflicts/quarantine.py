@@ -21,7 +21,13 @@ from typing import TypeVar
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, ObjectId, TreeId, decoded, encoded
 from agentd.conflicts.git_process import GitProcess, GitResult
-from agentd.conflicts.merge_result import MergeResult, parse_merge, union_line
+from agentd.conflicts.merge_result import (
+    NO_ATTRIBUTES,
+    MergeAttributes,
+    MergeResult,
+    attributes_line,
+    parse_merge,
+)
 from agentd.conflicts.repository import IDENTITY, Repository
 from agentd.conflicts.tree_changes import (
     FileHunks,
@@ -252,7 +258,7 @@ class Quarantine:
 
     def apply(self, base: TreeId, patch: bytes, *, strip: int = 1) -> Applied:
         """Applies a patch to a tree; the output tells of hunks that did not fit where they said."""
-        with self._index(base) as environment:
+        with self.index_of(base) as environment:
             applied = self.run(
                 ["apply", "--cached", "--verbose", "--whitespace=nowarn", f"-p{strip}", "-"],
                 stdin=patch,
@@ -272,7 +278,7 @@ class Quarantine:
         return tuple(decoded(record.split(b"\t", 2)[2]) for record in records)
 
     @contextmanager
-    def _index(self, tree: TreeId) -> Iterator[dict[str, str]]:
+    def index_of(self, tree: TreeId) -> Iterator[dict[str, str]]:
         """The environment of an index of its own that holds a tree."""
         with tempfile.TemporaryDirectory(prefix="agentd-index-") as directory:
             environment = {"GIT_INDEX_FILE": os.path.join(directory, "index")}
@@ -281,7 +287,7 @@ class Quarantine:
 
     def checkout_tree(self, tree: str, directory: Path) -> None:
         """Writes the files of a tree into an empty directory."""
-        with self._index(TreeId(tree)) as environment:
+        with self.index_of(TreeId(tree)) as environment:
             self.run(
                 [f"--work-tree={directory}", "checkout-index", "--all", "--force", "--quiet"],
                 environment=environment,
@@ -297,7 +303,7 @@ class Quarantine:
         left: TreeId,
         right: TreeId,
         *,
-        union_paths: Sequence[str] = (),
+        attributes: MergeAttributes = NO_ATTRIBUTES,
     ) -> MergeResult:
         """Merges two trees over exactly this base, whatever their real histories are.
 
@@ -305,7 +311,7 @@ class Quarantine:
         """
         root = self.commit(base)
         sides = [self.commit(tree, [root], seconds=1) for tree in (left, right)]
-        with _attributes(union_paths) as configuration:
+        with _attributes_file(attributes) as configuration:
             return retried(lambda: self._merge_tree(sides, configuration))
 
     def _merge_tree(
@@ -367,14 +373,15 @@ def retried(call: Callable[[], _T]) -> _T:
 
 
 @contextmanager
-def _attributes(union_paths: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The configuration under which exactly these paths merge by keeping both sides."""
-    if not union_paths:
+def _attributes_file(attributes: MergeAttributes) -> Iterator[dict[str, str]]:
+    """The configuration under which the paths, and no others, have their attributes."""
+    if not attributes:
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="agentd-attributes-") as directory:
         file = Path(directory) / "attributes"
-        file.write_bytes(b"".join(union_line(path) for path in sorted(union_paths)))
+        lines = (attributes_line(path, attributes[path]) for path in sorted(attributes))
+        file.write_bytes(b"".join(lines))
         yield {"core.attributesFile": str(file)}
 
 

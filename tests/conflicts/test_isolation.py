@@ -52,6 +52,27 @@ def test_attributes_and_drivers_of_the_user_do_not_count(
     assert not proof.exists()
 
 
+def test_attributes_of_the_target_may_forbid_merging_by_lines(make_repo: MakeRepo) -> None:
+    repo = make_repo(
+        {
+            "locks/x.lock": TWENTY,
+            "a.txt": TWENTY,
+            ".gitattributes": "*.lock -merge\na.txt merge=union\n",
+        }
+    )
+    repo.branch("one", {"locks/x.lock": numbered(20, {2: "two\n"}), "a.txt": SEVEN["a.txt"]})
+    repo.branch("two", {"locks/x.lock": numbered(20, {18: "eighteen\n"})})
+    repo.branch("three", OTHER_SEVEN)
+    outcome = repo.review(*(from_branch(name) for name in ("one", "two", "three")))
+    # git's own union would keep both sevens; the policy has not declared the file.
+    edges = {frozenset((edge["left"], edge["right"])) for edge in outcome.record["edges"]}
+    ids = {each["owner"]: each["bundle_id"] for each in outcome.record["bundles"]}
+    assert edges == {
+        frozenset((ids["one"], ids["two"])),
+        frozenset((ids["one"], ids["three"])),
+    }
+
+
 def test_no_hook_and_no_filter_runs_even_when_landing(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo({"a.txt": TWENTY})
     proof = tmp_path / "ran"
