@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from agentd.core.clock import expiry
+from agentd.core.clock import Instant, expiry
 from agentd.core.ids import TaskId
 from agentd.core.storage import tasks
 from agentd.errors import AgentdError
@@ -80,7 +80,7 @@ class TaskMachine(RuleBasedStateMachine):
 
     @rule(
         capabilities=CAPABILITIES,
-        lease_secs=st.none() | st.integers(1, 20),
+        lease_secs=st.none() | st.integers(1, 9) | st.integers(1, 9),
         any_task=st.booleans(),
     )
     def acquire(self, capabilities: frozenset[str], lease_secs: int | None, any_task: bool) -> None:
@@ -169,6 +169,13 @@ class TaskMachine(RuleBasedStateMachine):
     @rule(millis=st.integers(0, 12_000))
     def tick(self, millis: int) -> None:
         self.core.tick(millis / 1000)
+        self.task.pass_time(self.core.now)
+
+    @precondition(lambda self: any(node.running for node in self.task.nodes))
+    @rule(early=st.sampled_from([0, 0, 1]))
+    def tick_to_the_next_expiry(self, early: int) -> None:
+        ends = [node.running.expires_at for node in self.task.nodes if node.running]
+        self.core.now = Instant(min(ends) * 1000 - early)
         self.task.pass_time(self.core.now)
 
     @rule(limit=st.integers(1, 2))

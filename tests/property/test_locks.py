@@ -14,10 +14,11 @@ from hypothesis.stateful import (
     consumes,
     initialize,
     invariant,
+    precondition,
     rule,
 )
 
-from agentd.core.clock import expiry
+from agentd.core.clock import Instant, expiry
 from agentd.core.resource_keys import normalise, overlap
 from agentd.errors import AgentdError
 from tests.fakes.core import Core
@@ -195,7 +196,15 @@ class LockMachine(RuleBasedStateMachine):
 
     @rule(millis=st.integers(0, 15_000))
     def tick(self, millis: int) -> None:
-        self.core.tick(millis / 1000)
+        self.move_to(Instant(self.core.now + millis))
+
+    @precondition(lambda self: self.live())
+    @rule(early=st.sampled_from([0, 0, 1]))
+    def tick_to_the_next_expiry(self, early: int) -> None:
+        self.move_to(Instant(min(lock.expires_at for lock in self.live()) * 1000 - early))
+
+    def move_to(self, now: Instant) -> None:
+        self.core.now = now
         for lock in self.live():
             if self.core.now >= lock.expires_at * 1000:
                 lock.state = "EXPIRED"

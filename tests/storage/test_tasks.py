@@ -283,6 +283,15 @@ def test_cancelling_again_changes_nothing(core: Core) -> None:
     assert core.events() == events
 
 
+def test_cancelling_again_counts_what_lapsed_meanwhile(core: Core) -> None:
+    task_id = register(core, {})["task_id"]
+    Worker(core, task_id)
+    assert core.write("CancelTask", task_id=task_id)["counts"]["RUNNING"] == 1
+    core.tick(301)
+    counts = core.write("CancelTask", task_id=task_id)["counts"]
+    assert (counts["RUNNING"], counts["FAILED"]) == (0, 1)
+
+
 def test_a_finished_task_cannot_be_cancelled(core: Core) -> None:
     task_id = register(core, {})["task_id"]
     Worker(core, task_id).complete()

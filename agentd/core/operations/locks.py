@@ -167,7 +167,7 @@ def _renew_held(
     if found is not None and namespace is not None and found.namespace != namespace:
         found = None
     lock = _current(tx, found, key, now, namespace=namespace)
-    if "mode" in given and params.mode.value != lock.mode:
+    if "mode" in given and params.mode != lock.mode:
         raise InvalidParams(
             "invalid_field",
             f"the lock of {key} is {lock.mode} and a renewal does not change that",
@@ -217,7 +217,7 @@ def release_resource_lock(
     """Ends a lock. A repeated release is answered like the first."""
     key, lease_id = ResourceKey(params.resource_key), LeaseId(params.lease_id)
     found = _find(tx, key, lease_id)
-    if found is not None and found.state == LockState.RELEASED.value:
+    if found is not None and found.state == LockState.RELEASED:
         return {"ok": True}
     lock = _current(tx, found, key, now)
     _end(tx, lock, LockState.RELEASED, now)

@@ -40,7 +40,7 @@ def acquire_next_node(
     connection = tx.connection
     tx.effects.count("acquire_attempts")
     task_pk = None if params.task_id is None else _task_pk(tx, TaskId(params.task_id))
-    _expire_lapsed(tx, task_pk, now)
+    expire_lapsed(tx, task_pk, now)
     node_pk = _first_runnable(tx, task_pk, frozenset(params.capabilities))
     if node_pk is None:
         return None
@@ -71,7 +71,8 @@ def acquire_next_node(
     }
 
 
-def _expire_lapsed(tx: Transaction, task_pk: int | None, now: Instant) -> None:
+def expire_lapsed(tx: Transaction, task_pk: int | None, now: Instant) -> None:
+    """Rolls back every node of a task, or of any, whose lease has run out."""
     for lapsed in nodes.lapsed(tx.connection, now, task_pk=task_pk):
         expire_node(tx, lapsed, now)
 
@@ -161,7 +162,7 @@ def complete_node(tx: Transaction, params: CompleteNodeParams, now: Instant) -> 
         tx.effects.runnable.add(node.task_id)
     tx.effects.count("completed_nodes")
     # Whether the task is finished must not depend on whether a sweep has seen the others.
-    _expire_lapsed(tx, node.task_pk, now)
+    expire_lapsed(tx, node.task_pk, now)
     task = tasks.by_pk(tx.connection, node.task_pk)
     finished = task_state(task.counts, task.unreachable) is not TaskState.ACTIVE
     answer = {"event_id": event_id, "unblocked": unblocked, "task_finished": finished}

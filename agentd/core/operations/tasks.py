@@ -10,7 +10,7 @@ from agentd.core import journal
 from agentd.core.clock import Instant
 from agentd.core.dag import NodeNames, requirements_text, resolve
 from agentd.core.ids import NodeId, TaskId
-from agentd.core.operations.nodes import expire_node
+from agentd.core.operations.nodes import expire_lapsed
 from agentd.core.operations.recording import json_text, record, record_many
 from agentd.core.operations.transaction import Transaction
 from agentd.core.states import TaskState
@@ -82,16 +82,16 @@ def _refuse_used_ids(tx: Transaction, params: RegisterTaskParams) -> None:
 def cancel_task(tx: Transaction, params: CancelTaskParams, now: Instant) -> dict[str, Any]:
     """Fails what has not started. A repeated cancellation changes nothing and is no error."""
     connection = tx.connection
-    task = tasks.by_id(connection, TaskId(params.task_id))
-    if task is None:
+    task_pk = tasks.pk_of(connection, TaskId(params.task_id))
+    if task_pk is None:
         raise NotFound("task_not_found", f"there is no task {params.task_id}")
+    # Whoever let a lease lapse does not run any more: those nodes go with the others.
+    expire_lapsed(tx, task_pk, now)
+    task = tasks.by_pk(connection, task_pk)
     if task.cancelled_at is not None:
         return {"counts": tasks.counts_result(task)}
     if task.state != TaskState.ACTIVE.value:
         raise InvalidState("task_finished", f"task {task.id} is {task.state}")
-    # Whoever let a lease lapse does not run any more: those nodes are cancelled with the others.
-    for lapsed in nodes.lapsed(connection, now, task_pk=task.pk):
-        expire_node(tx, lapsed, now)
     payload = {"reason": "cancelled", "message": params.reason}
     tasks.cancel(connection, task.pk, now)
     cancelled = nodes.cancel_pending(connection, task.pk, orjson.dumps(payload).decode(), now)
