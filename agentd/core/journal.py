@@ -85,17 +85,22 @@ def node_expired(lease: NodeLease) -> NewEvent:
     return _of_node(Action.NODE_EXPIRED, lease, {"expired_at": lease.expires_at})
 
 
-_LOCK_ENDS = {LockState.RELEASED: Action.LOCK_RELEASED, LockState.EXPIRED: Action.LOCK_EXPIRED}
+_LOCK_ACQUIRED = Action.LOCK_ACQUIRED.value  # Looked up once: there are thousands a second.
+_LOCK_RENEWED = Action.LOCK_RENEWED.value
+_LOCK_ENDS = {
+    LockState.RELEASED: Action.LOCK_RELEASED.value,
+    LockState.EXPIRED: Action.LOCK_EXPIRED.value,
+}
 
 
 def lock_acquired(lock: Lock) -> NewEvent:
     """Somebody holds a resource."""
-    return _of_lock(Action.LOCK_ACQUIRED, lock)
+    return _of_lock(_LOCK_ACQUIRED, lock)
 
 
 def lock_renewed(lock: Lock) -> NewEvent:
     """A holder says something new about the lock."""
-    return _of_lock(Action.LOCK_RENEWED, lock)
+    return _of_lock(_LOCK_RENEWED, lock)
 
 
 def lock_ended(lock: Lock, state: LockState) -> NewEvent:
@@ -103,7 +108,7 @@ def lock_ended(lock: Lock, state: LockState) -> NewEvent:
     return _of_lock(_LOCK_ENDS[state], lock)
 
 
-def _of_lock(action: Action, lock: Lock) -> NewEvent:
+def _of_lock(action_type: str, lock: Lock) -> NewEvent:
     payload = _json(
         {
             "namespace": lock.namespace,
@@ -113,7 +118,7 @@ def _of_lock(action: Action, lock: Lock) -> NewEvent:
             "metadata": orjson.Fragment(lock.metadata),
         }
     )
-    return NewEvent(action.value, payload, None, None, lock.resource_key, lock.owner, lock.provider)
+    return NewEvent(action_type, payload, None, None, lock.resource_key, lock.owner, lock.provider)
 
 
 def conflict_found(

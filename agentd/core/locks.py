@@ -41,7 +41,7 @@ def has_lapsed(lock: Lock, now: Instant) -> bool:
 
 def excludes(held: Lock, mode: LockMode) -> bool:
     """Whether a lock on an overlapping key keeps out a request of this mode."""
-    return mode is LockMode.EXCLUSIVE or held.mode == LockMode.EXCLUSIVE.value
+    return mode is LockMode.EXCLUSIVE or held.mode == LockMode.EXCLUSIVE
 
 
 def last_to_end(blockers: Iterable[Lock]) -> Lock:
@@ -57,7 +57,7 @@ def refusal(
     `lock` is what is stored under the lease, for this key; `held_by_another` tells whether a live
     lock of somebody else has taken its place.
     """
-    if lock is not None and lock.state == LockState.RELEASED.value:
+    if lock is not None and lock.state == LockState.RELEASED:
         return LeaseLost(
             "lease_released", f"the lock of {resource_key} was released with this lease"
         )
@@ -76,4 +76,4 @@ def refusal(
 
 def is_current(lock: Lock, now: Instant) -> bool:
     """Whether the lock is held, whatever a sweep may have seen."""
-    return lock.state == LockState.LIVE.value and not has_lapsed(lock, now)
+    return lock.state == LockState.LIVE and not has_lapsed(lock, now)

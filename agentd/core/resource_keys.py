@@ -7,6 +7,7 @@ covers everything below it. Any other key is opaque and equals only itself. Pure
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NewType
 
 from agentd.core.limits import RESOURCE_KEY_CHARS_MAX
@@ -33,6 +34,7 @@ class KeyRange:
     stop: str
 
 
+@lru_cache(maxsize=1024)  # The same files are asked for again and again.
 def normalise(text: str) -> ResourceKey:
     """The one spelling of a key.
 

@@ -212,13 +212,13 @@ class Connection(asyncio.Protocol):
         self._regulate()
 
     def _regulate(self) -> None:
-        transport = self._transport
-        if transport is None or self._ended or transport.is_closing():
-            return
         wanted = self._writable and not self._backlog
-        if wanted and not self._reading:
+        transport = self._transport
+        if wanted is self._reading or transport is None or self._ended or transport.is_closing():
+            return
+        if wanted:
             transport.resume_reading()
-        elif self._reading and not wanted:
+        else:
             transport.pause_reading()
         self._reading = wanted
 

@@ -230,7 +230,8 @@ def _merge(settled: _Settled) -> Effects:
     for _, effects in settled:
         merged.freed += effects.freed
         merged.runnable |= effects.runnable
-        merged.last_seq = max(merged.last_seq, effects.last_seq)
+        if effects.last_seq > merged.last_seq:
+            merged.last_seq = effects.last_seq
         for counter, increment in effects.counts.items():
             merged.count(counter, increment)
         if effects.earliest_expiry is not None:

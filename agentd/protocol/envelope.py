@@ -16,6 +16,7 @@ from agentd.protocol.fields import Params
 ParamsT = TypeVar("ParamsT", bound=Params)
 
 RequestId = str | int | float | None
+_ID_TYPES = (str, int, float, type(None))  # Asked for with each request; a union is slower.
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def parse_request(line: bytes) -> Request:
     if not isinstance(value, dict):
         raise BadRequest(None, InvalidRequest("not_an_object", "a request is a JSON object"))
     request_id = value.get("id")
-    if isinstance(request_id, bool) or not isinstance(request_id, str | int | float | None):
+    if isinstance(request_id, bool) or not isinstance(request_id, _ID_TYPES):
         error = InvalidRequest("bad_id", "`id` must be a string, a number or null")
         raise BadRequest(None, error)
     method = value.get("method")

@@ -52,9 +52,9 @@ _COMPOUND_KEYS_MAX = 64
 
 @lru_cache(maxsize=64)
 def _overlapping(key_count: int, range_count: int) -> str:
-    live = f"{_COLUMNS} WHERE state = 'LIVE' AND namespace = ? AND resource_key"
+    live = f"{_COLUMNS} WHERE state = 'LIVE' AND namespace = ?1 AND resource_key"
     if key_count <= _COMPOUND_KEYS_MAX:  # For a longer IN, SQLite would build a table each time.
-        selects = [f"{live} = ?"] * key_count
+        selects = [f"{live} = ?{number}" for number in range(2, key_count + 2)]
     else:
         selects = [f"{live} IN ({', '.join('?' * key_count)})"]
     return " UNION ALL ".join([*selects, *[f"{live} >= ? AND resource_key < ?"] * range_count])
@@ -66,10 +66,8 @@ def overlapping_query(namespace: str, key: ResourceKey) -> tuple[str, tuple[str,
     keys = overlapping_keys(key)
     ranges = covered_ranges(key)
     values = [namespace, *keys]
-    if len(keys) <= _COMPOUND_KEYS_MAX:
-        values = [value for name in keys for value in (namespace, name)]
     for covered in ranges:
-        values += (namespace, covered.start, covered.stop)
+        values += (covered.start, covered.stop)
     return _overlapping(len(keys), len(ranges)), tuple(values)
 
 
