@@ -31,11 +31,6 @@ class ConflictKind(StrEnum):
         """The finding that reports it."""
         return FindingKind(f"{self.value}_conflict")
 
-    @property
-    def contradicts(self) -> bool:
-        """Whether the intents contradict each other, so that a person has to choose."""
-        return self in (ConflictKind.MODIFY_DELETE, ConflictKind.SUBMODULE)
-
 
 _GITS_WORDS: Final[Mapping[str, ConflictKind]] = {
     "content": ConflictKind.CONTENT,

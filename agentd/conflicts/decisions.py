@@ -218,6 +218,13 @@ def _judge_conflict(
             f"{path}; wait until that has landed, or hand in the change without {_where(edge)}.",
             evidence,
         )
+    if edge.kind is EdgeKind.COMPOSITION:
+        return Action.REBASE, Reason(
+            Why.DOES_NOT_COMPOSE,
+            f"It merges with each of the others, but not with all of them, in {path}; rebase it "
+            "onto the result once that has landed.",
+            evidence,
+        )
     ease = " (the lines only touch, so that is cheap)" if edge.kind is EdgeKind.ADJACENT else ""
     return Action.REBASE, Reason(
         Why.CONFLICTS_WITH_MERGED,

@@ -89,9 +89,7 @@ class FindingKind(StrEnum):
     VERIFICATION_BROKEN_BEFORE = "verification_broken_before"
     LEDGER_MISMATCH = "ledger_mismatch"
     # The review as a whole.
-    HELD_LOCK = "held_lock"
     SELECTION_APPROXIMATE = "selection_approximate"
-    NOT_ANALYSED = "not_analysed"
 
 
 @dataclass(frozen=True, slots=True)

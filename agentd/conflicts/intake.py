@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,11 +48,6 @@ class Submission:
     findings: tuple[Finding, ...] = ()
     change_digest: str = ""
     """Of the change as the bundle states it; tells bundles apart whose change cannot be had."""
-
-    @property
-    def has_change(self) -> bool:
-        """Whether there is a change to judge."""
-        return self.patch is not None or self.head is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,18 +287,6 @@ class Intake:
                 )
             )
         return base, findings
-
-
-def fold_equal(bundles: Iterable[Bundle]) -> tuple[Bundle, ...]:
-    """Makes one bundle of those that say the same, as several locks of one piece of work do."""
-    folded: dict[str, Bundle] = {}
-    for bundle in bundles:
-        key = repr(replace(bundle, sources=(), created_at=None, extra={}, findings=()))
-        known = folded.get(key)
-        folded[key] = (
-            bundle if known is None else replace(known, sources=known.sources + bundle.sources)
-        )
-    return tuple(folded.values())
 
 
 def _from_command_line(bundle: Bundle) -> bool:

@@ -124,10 +124,6 @@ class Quarantine:
 
     # What is there
 
-    def has_commit(self, commit: str) -> bool:
-        """Whether a commit, and not just its id, can be had."""
-        return self.run(["cat-file", "-e", f"{commit}^{{commit}}"]).status == 0
-
     def tree_of(self, commit: CommitId) -> TreeId:
         """The tree of a commit."""
         return TreeId(self._object_id(["rev-parse", "--verify", f"{commit}^{{tree}}"]))

@@ -60,23 +60,6 @@ class RecordedRuns:
         )
 
 
-class NoRuns:
-    """Runs nothing: for reviews without verification."""
-
-    def run(self, tree: str, commands: Sequence[Command]) -> tuple[CommandRun, ...]:
-        """No result for any command, and why."""
-        return tuple(
-            CommandRun(
-                command=command.run,
-                name=command.label,
-                status=RunStatus.NOT_RUN,
-                tree=tree,
-                problem="this review runs no commands",
-            )
-            for command in commands
-        )
-
-
 def decode_run(data: Mapping[str, Any]) -> CommandRun:
     """A result as the record has it."""
     return CommandRun(**{**data, "status": RunStatus(data["status"])})

@@ -121,10 +121,6 @@ class Repository:
         found = self.run(["show-ref", "--verify", "--quiet", full])
         return full if found.status == 0 else None
 
-    def default_branch(self) -> str | None:
-        """The branch that is checked out where the review was asked for."""
-        return self.branch_of("HEAD")
-
     def worktrees(self) -> tuple[Worktree, ...]:
         """All checkouts of the repository that are registered."""
         found = self.run(["worktree", "list", "--porcelain", "-z"], check=True)
@@ -156,13 +152,6 @@ class Repository:
             environment=IDENTITY,
         )
         return moved.status == 0
-
-
-def open_repository(path: Path) -> Repository:
-    """The repository that a path lies in. Raises `git_too_old` and `git_failed`."""
-    git = GitProcess()
-    git.version()
-    return Repository(path, git)
 
 
 IDENTITY: Final = {

@@ -101,6 +101,7 @@ def test_three_that_merge_only_in_pairs(
     outcome = repo.review(*(from_branch(name) for name in ("one", "two", "three")))
     assert sorted(actions(outcome).values()) == ["merge", "merge", "rebase"]
     (loser,) = (owner for owner, action in actions(outcome).items() if action == "rebase")
+    assert first_reasons(outcome)[loser] == "does_not_compose"
     assert all_reasons(outcome)[loser][0]["evidence"]["edge"] == "composition"
     assert "composition_conflict" in {found["kind"] for found in outcome.record["findings"]}
 
