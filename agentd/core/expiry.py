@@ -90,7 +90,17 @@ class Expiry:
         self._earliest = None
 
     async def expire_what_is_due(self) -> None:
-        """Rolls back what has lapsed, if anything has. Cheap when nothing has."""
+        """Rolls back what has lapsed, if anything has. Cheap when nothing has.
+
+        Where that cannot be written, on a full disk say, it stays as it is: whoever reads can
+        still read, and sees by the lease's end that it is over.
+        """
+        try:
+            await self._expire_due()
+        except AgentdError as error:
+            _log_failure(error)
+
+    async def _expire_due(self) -> None:
         earliest = self._earliest
         if earliest is not None and has_passed(earliest, self._clock.now()):
             await self._sweep()
@@ -119,11 +129,11 @@ class Expiry:
         done: int = await chore.done
         return done
 
-    def _arm(self) -> None:
+    def _arm(self, *, after_failure: bool = False) -> None:
         if self._timer is not None:
             self._timer.cancel()
         delay = self._sweep_secs
-        if self._earliest is not None:
+        if self._earliest is not None and not after_failure:
             delay = min(delay, max(0.0, self._earliest - self._clock.now() / 1000))
         self._timer = self._loop.call_later(delay, self._tick)
 
@@ -131,10 +141,17 @@ class Expiry:
         self._looking = self._loop.create_task(self._look())
 
     async def _look(self) -> None:
+        failed = False
         try:
-            await self.expire_what_is_due()
+            await self._expire_due()
             await self._prune_now_and_then()
         except AgentdError as error:
-            logger.warning("sweep failed", extra={"fields": {"reason": error.reason}})
+            _log_failure(error)
+            failed = True
         if not self._stopped:
-            self._arm()
+            # What is overdue stays so when a sweep fails: without a pause it would spin.
+            self._arm(after_failure=failed)
+
+
+def _log_failure(error: AgentdError) -> None:
+    logger.warning("sweep failed", extra={"fields": {"reason": error.reason}})

@@ -166,7 +166,7 @@ class Judge:
 
     def _check_error(self, request: Request, error: Json, batch: Batch | None) -> None:
         reason = error["data"]["reason"]
-        if reason in ("disk_full", "shutting_down"):
+        if reason == "shutting_down" or (reason == "disk_full" and request.method not in _REPORTS):
             return
         require(reason in _ALLOWED[request.method], "unexpected error", request, error)
         if reason in LEASE_LOST or reason == "lock_not_found":

@@ -70,6 +70,7 @@ class FaultyConnection:
         # A kill of the process loses nothing that the system has; power loss is not played here.
         real.execute("PRAGMA synchronous = OFF")
         self.fault: Fault | None = None
+        self._takes_nothing = False
 
     @property
     def in_transaction(self) -> bool:
@@ -93,19 +94,24 @@ class FaultyConnection:
                 if fault is Fault.KILL_AFTER_COMMIT:
                     self._real.execute(sql)
                 raise _exception(fault)
+        if self._takes_nothing and sql == "COMMIT":
+            raise _exception(Fault.FULL_AT_COMMIT)
         return self._real.execute(sql, values)
 
     def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
         """Runs a statement for many rows."""
         return self._real.executemany(sql, rows)
 
-    def fill_disk(self) -> None:
-        """From here on the file cannot grow."""
-        pages = self._real.execute("PRAGMA page_count").fetchone()[0]
-        self._real.execute(f"PRAGMA max_page_count = {pages}")
+    def fill_disk(self, *, to_the_last_byte: bool) -> None:
+        """From here on the file cannot grow, or nothing at all can be committed."""
+        self._takes_nothing = to_the_last_byte
+        if not to_the_last_byte:
+            pages = self._real.execute("PRAGMA page_count").fetchone()[0]
+            self._real.execute(f"PRAGMA max_page_count = {pages}")
 
     def free_disk(self) -> None:
         """There is room again."""
+        self._takes_nothing = False
         self._real.execute("PRAGMA max_page_count = 1000000")
 
     def close(self) -> None:

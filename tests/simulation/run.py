@@ -214,7 +214,7 @@ class Simulation:
             self._disk_is_full = False
         elif self._random.random() < 0.3:
             self._note("disk full")
-            connection.fill_disk()
+            connection.fill_disk(to_the_last_byte=self._random.random() < 0.5)
             self._disk_is_full = True
         else:
             connection.fault = self._random.choice(list(Fault))

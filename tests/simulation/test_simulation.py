@@ -8,7 +8,7 @@ from tests.simulation.reproduce import reproduce
 
 QUICK = range(25)
 BLOCK = 100
-MANY = range(1000, 4000, BLOCK)
+MANY = range(1000, 3000, BLOCK)
 
 
 @pytest.mark.parametrize("seed", QUICK)
