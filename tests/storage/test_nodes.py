@@ -283,6 +283,15 @@ def test_the_last_node_finishes_the_task(core: Core) -> None:
     assert core.effects.runnable == set()
 
 
+def test_whether_a_task_is_finished_does_not_wait_for_a_sweep(core: Core) -> None:
+    task_id = register(core, {"max_attempts": 1}, {})["task_id"]
+    Worker(core, task_id, lease_secs=10)
+    other = Worker(core, task_id)
+    core.tick(10)
+    assert other.complete()["task_finished"] is True
+    assert core.sweep() == 0
+
+
 def test_a_node_is_failed_for_good_unless_it_may_be_retried(core: Core) -> None:
     worker = Worker(core, register(core, {})["task_id"])
     answer = worker.fail({"why": "no network"})
