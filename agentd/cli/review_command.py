@@ -215,7 +215,14 @@ def _print(options: ReviewOptions, outcome: ReviewOutcome, kept: str | None) -> 
         return
     out = console()
     print_review(out, outcome.record, show_hunks=options.show_hunks)
-    if outcome.landed is not None:
+    if outcome.landed is not None and outcome.landed.behind is not None:
+        out.print(
+            f"The checkout in {printable(str(outcome.landed.behind))} was not touched and still "
+            "has the old files. To bring it along, with what is not committed kept:",
+            soft_wrap=True,
+        )
+        out.print(printable(outcome.landed.next_step), style="bold", soft_wrap=True)
+    elif outcome.landed is not None:
         out.print(f"Next: {printable(outcome.landed.next_step)}", style="dim", soft_wrap=True)
     if kept is not None and outcome.record["decisions"]:
         out.print(f"Recorded in {printable(kept)}.", style="dim", soft_wrap=True)

@@ -1,12 +1,15 @@
 """Puts an accepted integration into the user's repository, when asked: objects, then one ref.
 
-The ref moves by compare-and-swap only. The user's checkout and index are never touched, so a branch
-that is checked out somewhere is not moved: its checkout would look as if it undid the integration.
+The ref moves by compare-and-swap only. The user's checkout and index are never touched, dirty or
+not. A checkout of a branch that is moved therefore stays behind and would look as if it undid the
+integration; whoever asked for that is told the command that brings it along.
 """
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from agentd.conflicts.git_names import CommitId
@@ -27,7 +30,9 @@ class Landed:
 
     ref: str
     next_step: str
-    """What the user may want to do with it."""
+    """What the user may want to do with it: a command."""
+    behind: Path | None = None
+    """A checkout of the moved branch that still has the old files; `next_step` updates it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +79,17 @@ class Landing:
                 path="target",
                 rule="must be a branch to be moved",
             )
-        holder = next((tree for tree in self.repository.worktrees() if tree.branch == ref), None)
-        if holder is not None:
-            short = ref.removeprefix("refs/heads/")
-            raise DependencyFailed(
-                "git_failed",
-                f"{short} is checked out in {holder.path}, and moving it would make that checkout "
-                "look as if it undid the integration.",
-                hint="Land on a new branch (without --onto-target), then `git merge --ff-only` it "
-                "there; or check out another branch first.",
-                worktree=str(holder.path),
-            )
         self._check_tip()
         self._send(commit)
         if not self.repository.move_ref(ref, commit, self.tip, f"agentd: review {review_id}"):
             raise TipMoved
-        return Landed(ref, f"git log {ref.removeprefix('refs/heads/')}")
+        holder = next((tree for tree in self.repository.worktrees() if tree.branch == ref), None)
+        if holder is None:
+            return Landed(ref, f"git log {ref.removeprefix('refs/heads/')}")
+        # Takes index and files from the old tip to the new one, and refuses where a file that
+        # differs between them has changes of the user's.
+        update = ["git", "-C", str(holder.path), "read-tree", "-m", "-u", self.tip, commit]
+        return Landed(ref, shlex.join(update), holder.path)
 
     def _check_tip(self) -> None:
         """Notices early that the target moved; the swap of the ref has the last word."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
@@ -63,10 +64,21 @@ def test_the_target_itself_moves_when_asked(repo: Repo) -> None:
     assert repo.show("main", "a.txt") == SEVEN["a.txt"]
 
 
-def test_a_branch_that_is_checked_out_is_not_moved(repo: Repo) -> None:
-    with pytest.raises(AgentdError, match="checked out in") as refused:
-        repo.review(from_branch("one"), apply=True, onto_target=True)
-    assert "git merge --ff-only" in refused.value.hint
+def test_a_checkout_of_the_moved_branch_is_left_and_can_be_brought_along(repo: Repo) -> None:
+    repo.write({"b.txt": "not committed\n"})
+    repo.git("add", "b.txt")
+    before = repo.git("ls-files", "--stage")
+    outcome = repo.review(from_branch("one"), apply=True, onto_target=True)
+    assert outcome.landed is not None
+    assert outcome.landed.behind == repo.path
+    assert repo.head("main") == outcome.record["integration"]["commit"]
+    assert repo.git("ls-files", "--stage") == before
+    assert (repo.path / "a.txt").read_text() == numbered(20)
+    program, *arguments = shlex.split(outcome.landed.next_step)
+    assert program == "git"
+    repo.git(*arguments)
+    assert (repo.path / "a.txt").read_text() == SEVEN["a.txt"]
+    assert repo.git("status", "--porcelain") == "A  b.txt"
 
 
 def test_a_target_that_is_no_branch_can_be_reviewed_but_not_moved(repo: Repo) -> None:
