@@ -174,7 +174,8 @@ class AsyncMethods(ABC):
         task_id: The task that it is about.
         node_id: Left out: about the whole task.
         lease_id: Needed while the node is RUNNING.
-        action_type: `intent`, `progress`, `result`, `conflict` or a name of your own. Default
+        action_type: `intent`, `progress`, `result`, `conflict` or a name of your own that does
+            not begin as the daemon's do (`task.`, `node.`, `lock.`, `session.`). Default
             "COMMIT_EVENT".
         payload: Anything; a patch bundle, say. Default {}.
         idempotency_key: A retry with the same key returns the first answer and changes nothing.

@@ -91,6 +91,10 @@ AGENT_ACTIONS: Final = ("intent", "progress", "result", "conflict")
 """What agents report, by convention; any other name is accepted as well."""
 
 
+RESERVED_ACTION_PREFIXES: Final = ("task.", "node.", "lock.", "session.")
+"""The daemon's own events; an agent's may not be called so, or the journal could not be trusted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One allowed step in a node's life."""

@@ -173,6 +173,12 @@ def test_a_backup_is_a_whole_database_of_one_moment(core: Core, tmp_path: Path) 
         assert restored.write("AcquireNextNode") is not None
 
 
+def test_nobody_else_can_read_a_backup(core: Core, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    backup(core.path, copy)
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_backup_overwrites_nothing(core: Core, tmp_path: Path) -> None:
     existing = tmp_path / "precious"
     existing.write_text("x")

@@ -50,6 +50,14 @@ async def test_an_agents_event_says_who_wrote_it_about_what(core: Core) -> None:
     assert core.effects.counts == {"committed_events": 1}
 
 
+@pytest.mark.parametrize("name", ["node.completed", "lock.released", "task.x", "session.started"])
+def test_an_agent_cannot_write_events_of_the_daemons_own(core: Core, name: str) -> None:
+    worker = Worker(core, register(core, {})["task_id"])
+    error = refused(core, **worker.shown, action_type=name)
+    assert (error.reason, error.data["path"]) == ("invalid_field", "action_type")
+    assert len(core.events(name)) == 0
+
+
 def test_names_and_aliases_of_the_original_agentd(core: Core) -> None:
     worker = Worker(core, register(core, {})["task_id"])
     core.write("CommitEvent", **worker.shown, event_payload=[1])

@@ -11,6 +11,7 @@ from agentd.core.leases import NodeLease
 from agentd.core.operations.nodes import current_lease, ended_lease, expire_node, find_node
 from agentd.core.operations.recording import json_text, record
 from agentd.core.operations.transaction import Transaction
+from agentd.core.states import RESERVED_ACTION_PREFIXES
 from agentd.core.storage import journal, nodes, tasks
 from agentd.core.storage.database import Reader
 from agentd.errors import InvalidParams, NotFound
@@ -19,6 +20,14 @@ from agentd.protocol.journal import CommitEventParams, ListEventsParams
 
 def commit_event(tx: Transaction, params: CommitEventParams, now: Instant) -> dict[str, Any]:
     """Appends an agent's own event about a node or a task."""
+    if params.action_type.startswith(RESERVED_ACTION_PREFIXES):
+        raise InvalidParams(
+            "invalid_field",
+            f"`action_type` {params.action_type!r} is the name of an event of the daemon's own",
+            hint="Use intent, progress, result, conflict or a name without such a prefix.",
+            path="action_type",
+            rule=f"may not begin with {', '.join(RESERVED_ACTION_PREFIXES)}",
+        )
     payload = json_text(tx, params.payload, "payload")
     task_id = TaskId(params.task_id)
     owner = provider = node_pk = None

@@ -8,6 +8,7 @@ here. Knows nothing of what the tables mean.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -100,18 +101,33 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 
 def backup(source: Path, target: Path) -> None:
-    """Copies a database that may be in use to a new file, as of one moment.
+    """Copies a database that may be in use to a new private file, as of one moment.
 
-    Raises `InvalidState` (`file_exists`) when `target` exists, and what `translated_errors` does.
+    Raises `InvalidState` (`file_exists`) when `target` exists, `Unavailable` (`home_unusable`) when
+    it cannot be made, and what `translated_errors` does.
     """
-    if target.exists():
-        raise InvalidState("file_exists", f"{target} exists already", path=str(target))
-    with (
-        translated_errors(),
-        closing(sqlite3.connect(_read_only(source), uri=True)) as original,
-        closing(sqlite3.connect(target)) as copy,
-    ):
-        original.backup(copy, pages=_BACKUP_PAGES)
+    try:
+        # The copy holds lease ids, as the original does: nobody else may read it.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        raise InvalidState("file_exists", f"{target} exists already", path=str(target)) from None
+    except OSError as error:
+        raise Unavailable(
+            "home_unusable",
+            f"cannot write {target}: {error.strerror}",
+            hint="Name a file in a directory that you can write to.",
+            path=str(target),
+        ) from error
+    try:
+        with (
+            translated_errors(),
+            closing(sqlite3.connect(_read_only(source), uri=True)) as original,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            original.backup(copy, pages=_BACKUP_PAGES)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _read_only(path: Path) -> str:
