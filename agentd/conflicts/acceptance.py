@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from agentd.conflicts.admission import Candidate
 from agentd.conflicts.decisions import Action, Decision, Reason, Why
-from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
+from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity, counted
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.ledger import Discrepancy
 from agentd.conflicts.proof import Proof, Standing
@@ -131,14 +131,14 @@ def _standing_reasons(
     reasons = []
     if any(edge.first_lock == bundle_id for edge in beaten):
         reasons.append(
-            Reason(Why.FIRST_LOCK, "It held the first lock over what others change, too.")
+            Reason(Why.FIRST_LOCK, "It held the first lock on what others change as well.")
         )
     if beaten:
         others = sorted({edge.other(bundle_id) for edge in beaten})
         reasons.append(
             Reason(
                 Why.PREFERRED,
-                f"It was preferred over {len(others)} bundle(s) that conflict with it.",
+                f"It was preferred to {counted(len(others), 'bundle')} in conflict with it.",
                 {"over": others},
             )
         )
@@ -147,7 +147,7 @@ def _standing_reasons(
         reasons.append(
             Reason(
                 Why.COMPATIBLE,
-                f"It changes files that {owners} change, too, but not the same lines.",
+                f"It shares files with the work of {owners}, but no lines.",
                 {"bundles": sorted(each.bundle_id for each in neighbours)},
             )
         )

@@ -15,7 +15,16 @@ from typing import Final
 import orjson
 
 from agentd.conflicts.bundle import Bundle
-from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity, error, info, warning
+from agentd.conflicts.findings import (
+    BundleId,
+    Finding,
+    FindingKind,
+    Severity,
+    counted,
+    error,
+    info,
+    warning,
+)
 from agentd.conflicts.git_names import CommitId, ObjectId, TreeId
 from agentd.conflicts.intake import Submission
 from agentd.conflicts.patch_admission import PatchAdmission
@@ -295,8 +304,8 @@ def _misdeclared(bundle: Bundle, changes: Sequence[TreeChange]) -> list[Finding]
         return [
             warning(
                 FindingKind.MISDECLARED,
-                f"It changes {len(undeclared)} path(s) that it did not declare, {undeclared[0]} "
-                "first; the real ones were judged. Declare all of them in `touched_paths`.",
+                f"It changes {counted(len(undeclared), 'path')} that it did not declare, "
+                f"{undeclared[0]} first; the real ones were judged. Declare all of them in `touched_paths`.",
                 undeclared[0],
                 undeclared=undeclared[:_PATHS_SHOWN],
                 untouched=untouched[:_PATHS_SHOWN],
@@ -306,8 +315,8 @@ def _misdeclared(bundle: Bundle, changes: Sequence[TreeChange]) -> list[Finding]
         return [
             info(
                 FindingKind.MISDECLARED,
-                f"It declares {len(untouched)} path(s) that it does not change, {untouched[0]} "
-                "first; leave them out so that nobody waits for them.",
+                f"It declares {counted(len(untouched), 'path')} that it does not change, "
+                f"{untouched[0]} first; leave them out so that nobody waits for them.",
                 untouched[0],
                 undeclared=[],
                 untouched=untouched[:_PATHS_SHOWN],

@@ -123,6 +123,11 @@ class Finding:
         }
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 commit`, `3 commits`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def error(
     kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue
 ) -> Finding:

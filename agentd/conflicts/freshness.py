@@ -13,7 +13,15 @@ from typing import Final
 
 from agentd.conflicts.admission import Candidate
 from agentd.conflicts.conflict_kinds import conflict_kinds
-from agentd.conflicts.findings import Finding, FindingKind, JsonObject, JsonValue, error, warning
+from agentd.conflicts.findings import (
+    Finding,
+    FindingKind,
+    JsonObject,
+    JsonValue,
+    counted,
+    error,
+    warning,
+)
 from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.history import CommitInfo, commits_between, count_between
 from agentd.conflicts.hunk_overlap import conflicting_hunks, hunks_to_json
@@ -128,7 +136,7 @@ class _Placer:
 
     def _stale(self, candidate: Candidate, base: CommitId, tree: TreeId) -> Placed:
         count, touching = self._between(candidate, base)
-        behind = f"Its base {base[:12]} is {count} commit(s) behind the target"
+        behind = f"Its base {base[:12]} is {counted(count, 'commit')} behind the target"
         if count == 0:
             behind = f"Its base {base[:12]} is not in the target's history"
         if touching:
@@ -164,8 +172,8 @@ class _Placer:
         )
         found = error(
             FindingKind.STALE_CONFLICT,
-            f"Its base {base[:12]} is {count} commit(s) behind the target and its change conflicts "
-            f"in {where}{cause}; rebase it onto {self._tip[:12]} and hand it in again.",
+            f"Its base {base[:12]} is {counted(count, 'commit')} behind the target and its change "
+            f"conflicts in {where}{cause}; rebase it onto {self._tip[:12]} and hand it in again.",
             paths[0] if paths else None,
             base=base,
             tip=self._tip,
