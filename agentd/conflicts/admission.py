@@ -305,7 +305,8 @@ def _misdeclared(bundle: Bundle, changes: Sequence[TreeChange]) -> list[Finding]
             warning(
                 FindingKind.MISDECLARED,
                 f"It changes {counted(len(undeclared), 'path')} that it did not declare, "
-                f"{undeclared[0]} first; the real ones were judged. Declare all of them in `touched_paths`.",
+                f"{undeclared[0]} first; the real ones were judged. Declare all of them in "
+                "`touched_paths`.",
                 undeclared[0],
                 undeclared=undeclared[:_PATHS_SHOWN],
                 untouched=untouched[:_PATHS_SHOWN],
