@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 BATCH_REQUESTS_MAX: Final = 1024
 """Requests in one transaction: bounds how long the first of them waits for its answer."""
 
+_GIVE_WAY_SECS: Final = 0.003
+"""How long the event loop stands still at most, once a batch, for one that is being run."""
+
 
 class Write(Protocol):
     """A request that changes state."""
@@ -83,6 +86,10 @@ class Writer:
         self._handed_over: SimpleQueue[_Batch | None] = SimpleQueue()
         self._stopped = asyncio.Event()
         self._stopping = False
+        self._running = threading.Lock()
+        """Held while requests are run, not while they are committed."""
+        self._takes_long = False
+        """Whether the loop has given way in vain to the batch that is run."""
         self._thread = threading.Thread(target=self._work, name="agentd-writer", daemon=True)
         self._thread.start()
 
@@ -98,6 +105,18 @@ class Writer:
         self._gathered.append(write)
         if len(self._gathered) == 1:
             self._loop.call_soon(self._hand_over)
+
+    def give_way(self) -> None:
+        """Lets a short batch that is being run come to its commit first.
+
+        Each statement hands the interpreter over to whoever waits for it and has to wait to get it
+        back; a batch that need not do so ends sooner, and during the commit the loop is alone.
+        """
+        if self._running.locked() and not self._takes_long:
+            if self._running.acquire(timeout=_GIVE_WAY_SECS):
+                self._running.release()
+            else:
+                self._takes_long = True
 
     async def stop(self) -> None:
         """Finishes what was submitted and ends the thread. The connection stays open."""
@@ -150,13 +169,15 @@ class Writer:
 
     def _transact(self, batch: _Batch) -> _Settled:
         execute = self._connection.execute
-        now = self._clock.now()
-        execute("BEGIN IMMEDIATE")
-        settled = self._run_together(batch, now)
-        if settled is None:
-            execute("ROLLBACK")
+        with self._running:
+            now = self._clock.now()
             execute("BEGIN IMMEDIATE")
-            settled = self._run_apart(batch, now)
+            settled = self._run_together(batch, now)
+            if settled is None:
+                execute("ROLLBACK")
+                execute("BEGIN IMMEDIATE")
+                settled = self._run_apart(batch, now)
+        self._takes_long = False
         execute("COMMIT")
         return settled
 
