@@ -27,6 +27,8 @@ class Worktree:
     path: Path
     branch: str | None
     """The full name of the ref that is checked out."""
+    head: CommitId | None = None
+    """The commit that is checked out, where there is one."""
 
 
 class Repository:
@@ -128,7 +130,14 @@ class Repository:
         for record in found.text.split("\0\0"):
             fields = dict(line.partition(" ")[::2] for line in record.split("\0") if line)
             if "worktree" in fields and "bare" not in fields and "prunable" not in fields:
-                trees.append(Worktree(Path(fields["worktree"]), fields.get("branch")))
+                head = fields.get("HEAD", "")
+                trees.append(
+                    Worktree(
+                        Path(fields["worktree"]),
+                        fields.get("branch"),
+                        CommitId(head) if head.strip("0") else None,
+                    )
+                )
         return tuple(trees)
 
     def local_setting(self, key: str) -> str | None:

@@ -1,0 +1,69 @@
+"""Where a directory lies in a repository, found out without a process: for answers in a hurry.
+
+Reads the few files by which git itself finds a repository, in their usual form only. Anything
+unusual (a bare repository, another layout) is None, and then git has to be asked. It must not know
+what anybody wants to do there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_FILE_BYTES_MAX: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """A worktree and the repository that it belongs to."""
+
+    worktree: Path
+    git_dir: Path
+    """The worktree's own: its index lies there."""
+    common_dir: Path
+
+    @property
+    def namespace(self) -> str:
+        """What locks of the repository carry: the same as `Repository.namespace`."""
+        root = self.common_dir.parent if self.common_dir.name == ".git" else self.common_dir
+        return str(root.resolve())
+
+
+def find_worktree(directory: Path) -> Whereabouts | None:
+    """The worktree around a directory, or None where only git can tell."""
+    place = directory.resolve()
+    for candidate in (place, *place.parents):
+        marker = candidate / ".git"
+        if marker.is_dir():
+            return Whereabouts(candidate, marker, marker) if _is_git_dir(marker) else None
+        if marker.is_file():
+            return _linked(candidate, marker)
+    return None
+
+
+def _linked(worktree: Path, marker: Path) -> Whereabouts | None:
+    text = _line(marker)
+    if text is None or not text.startswith("gitdir: "):
+        return None
+    git_dir = (worktree / text.removeprefix("gitdir: ")).resolve()
+    common = _line(git_dir / "commondir")
+    if common is None:
+        return None
+    common_dir = (git_dir / common).resolve()
+    return Whereabouts(worktree, git_dir, common_dir) if _is_git_dir(common_dir) else None
+
+
+def _is_git_dir(path: Path) -> bool:
+    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+
+
+def _line(path: Path) -> str | None:
+    """The single line of a small file."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_FILE_BYTES_MAX + 1)
+    except OSError:
+        return None
+    text = data.decode("utf-8", "surrogateescape").removesuffix("\n")
+    return text if text and "\n" not in text and len(data) <= _FILE_BYTES_MAX else None
