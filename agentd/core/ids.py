@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import NewType, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from agentd.core.clock import SystemClock
 
@@ -17,18 +17,23 @@ ReviewId = NewType("ReviewId", str)
 
 
 class IdSource(Protocol):
-    """Whoever makes new identities."""
+    """Whoever makes new identities: UUIDs in their usual text form that nobody has seen before."""
 
     def new(self) -> str:
-        """A UUID in its usual text form that nobody has seen before."""
+        """One that a person may abbreviate to its beginning: a task, a node, a review."""
+        ...
+
+    def new_ordered(self) -> str:
+        """One of which very many are stored: a lease, an event."""
         ...
 
 
 class RandomIds:
-    """Version 7 UUIDs, the time in front and 74 random bits behind, made in blocks.
+    """UUIDs of version 4, and of version 7 where many are stored.
 
-    What is made together then lies together in the database's indexes, so that a batch of requests
-    changes a few of their pages instead of one for each request.
+    Version 7 has the time in front and 74 random bits behind: what is made together lies together
+    in the database's indexes, so that a batch of requests changes a few of their pages instead of
+    one for each. Its beginning is the same for a minute and therefore no abbreviation.
     """
 
     _BLOCK_IDS = 256
@@ -38,7 +43,11 @@ class RandomIds:
         self._block: list[str] = []
 
     def new(self) -> str:
-        """A UUID that cannot be guessed from others."""
+        """A UUID that is random from its first digit on."""
+        return str(uuid4())
+
+    def new_ordered(self) -> str:
+        """A UUID that cannot be guessed from others, although it begins as they do."""
         if not self._block:
             self._block = self._made()
         return self._block.pop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -10,20 +11,28 @@ import pytest
 from agentd.core.ids import RandomIds, canonical_uuid
 
 
-def test_ids_are_random_uuids_and_never_the_same() -> None:
+@pytest.mark.parametrize(("version", "make"), [(4, RandomIds.new), (7, RandomIds.new_ordered)])
+def test_ids_are_random_uuids_and_never_the_same(
+    version: int, make: Callable[[RandomIds], str]
+) -> None:
     ids = RandomIds()
-    made = [ids.new() for _ in range(5000)]  # More than one block.
+    made = [make(ids) for _ in range(5000)]  # More than one block.
     assert len(set(made)) == len(made)
     for text in made:
         parsed = UUID(text)
         assert str(parsed) == text
-        assert (parsed.version, parsed.variant) == (7, "specified in RFC 4122")
+        assert (parsed.version, parsed.variant) == (version, "specified in RFC 4122")
     assert {text[19] for text in made} == set("89ab")
 
 
-def test_ids_begin_with_the_time_so_that_indexes_grow_at_their_end() -> None:
+def test_ids_that_people_abbreviate_differ_from_the_first_digit_on() -> None:
+    ids = RandomIds()
+    assert len({ids.new()[0] for _ in range(500)}) == 16
+
+
+def test_ordered_ids_begin_with_the_time_so_that_indexes_grow_at_their_end() -> None:
     before = time.time_ns() // 1_000_000
-    made = [RandomIds().new() for _ in range(3)]
+    made = [RandomIds().new_ordered() for _ in range(3)]
     after = time.time_ns() // 1_000_000
     assert all(before <= int(text[:8] + text[9:13], 16) <= after for text in made)
     assert len({text[14:] for text in made}) == 3

@@ -101,7 +101,7 @@ def _denied(tx: Transaction, request: LockRequest, blockers: list[Lock]) -> Any:
 def _grant(
     tx: Transaction, request: LockRequest, key: ResourceKey, metadata: str, now: Instant
 ) -> Lock:
-    lease_id = tx.ids.new()
+    lease_id = tx.ids.new_ordered()
     expires_at = expiry(now, request.ttl_secs)
     mode = request.mode.value
     namespace, owner, provider = request.namespace, request.owner, request.provider

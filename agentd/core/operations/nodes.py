@@ -49,7 +49,7 @@ def acquire_next_node(
     lease = NodeLease(
         node.pk,
         node.task_pk,
-        LeaseId(tx.ids.new()),
+        LeaseId(tx.ids.new_ordered()),
         params.lease_owner,
         params.provider,
         node.attempts + 1,

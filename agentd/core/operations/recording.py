@@ -17,7 +17,7 @@ from agentd.errors import ResourceExhausted
 
 def record(tx: Transaction, event: NewEvent, now: Instant) -> tuple[EventId, int]:
     """Appends an event and returns its id and `seq`."""
-    event_id = EventId(tx.ids.new())
+    event_id = EventId(tx.ids.new_ordered())
     seq = journal.append(tx.connection, event, event_id, now)
     tx.effects.last_seq = seq
     return event_id, seq
@@ -25,7 +25,7 @@ def record(tx: Transaction, event: NewEvent, now: Instant) -> tuple[EventId, int
 
 def record_many(tx: Transaction, events: Sequence[NewEvent], now: Instant) -> None:
     """Appends events in their order."""
-    event_ids = [tx.ids.new() for _ in events]
+    event_ids = [tx.ids.new_ordered() for _ in events]
     tx.effects.last_seq = journal.append_many(tx.connection, events, event_ids, now)
 
 
