@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 
+DECISION = re.compile(r"^[✔↻…✘!] (\w+) +([a-z-]+) ", re.MULTILINE)
+README = Path(__file__).parents[2] / "README.md"
+
+
 def test_the_story_ends_in_all_of_merge_wait_rebase_and_reject(
     directory: Path, environment: dict[str, str]
 ) -> None:
@@ -22,7 +26,7 @@ def test_the_story_ends_in_all_of_merge_wait_rebase_and_reject(
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    decided = re.findall(r"^[✔↻…✘!] (\w+) +([a-z-]+) ", done.stdout, re.MULTILINE)
+    decided = DECISION.findall(done.stdout)
     assert sorted(decided) == [
         ("merge", "codex-pricing"),
         ("merge", "deepseek-receipt"),
@@ -31,3 +35,4 @@ def test_the_story_ends_in_all_of_merge_wait_rebase_and_reject(
         ("wait", "antigravity-pricing"),
     ]
     assert not list(temporary.iterdir()), "the demo left something behind"
+    assert DECISION.findall(README.read_text()) == decided, "README shows another output"
