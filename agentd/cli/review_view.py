@@ -82,7 +82,8 @@ def _print_decisions(console: Console, record: Record) -> None:
     names = owners_by_bundle(record)
     bundles = {bundle["bundle_id"]: bundle for bundle in record["bundles"]}
     rows = [
-        (decision, _cells(decision, names, bundles)) for decision in _by_action(record["decisions"])
+        (decision, _cells(decision, names, bundles))
+        for decision in _by_action(record["decisions"], names)
     ]
     widths = [min(max(len(cells[n]) for _, cells in rows), _CELL_CHARS) for n in range(4)]
     for decision, cells in rows:
@@ -117,10 +118,13 @@ def _cells(
     )
 
 
-def _by_action(decisions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    def place(decision: Mapping[str, Any]) -> int:
+def _by_action(
+    decisions: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> list[Mapping[str, Any]]:
+    def place(decision: Mapping[str, Any]) -> tuple[int, str]:
         action = decision["action"]
-        return _ACTION_ORDER.index(action) if action in _ACTION_ORDER else len(_ACTION_ORDER)
+        rank = _ACTION_ORDER.index(action) if action in _ACTION_ORDER else len(_ACTION_ORDER)
+        return rank, names.get(decision["bundle_id"], "")
 
     return sorted(decisions, key=place)
 
@@ -139,7 +143,8 @@ def _print_why(console: Console, reasons: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print_output(console: Console, output: str) -> None:
-    for line in output.rstrip().splitlines()[-_OUTPUT_LINES:]:
+    filled = [line for line in output.splitlines() if line.strip()]
+    for line in filled[-_OUTPUT_LINES:]:
         quoted = styled(f"{' ' * _INDENT}│ {line}", "dim")
         console.print(quoted, no_wrap=True, overflow="ellipsis")
 
