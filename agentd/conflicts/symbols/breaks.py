@@ -1,0 +1,273 @@
+"""What one side takes away or changes while the other comes to need it: S1, S2 and S4.
+
+A need counts where its own side's tree fulfils it, the other side does not break it for itself, and
+the merged tree does not fulfil it any more. What somebody provides for (a handler, a condition, a
+type-only import) is no need. Pure but for looking into trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, TypeAlias
+
+from agentd.conflicts.symbols.answers import Answer, Oracle
+from agentd.conflicts.symbols.deltas import FileDelta
+from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.summary import SELF, Call, Import, Summary, Use
+from agentd.conflicts.symbols.tree_view import TreeView
+from agentd.conflicts.symbols.trees import PairTrees
+
+Need: TypeAlias = Import | Use | Call
+
+NEEDS_MAX: Final = 5_000
+"""How many needs of a side are looked at for one pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A need whose name the other side took away or changed."""
+
+    path: str
+    need: Need
+
+
+@dataclass(frozen=True)
+class Breaks:
+    """Looks for what `user` needs and the other side breaks."""
+
+    trees: PairTrees
+    user: WhichSide
+
+    def suspicions(self) -> list[Suspicion]:
+        """The needs that the merge may not fulfil, as far as the two sides alone can tell."""
+        mine = self.trees.prepared(self.user).delta
+        other = self.trees.prepared(self.user.other).delta
+        if not (other.lost | other.resigned) & mine.needs:
+            return []
+        found: list[Suspicion] = []
+        looked = 0
+        for path in sorted(mine.files):
+            summary = mine.files[path].after
+            if summary is None:
+                continue
+            for need in _needs(summary, other.lost, other.resigned):
+                looked += 1
+                if looked > NEEDS_MAX:
+                    return found
+                if self._suspicious(path, summary, need):
+                    found.append(Suspicion(path, need))
+        return found
+
+    def confirm(self, suspicion: Suspicion) -> SymbolFinding | None:
+        """The finding, where the merged tree proves it."""
+        merged = self.trees.merged
+        if merged is None:
+            return None
+        there = merged.summary(suspicion.path)
+        if there is None or not there.parsed or not _has(there, suspicion.need):
+            return None
+        if _ask(self.trees.oracle(merged, there), suspicion.path, suspicion.need) is not Answer.NO:
+            return None
+        return self._finding(suspicion)
+
+    def _suspicious(self, path: str, summary: Summary, need: Need) -> bool:
+        if _ask(self._oracle(self.user, summary), path, need) is not Answer.YES:
+            return False
+        theirs = self._other_view.summary(path)
+        if theirs is not None and _has(theirs, need):
+            broken = _ask(self._oracle(self.user.other, summary), path, need)
+            if broken is not Answer.YES:
+                return False  # The other side is broken without this one, or nobody can say.
+        delta = self._other_files.get(path)
+        if delta is not None and _simple_name(need) in delta.lost | delta.resigned:
+            return True
+        mixed = self.trees.with_file_of(self.user, path)
+        return _ask(self.trees.oracle(mixed, summary), path, need) is Answer.NO
+
+    @cached_property
+    def _other_files(self) -> dict[str, FileDelta]:
+        return dict(self.trees.prepared(self.user.other).delta.files)
+
+    @property
+    def _other_view(self) -> TreeView:
+        return self.trees.view(self.user.other)
+
+    def _oracle(self, which: WhichSide, summary: Summary) -> Oracle:
+        return self.trees.oracle(self.trees.view(which), summary)
+
+    # Evidence
+
+    def _finding(self, suspicion: Suspicion) -> SymbolFinding | None:
+        need = suspicion.need
+        culprit = self._culprit(suspicion)
+        if culprit is None:
+            return None
+        meets = Spot(self.user, suspicion.path, need.line, _text(need))
+        level = _level(need)
+        where = f"{culprit.path}:{culprit.line}"
+        if isinstance(need, Call):
+            what = f"calls `{meets.text}`, and the other side made it `{culprit.text}` ({where})"
+        else:
+            verb = "imports" if isinstance(need, Import) else "uses"
+            moved = self._moved_to(_simple_name(need), culprit.path)
+            what = f"{verb} `{meets.text}`, which the other side removed from {where}{moved}"
+        message = f"{meets.path}:{meets.line} {what}; adapt it to that change and hand it in again."
+        return SymbolFinding(level, _symbol(need), culprit, meets, message)
+
+    def _culprit(self, suspicion: Suspicion) -> Spot | None:
+        """Where the other side changed what is needed: the definition's place in the base."""
+        side = self.user.other
+        summary = self.trees.view(self.user).summary(suspicion.path)
+        if summary is None:
+            return None
+        if isinstance(suspicion.need, Call):
+            return self._new_signature(suspicion, summary)
+        names = _names(suspicion.need)
+        choices = sorted(
+            (path != suspicion.path, rank, path, name)
+            for path, delta in self._other_files.items()
+            for rank, name in enumerate(names)
+            if name in delta.lost or (delta.after is None and name in self._stems(delta))
+        )
+        near = [each for each in choices if self._is_provider(suspicion, summary, each[2])]
+        if not choices:
+            return None
+        _, _, path, name = (near or choices)[0]
+        before = self._other_files[path].before
+        return Spot(side, path, _line_of(before, name), f"{name} removed")
+
+    def _stems(self, delta: FileDelta) -> Sequence[str]:
+        return self.trees.namings[delta.language].stems(delta.path)
+
+    def _is_provider(self, suspicion: Suspicion, summary: Summary, path: str) -> bool:
+        need = suspicion.need
+        oracle = self._oracle(self.user, summary)
+        if isinstance(need, Import):
+            places = oracle.naming.module(oracle.view, suspicion.path, need.module)
+        elif need.owner and not need.owner.startswith(SELF):
+            places = oracle.module_places(suspicion.path, need.owner)
+        else:
+            return path in oracle.naming.siblings(oracle.view, suspicion.path)
+        return any(path in oracle.naming.files(oracle.view, place) for place in places)
+
+    def _new_signature(self, suspicion: Suspicion, summary: Summary) -> Spot | None:
+        merged = self.trees.merged
+        need = suspicion.need
+        if merged is None or not isinstance(need, Call):
+            return None
+        found = self.trees.oracle(merged, summary).find(suspicion.path, need.owner, need.name)
+        if found is None:
+            return None
+        definition = found.definition
+        text = f"{definition.name}{definition.signature}"
+        return Spot(self.user.other, found.path, definition.line, text)
+
+    def _moved_to(self, name: str, old_path: str) -> str:
+        for path, delta in sorted(self._other_files.items()):
+            for definitions in delta.added.values():
+                for each in definitions:
+                    if each.simple_name == name and path != old_path:
+                        return f" (it is now in {path}:{each.line})"
+        return ""
+
+
+def _needs(summary: Summary, lost: frozenset[str], resigned: frozenset[str]) -> Iterator[Need]:
+    """The needs of a file that may be touched, each once."""
+    seen: set[tuple[str, ...]] = set()
+    for imported in summary.imports:
+        if not imported.guarded and lost.intersection(_names(imported)):
+            yield imported
+    for use in summary.uses:
+        if use.name in lost and not use.guarded and ("", use.owner, use.name) not in seen:
+            seen.add(("", use.owner, use.name))
+            yield use
+    for call in summary.calls:
+        if call.name in resigned and not call.guarded:
+            key = (call.owner, call.name, str(call.shape))
+            if key not in seen:
+                seen.add(key)
+                yield call
+
+
+def _ask(oracle: Oracle, path: str, need: Need) -> Answer:
+    match need:
+        case Import():
+            return oracle.imports(path, need)
+        case Use():
+            return oracle.uses(path, need)
+        case Call():
+            return oracle.calls(path, need)
+
+
+def _has(summary: Summary, need: Need) -> bool:
+    """Whether a file has the same need."""
+    match need:
+        case Import():
+            return any(
+                (each.module, each.name) == (need.module, need.name) and not each.guarded
+                for each in summary.imports
+            )
+        case Use():
+            return any(
+                (each.owner, each.name) == (need.owner, need.name) and not each.guarded
+                for each in summary.uses
+            )
+        case Call():
+            return any(
+                (each.owner, each.name, each.shape) == (need.owner, need.name, need.shape)
+                and not each.guarded
+                for each in summary.calls
+            )
+
+
+def _names(need: Need) -> list[str]:
+    """The simple names that a need stands on, nearest first."""
+    if not isinstance(need, Import):
+        return [need.name]
+    parts = need.module.replace("::", ".").replace("/", ".").split(".")
+    own = [need.name] if need.name is not None else []
+    return own + [part for part in reversed(parts) if part]
+
+
+def _simple_name(need: Need) -> str:
+    return _names(need)[0]
+
+
+def _symbol(need: Need) -> str:
+    match need:
+        case Import(module=module, name=name):
+            return module if name is None else name
+        case Use(owner=owner, name=name) | Call(owner=owner, name=name):
+            return name if not owner else f"{owner.removeprefix(SELF)}.{name}"
+
+
+def _level(need: Need) -> Level:
+    match need:
+        case Import():
+            return Level.IMPORT
+        case Use():
+            return Level.NAME
+        case Call():
+            return Level.CALL
+
+
+def _text(need: Need) -> str:
+    match need:
+        case Import(module=module, name=name):
+            return module if name is None else f"{name} from {module}"
+        case Use():
+            return _symbol(need)
+        case Call(shape=shape):
+            given = [*["…"] * shape.positional, *(f"{name}=…" for name in shape.keywords)]
+            return f"{_symbol(need)}({', '.join(given)})"
+
+
+def _line_of(summary: Summary | None, name: str) -> int:
+    """Where a file defined or imported a name; 1 where it was the file itself."""
+    if summary is None:
+        return 1
+    lines = [each.line for each in summary.definitions if each.simple_name == name]
+    lines += [each.line for each in summary.by_local.get(name, ())]
+    return min(lines, default=1)

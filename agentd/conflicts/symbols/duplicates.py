@@ -1,0 +1,144 @@
+"""The same definition from both sides, and a merged file that no longer parses: S5 and parse.
+
+Pure but for looking into trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.naming import Naming
+from agentd.conflicts.symbols.summary import Definition
+from agentd.conflicts.symbols.tree_view import TreeView
+from agentd.conflicts.symbols.trees import PairTrees
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A definition that both sides add under one name."""
+
+    left_path: str
+    right_path: str
+    left: Definition
+    right: Definition
+
+
+def suspected_twins(trees: PairTrees) -> Iterator[Twin]:
+    """Definitions that both add where they share their names."""
+    left, right = trees.left.delta, trees.right.delta
+    for name in sorted(left.adds & right.adds):
+        for left_path, mine in sorted(left.files.items()):
+            if name not in mine.added:
+                continue
+            view = trees.view(WhichSide.LEFT)
+            near = set(trees.namings[mine.language].siblings(view, left_path))
+            for right_path, other in sorted(right.files.items()):
+                if name not in other.added or other.language is not mine.language:
+                    continue
+                if right_path != left_path:
+                    theirs = trees.namings[other.language].siblings(
+                        trees.view(WhichSide.RIGHT), right_path
+                    )
+                    if not (near & set(theirs) or (left_path in theirs or right_path in near)):
+                        continue
+                yield from _same_variants(
+                    left_path, right_path, mine.added[name], other.added[name]
+                )
+
+
+def _same_variants(
+    left_path: str,
+    right_path: str,
+    left: tuple[Definition, ...],
+    right: tuple[Definition, ...],
+) -> Iterator[Twin]:
+    for mine in left:
+        for other in right:
+            if mine.variant == other.variant and not mine.repeatable and not other.repeatable:
+                yield Twin(left_path, right_path, mine, other)
+
+
+def confirm_twin(trees: PairTrees, twin: Twin) -> SymbolFinding | None:
+    """The finding, where the merged tree has more of them than either side."""
+    merged = trees.merged
+    if merged is None:
+        return None
+    naming = trees.namings[trees.left.delta.files[twin.left_path].language]
+    here = _count(merged, naming, twin)
+    sides = [_count(trees.view(which), naming, twin) for which in WhichSide]
+    if here < 2 or here <= max(sides):
+        return None
+    spots = (
+        Spot(WhichSide.LEFT, twin.left_path, twin.left.line, f"{twin.left.name} defined"),
+        Spot(WhichSide.RIGHT, twin.right_path, twin.right.line, f"{twin.right.name} defined"),
+    )
+    message = (
+        f"both sides define `{twin.left.name}` ({spots[0].path}:{spots[0].line} and "
+        f"{spots[1].path}:{spots[1].line}), and merged it is there twice; "
+        "keep one of them, or give one another name."
+    )
+    return SymbolFinding(Level.TWICE, twin.left.name, spots[0], spots[1], message)
+
+
+def _count(view: TreeView, naming: Naming, twin: Twin) -> int:
+    """How many definitions of the name there are where both look."""
+    places = {
+        path
+        for own in (twin.left_path, twin.right_path)
+        if view.exists(own)
+        for path in naming.siblings(view, own)
+    }
+    return sum(
+        each.variant == twin.left.variant and not each.repeatable
+        for path in sorted(places)
+        if (summary := view.summary(path)) is not None and not summary.conditional
+        for each in summary.by_name.get(twin.left.name, ())
+    )
+
+
+def suspected_breakage(trees: PairTrees) -> Iterator[str]:
+    """Files of both whose changes lie in the same top-level statement, and that parse on both."""
+    left, right = trees.left.delta, trees.right.delta
+    for path in sorted(left.files.keys() & right.files.keys()):
+        mine, other = left.files[path], right.files[path]
+        if mine.after is None or other.after is None or mine.after == other.after:
+            continue
+        if not (mine.after.parsed and other.after.parsed):
+            continue
+        if mine.before is None or mine.changed_blocks & other.changed_blocks:
+            yield path
+
+
+def confirm_breakage(trees: PairTrees, path: str) -> SymbolFinding | None:
+    """The finding, where the merged file has errors that neither side has."""
+    merged = trees.merged
+    if merged is None:
+        return None
+    summary = merged.summary(path)
+    left, right = (trees.view(which).summary(path) for which in WhichSide)
+    if summary is None or left is None or right is None:
+        return None
+    weaker = left.strict and right.strict and not summary.strict
+    if summary.parsed and not weaker:
+        return None
+    spots = [
+        Spot(which, path, _first_changed_line(trees, which, path), "changed") for which in WhichSide
+    ]
+    message = (
+        f"{path} parses on both sides, and merged it does not; look at how the two changes "
+        "stand together, adapt one and hand it in again."
+    )
+    return SymbolFinding(Level.PARSE, path, spots[0], spots[1], message)
+
+
+def _first_changed_line(trees: PairTrees, which: WhichSide, path: str) -> int:
+    delta = trees.prepared(which).delta.files[path]
+    before = {block.digest for block in delta.before.blocks} if delta.before else set()
+    lines = [
+        block.line
+        for block in (delta.after.blocks if delta.after else ())
+        if block.digest not in before
+    ]
+    return min(lines, default=1)

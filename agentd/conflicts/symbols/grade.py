@@ -1,0 +1,93 @@
+"""How closely two changes touch: signs too weak to block, strong enough to test both together.
+
+Pure; works on the sides' deltas alone.
+"""
+
+from __future__ import annotations
+
+from agentd.conflicts.symbols.deltas import SideDelta
+from agentd.conflicts.symbols.findings import Grade, Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.summary import Definition, Kind
+
+_CODE = (Kind.FUNCTION, Kind.METHOD, Kind.STATIC)
+_NAMES_SHOWN = 10
+
+
+def interaction(left: SideDelta, right: SideDelta) -> tuple[Grade, tuple[str, ...]]:
+    """The grade of a pair, and the names that it rests on."""
+    functions: set[str] = set()
+    classes: set[str] = set()
+    for path in left.files.keys() & right.files.keys():
+        mine, other = left.files[path].changed, right.files[path].changed
+        functions |= {f"{path}::{each.name}" for each in mine if each.kind in _CODE} & {
+            f"{path}::{each.name}" for each in other if each.kind in _CODE
+        }
+        classes |= {f"{path}::{name}" for name in _classes(mine) & _classes(other)}
+    if functions:
+        return Grade.SAME_FUNCTION, _shown(functions)
+    if classes:
+        return Grade.SAME_CLASS, _shown(classes)
+    neighbours = _named_by(left, right) | _named_by(right, left)
+    if neighbours:
+        return Grade.NEIGHBOURS, _shown(neighbours)
+    return Grade.NONE, ()
+
+
+def member_doubts(user: WhichSide, mine: SideDelta, other: SideDelta) -> tuple[SymbolFinding, ...]:
+    """S3: members that one side newly names and the other removed from some class."""
+    kept = {
+        each.simple_name
+        for delta in other.files.values()
+        if delta.after is not None
+        for each in delta.after.definitions
+    }
+    gone = {
+        each.simple_name: (path, each)
+        for path, delta in sorted(other.files.items())
+        if delta.before is not None
+        for each in delta.before.definitions
+        if "." in each.name and each.simple_name in delta.lost and each.simple_name not in kept
+    }
+    found = []
+    for path, delta in sorted(mine.files.items()):
+        if delta.after is None or not gone:
+            continue
+        before = delta.before.members if delta.before else frozenset()
+        for name in sorted((delta.after.members - before) & gone.keys()):
+            where, definition = gone[name]
+            change = Spot(user.other, where, definition.line, f"{definition.name} removed")
+            meets = Spot(user, path, _line(delta.after.definitions, name), f"use of .{name}")
+            message = (
+                f"{path} newly uses a member `{name}`, and the other side removes "
+                f"{definition.name} ({where}:{definition.line}); test the two together."
+            )
+            found.append(SymbolFinding(Level.MEMBER, name, change, meets, message))
+    return tuple(found)
+
+
+def _line(definitions: tuple[Definition, ...], name: str) -> int:
+    lines = [each.line for each in definitions if name in each.mentions]
+    return min(lines, default=1)
+
+
+def _classes(changed: tuple[Definition, ...]) -> set[str]:
+    return {each.name.rpartition(".")[0] for each in changed if "." in each.name}
+
+
+def _named_by(user: SideDelta, other: SideDelta) -> set[str]:
+    changed = {
+        each.simple_name
+        for delta in other.files.values()
+        for each in delta.changed
+        if each.kind in _CODE and not each.simple_name.startswith("__")
+    }
+    return {
+        f"{path}::{each.name} -> {name}"
+        for path, delta in user.files.items()
+        for each in delta.changed
+        for name in each.mentions & changed
+    }
+
+
+def _shown(names: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(names)[:_NAMES_SHOWN])

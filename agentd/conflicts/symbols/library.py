@@ -1,0 +1,80 @@
+"""Summaries by blob: read once, kept in memory and, where there is a cache, on disk.
+
+The one place of the guard that reads contents. It must not know what the summaries are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from agentd.conflicts.symbols.languages import NotRead, analyser_of, summarise
+from agentd.conflicts.symbols.sides import BlobReader
+from agentd.conflicts.symbols.summary import Summary
+
+FILE_BYTES_MAX: Final = 1_000_000
+"""Larger files are generated, or data, and are not read."""
+
+
+class SummaryStore(Protocol):
+    """Where summaries outlive the process."""
+
+    def get(self, blob: str, analyser: str) -> Summary | None:
+        """The kept summary of a blob."""
+
+    def put(self, blob: str, analyser: str, summary: Summary) -> None:
+        """Keeps a summary."""
+
+
+class SummaryLibrary:
+    """The summaries of one repository."""
+
+    def __init__(self, reader: BlobReader, store: SummaryStore | None = None) -> None:
+        self._reader = reader
+        self._store = store
+        self._known: dict[tuple[str, str], Summary | NotRead] = {}
+
+    def summary(self, path: str, blob: str) -> Summary | None:
+        """What a file says; None where it is not read."""
+        found = self.look(path, blob)
+        return found if isinstance(found, Summary) else None
+
+    def look(self, path: str, blob: str) -> Summary | NotRead:
+        """What a file says, or why it was not read."""
+        analyser = analyser_of(path)
+        if isinstance(analyser, NotRead):
+            return analyser
+        key = (blob, analyser)
+        if key not in self._known:
+            self.load([(path, blob)])
+        return self._known[key]
+
+    def load(self, files: Iterable[tuple[str, str]]) -> None:
+        """Reads the files that are not known yet, all in one look."""
+        wanted: dict[tuple[str, str], str] = {}
+        for path, blob in files:
+            analyser = analyser_of(path)
+            if isinstance(analyser, NotRead) or (blob, analyser) in self._known:
+                continue
+            kept = self._store.get(blob, analyser) if self._store is not None else None
+            if kept is not None:
+                self._known[blob, analyser] = kept
+            else:
+                wanted[blob, analyser] = path
+        if not wanted:
+            return
+        contents = self._reader.read_blobs(list(dict.fromkeys(blob for blob, _ in wanted)))
+        for (blob, analyser), path in wanted.items():
+            self._known[blob, analyser] = self._read(path, blob, analyser, contents.get(blob))
+
+    def _read(
+        self, path: str, blob: str, analyser: str, content: bytes | None
+    ) -> Summary | NotRead:
+        if content is None:
+            return NotRead("its content cannot be had")
+        if len(content) > FILE_BYTES_MAX:
+            return NotRead(f"it is larger than {FILE_BYTES_MAX} bytes")
+        found = summarise(path, content)
+        if isinstance(found, Summary) and self._store is not None:
+            self._store.put(blob, analyser, found)
+        return found

@@ -1,0 +1,34 @@
+"""Which files a module's name leads to: the contract that each language's rules fill in.
+
+A *place* is where the names of a module live; what it is made of (a file, a directory) is the
+language's business. Pure but for looking into a tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from agentd.conflicts.symbols.tree_view import TreeView
+
+
+class Naming(Protocol):
+    """How one language finds what a name means."""
+
+    builtins: frozenset[str]
+    """The names that exist without being bound."""
+
+    def siblings(self, view: TreeView, path: str) -> Sequence[str]:
+        """The files whose top-level names a file sees without importing them, itself included."""
+
+    def module(self, view: TreeView, importer: str, module: str) -> Sequence[str]:
+        """The places that an imported module may be; none where it is not in the tree."""
+
+    def files(self, view: TreeView, place: str) -> Sequence[str]:
+        """The files that hold the names of a place."""
+
+    def submodule(self, view: TreeView, place: str, name: str) -> str | None:
+        """The place of a module inside another; None where there is none."""
+
+    def stems(self, path: str) -> Sequence[str]:
+        """The names under which a file as a whole can be imported."""

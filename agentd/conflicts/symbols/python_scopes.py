@@ -1,0 +1,108 @@
+"""Which names of a Python file are bound where, and which it takes from its top level.
+
+Python's own rules of scope over `ast`: a class's names are not seen by its methods, a
+comprehension has a scope of its own, `global` reaches out. Pure; knows one file.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+ScopeNode: TypeAlias = FunctionNode | ast.ClassDef | ast.Module
+_COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
+def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a scope, without those of the scopes inside it (whose own nodes count)."""
+    pending = list(_body(scope))
+    while pending:
+        node = pending.pop()
+        yield node
+        if isinstance(node, (*_SCOPES, *_COMPREHENSIONS)):
+            pending.extend(_outside_body(node))
+        else:
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def bound_names(scope: ast.AST) -> dict[str, bool]:
+    """The names that a scope binds, and whether by imports alone."""
+    bound: dict[str, bool] = {}
+    elsewhere: set[str] = set()
+    for node in own_nodes(scope):
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            elsewhere.update(node.names)
+        imported = isinstance(node, ast.alias)
+        for name in binds(node):
+            bound[name] = bound.get(name, True) and imported
+    for argument in arguments(scope):
+        bound[argument] = False
+    return {name: imported for name, imported in bound.items() if name not in elsewhere}
+
+
+def global_names(tree: ast.Module) -> frozenset[str]:
+    """The names that a module has, those that functions declare `global` included."""
+    declared = {
+        name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
+    }
+    return frozenset(bound_names(tree)) | declared
+
+
+def arguments(scope: ast.AST) -> list[str]:
+    """The names of a function's parameters."""
+    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return []
+    spec = scope.args
+    named = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+    named += [each for each in (spec.vararg, spec.kwarg) if each is not None]
+    return [each.arg for each in named]
+
+
+def binds(node: ast.AST) -> Iterator[str]:
+    """The names that a node by itself binds."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            yield name
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.alias(name=name, asname=asname):
+            if name != "*":
+                yield asname or name.partition(".")[0]
+        case ast.ExceptHandler(name=str(name)):
+            yield name
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            yield name
+        case ast.MatchMapping(rest=str(name)):
+            yield name
+        case _:
+            return
+
+
+def _body(scope: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(scope, ast.Lambda):
+        yield scope.body
+    elif isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+        yield from scope.body
+    else:
+        yield from ast.iter_child_nodes(scope)
+
+
+def _outside_body(node: ast.AST) -> Iterator[ast.AST]:
+    """What of a scope is evaluated in the scope around it."""
+    if isinstance(node, ast.ClassDef):
+        yield from node.decorator_list
+        yield from node.bases
+        yield from node.keywords
+    elif isinstance(node, _COMPREHENSIONS):
+        # Only walrus targets reach out; they are found as NamedExpr by their own walk.
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.NamedExpr):
+                yield inner.target
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if not isinstance(node, ast.Lambda):
+            yield from node.decorator_list
+        yield from node.args.defaults
+        yield from (each for each in node.args.kw_defaults if each is not None)

@@ -1,0 +1,146 @@
+"""Summaries as JSON, compact enough to keep one for every version of every file.
+
+Pure. What cannot be read back is no summary; the caller reads the file again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from agentd.conflicts.symbols.summary import (
+    Block,
+    Call,
+    CallShape,
+    Definition,
+    Import,
+    Kind,
+    Language,
+    Signature,
+    Summary,
+    Use,
+)
+
+
+def encode(summary: Summary) -> bytes:
+    """The summary as bytes, the same ones for equal summaries."""
+    return orjson.dumps(
+        [
+            summary.language.value,
+            [summary.parsed, summary.strict, summary.dynamic, summary.conditional],
+            summary.package,
+            [_definition_to_row(each) for each in summary.definitions],
+            [[e.module, e.name, e.local, e.line, e.guarded] for e in summary.imports],
+            [[e.owner, e.name, e.line, e.guarded] for e in summary.uses],
+            [
+                [
+                    e.owner,
+                    e.name,
+                    e.shape.positional,
+                    e.shape.keywords,
+                    e.shape.open,
+                    e.line,
+                    e.guarded,
+                ]
+                for e in summary.calls
+            ],
+            sorted(summary.bound),
+            None if summary.offered is None else sorted(summary.offered),
+            summary.star_names,
+            summary.stars,
+            sorted(summary.members),
+            [[e.line, e.end_line, e.digest] for e in summary.blocks],
+            sorted(summary.spoken),
+        ]
+    )
+
+
+def decode(content: bytes) -> Summary | None:
+    """The summary that was encoded; None where the bytes are damaged."""
+    try:
+        row = orjson.loads(content)
+        return _summary_from_row(row)
+    except (ValueError, TypeError, IndexError, AttributeError):
+        return None
+
+
+def _summary_from_row(row: list[Any]) -> Summary:
+    parsed, strict, dynamic, conditional = row[1]
+    return Summary(
+        language=Language(row[0]),
+        parsed=parsed,
+        strict=strict,
+        package=row[2],
+        definitions=tuple(_definition_from_row(each) for each in row[3]),
+        imports=tuple(Import(*each) for each in row[4]),
+        uses=tuple(Use(*each) for each in row[5]),
+        calls=tuple(
+            Call(each[0], each[1], CallShape(each[2], tuple(each[3]), each[4]), each[5], each[6])
+            for each in row[6]
+        ),
+        bound=frozenset(row[7]),
+        offered=None if row[8] is None else frozenset(row[8]),
+        star_names=None if row[9] is None else tuple(row[9]),
+        stars=tuple(row[10]),
+        dynamic=dynamic,
+        conditional=conditional,
+        members=frozenset(row[11]),
+        blocks=tuple(Block(*each) for each in row[12]),
+        spoken=frozenset(row[13]),
+    )
+
+
+def _definition_to_row(each: Definition) -> list[Any]:
+    signature = each.signature
+    return [
+        each.name,
+        each.kind.value,
+        each.line,
+        each.end_line,
+        each.digest,
+        None
+        if signature is None
+        else [
+            signature.positional,
+            signature.required,
+            signature.positional_only,
+            signature.keyword_only,
+            signature.keyword_required,
+            signature.any_positional,
+            signature.any_keyword,
+            signature.lenient,
+        ],
+        each.variant,
+        each.repeatable,
+        each.closed,
+        sorted(each.mentions),
+    ]
+
+
+def _definition_from_row(row: list[Any]) -> Definition:
+    name, kind, line, end_line, digest, signature, variant, repeatable, closed, mentions = row
+    return Definition(
+        name=name,
+        kind=Kind(kind),
+        line=line,
+        end_line=end_line,
+        digest=digest,
+        signature=None if signature is None else _signature_from_row(signature),
+        variant=variant,
+        repeatable=repeatable,
+        closed=closed,
+        mentions=frozenset(mentions),
+    )
+
+
+def _signature_from_row(row: list[Any]) -> Signature:
+    positional, required, positional_only, keyword_only, keyword_required, *flags = row
+    return Signature(
+        tuple(positional),
+        required,
+        positional_only,
+        tuple(keyword_only),
+        tuple(keyword_required),
+        *flags,
+    )

@@ -1,0 +1,150 @@
+"""How well the symbol guard finds silent conflicts in real history, and how often it errs.
+
+    python -m benchmarks.replay.semantic --clones DIR --cases semantic.jsonl
+    python -m benchmarks.replay.semantic --rate CLONE [--limit N] [--out FLAGGED.jsonl]
+
+The first runs it over recorded merges (JSON lines with repo, base, left, right, label and levels)
+in clones found below DIR; the second over all clean merges of two parents of one clone, and writes
+what it flags, for somebody to judge. Downloads nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from agentd.conflicts.symbols.findings import GuardResult
+from agentd.conflicts.symbols.guard import SymbolGuard
+from agentd.conflicts.symbols.summary_cache import SummaryCache
+from benchmarks.replay.git_history import GitHistory
+
+_STRONG = {"S1", "S2", "S4", "S5", "parse"}
+
+
+def main() -> None:
+    """Reads the command line and measures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--clones", type=Path, help="directory with the clones")
+    parser.add_argument("--cases", type=Path, help="JSON lines of recorded merges")
+    parser.add_argument("--rate", type=Path, help="clone over whose merges the rate is measured")
+    parser.add_argument("--limit", type=int, default=0, help="look at so many merges only")
+    parser.add_argument("--out", type=Path, help="where flagged merges go, as JSON lines")
+    parser.add_argument("--cache", type=Path, help="directory that keeps summaries between runs")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="agentd-replay-") as directory:
+        cache = SummaryCache(arguments.cache or Path(directory) / "summaries")
+        scratch = Path(directory) / "objects"
+        if arguments.rate is not None:
+            measure_rate(arguments.rate, scratch, cache, arguments.limit, arguments.out)
+        elif arguments.cases is not None and arguments.clones is not None:
+            replay_cases(arguments.clones, arguments.cases, scratch, cache)
+        else:
+            parser.error("give --cases with --clones, or --rate")
+
+
+def find_clone(clones: Path, repo: str) -> Path | None:
+    """The git directory of `owner/name` below a directory, under any of the usual names."""
+    owner, _, name = repo.partition("/")
+    for stem in (f"{owner}/{name}", f"{owner}+{name}/repo", f"{owner}__{name}", name):
+        for candidate in (clones / stem / ".git", clones / f"{stem}.git", clones / stem):
+            if (candidate / "objects").is_dir():
+                return candidate
+    return None
+
+
+def replay_cases(clones: Path, cases: Path, scratch: Path, cache: SummaryCache) -> None:
+    """Prints for every recorded merge what the guard says beside its label."""
+    tally: Counter[str] = Counter()
+    for line in cases.read_text().splitlines():
+        case = json.loads(line)
+        clone = find_clone(clones, case["repo"])
+        if clone is None:
+            tally["no clone"] += 1
+            continue
+        history = GitHistory(clone, scratch)
+        result = look(history, cache, case["base"], case["left"], case["right"])
+        history.close()
+        strong = bool(result and result.blocking)
+        wanted = bool(_STRONG.intersection(case["levels"])) and case["label"] == "true"
+        tally[f"{case['label']}, {'strong' if wanted else 'weak or unseen'}: flagged={strong}"] += 1
+        print(f"{case['id']} {case['repo']} label={case['label']} levels={case['levels']}")
+        if result is None:
+            print("    no clean merge")
+            continue
+        print(f"    grade {result.grade.value} {list(result.grade_names[:3])}")
+        for finding in result.findings:
+            print(f"    {finding.level.value} {finding.message}")
+    for key, count in sorted(tally.items()):
+        print(f"{count:5}  {key}")
+
+
+def look(
+    history: GitHistory, cache: SummaryCache, base: str, left: str, right: str
+) -> GuardResult | None:
+    """What the guard says about one merge; None where git finds a conflict."""
+    tree = history.clean_tree(left, right)
+    if tree is None:
+        return None
+    guard = SymbolGuard(history, cache)
+    sides = (history.side(base, left), history.side(base, right))
+    history.expect(*sides, tree)
+    return guard.pair(guard.prepare(sides[0]), guard.prepare(sides[1]))
+
+
+def measure_rate(
+    clone: Path, scratch: Path, cache: SummaryCache, limit: int, out: Path | None
+) -> None:
+    """Runs the guard over all clean merges of a clone, and prints how many it flags."""
+    found = find_clone(clone.parent, clone.name) or clone
+    history = GitHistory(found, scratch)
+    tally: Counter[str] = Counter()
+    flagged = out.open("w") if out is not None else None
+    started = time.monotonic()
+    for commit, base, left, right in _clean_merges(history, limit, tally):
+        result = look(history, cache, base, left, right)
+        if result is None:
+            tally["conflict"] += 1
+            continue
+        tally["clean"] += 1
+        tally[f"grade {result.grade.value}"] += 1
+        levels = {finding.level.value for finding in result.findings}
+        tally.update(f"level {level}" for level in levels)
+        if result.blocking:
+            tally["strong"] += 1
+            print(f"{commit} {base[:12]} {left[:12]} {right[:12]}", flush=True)
+            for finding in result.blocking[:20]:
+                print(f"    {finding.level.value} {finding.message}", flush=True)
+            if flagged is not None:
+                messages = [[each.level.value, each.message] for each in result.blocking]
+                flagged.write(json.dumps({"merge": commit, "findings": messages}) + "\n")
+                flagged.flush()
+    if flagged is not None:
+        flagged.close()
+    history.close()
+    for key, count in sorted(tally.items()):
+        print(f"{count:7}  {key}")
+    clean = max(tally["clean"], 1)
+    rate = tally["strong"] * 10_000 / clean
+    print(f"{rate:.1f} of 10,000 clean merges flagged; {time.monotonic() - started:.0f} s")
+
+
+def _clean_merges(
+    history: GitHistory, limit: int, tally: Counter[str]
+) -> Iterator[tuple[str, str, str, str]]:
+    for count, merge in enumerate(history.merges()):
+        if limit and count >= limit:
+            return
+        bases = history.merge_bases(merge.left, merge.right)
+        if len(bases) != 1 or bases[0] in (merge.left, merge.right):
+            tally["no or several bases, or one side only"] += 1
+            continue
+        yield merge.commit, bases[0], merge.left, merge.right
+
+
+if __name__ == "__main__":
+    main()
