@@ -18,5 +18,11 @@ class ExitCode(IntEnum):
     """The command needs the daemon, and none answers."""
     NOT_ALL_MERGE = 10
     """`review`: at least one bundle does not merge."""
+    SOMEBODY_MEETS = 10
+    """`watch --once`: somebody is in somebody's way; `check`: softly, on other lines of a file."""
+    LINES_MEET = 11
+    """`check`: the caller's changed lines meet somebody else's."""
+    LOCKED = 12
+    """`check`: somebody else holds an exclusive lock."""
     INTERRUPTED = 130
     """Ctrl-C."""

@@ -57,8 +57,7 @@ def collect(daemon: DaemonView, namespace: str, *, task_id: str | None = None) -
     Locks without a namespace may be about any repository and count as this one's. With `task_id`
     only that task's facts are read.
     """
-    locks = daemon.call("ListResourceLocks", {})["locks"]
-    live = [_live_fact(lock) for lock in locks if _is_ours(lock, namespace)]
+    live = _live_facts(daemon, namespace)
     past = _past_facts(_events(daemon, _LOCK_EVENTS), namespace, live)
     facts = _newest_facts(_events(daemon, _FACT_EVENTS), task_id)
     of_locks = [*_lock_bundles(live, SourceKind.LOCK), *_lock_bundles(past, SourceKind.PAST_LOCK)]
@@ -66,6 +65,11 @@ def collect(daemon: DaemonView, namespace: str, *, task_id: str | None = None) -
         without_superseded((*of_locks, *facts)),
         Holdings(tuple(fact.lock for fact in (*live, *past))),
     )
+
+
+def live_locks(daemon: DaemonView, namespace: str) -> tuple[HeldLock, ...]:
+    """The locks of the repository that are held now: one call, however long the journal is."""
+    return tuple(fact.lock for fact in _live_facts(daemon, namespace))
 
 
 def _events(daemon: DaemonView, kinds: Sequence[str]) -> Iterable[Mapping[str, Any]]:
@@ -86,6 +90,11 @@ def _events(daemon: DaemonView, kinds: Sequence[str]) -> Iterable[Mapping[str, A
 
 def _is_ours(lock: Mapping[str, Any], namespace: str) -> bool:
     return (lock.get("namespace") or "") in ("", namespace)
+
+
+def _live_facts(daemon: DaemonView, namespace: str) -> list[_LockFact]:
+    locks = daemon.call("ListResourceLocks", {})["locks"]
+    return [_live_fact(lock) for lock in locks if _is_ours(lock, namespace)]
 
 
 def _live_fact(lock: Mapping[str, Any]) -> _LockFact:

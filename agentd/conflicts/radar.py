@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -199,11 +199,11 @@ class Radar:
 
     def picture(self) -> Picture:
         """What is to be seen now."""
-        everybody = sorted(
-            self._participants.values(), key=lambda each: (each.kind != "worktree", each.name)
-        )
+        everybody = sorted(self._participants.values(), key=_place_in_line)
+        line = {each.participant_id: index for index, each in enumerate(everybody)}
         encounters = sorted(
-            self._encounters.values(), key=lambda each: (each.heat.rank, each.left, each.right)
+            self._encounters.values(),
+            key=lambda each: (each.heat.rank, line[each.left], line[each.right]),
         )
         return Picture(
             tuple(everybody),
@@ -233,7 +233,7 @@ class Radar:
         return sorted(near - {participant.participant_id})
 
     def _compare(self, one: Participant, other: Participant) -> None:
-        left, right = sorted((one, other), key=lambda each: each.participant_id)
+        left, right = sorted((one, other), key=_place_in_line)
         self.compared += 1
         if self._same_hand(left, right):
             return
@@ -253,7 +253,17 @@ class Radar:
                 self._worktree_of[bundle.participant_id] = worktree.participant_id
             if self._worktree_of.get(bundle.participant_id) == worktree.participant_id:
                 return True
-        return bool((left.names & right.names) - {ANONYMOUS})
+        return share_a_name(left.names, right.names)
+
+
+def _place_in_line(participant: Participant) -> tuple[bool, str, str]:
+    is_bundle = participant.kind is ParticipantKind.BUNDLE
+    return is_bundle, participant.name, participant.participant_id
+
+
+def share_a_name(left: frozenset[str], right: frozenset[str]) -> bool:
+    """Whether two sets of names belong to one worker; having no name is none."""
+    return bool((left & right) - {ANONYMOUS})
 
 
 def _moves_alike(known: Participant, new: Participant) -> bool:
@@ -269,6 +279,22 @@ def _moves_alike(known: Participant, new: Participant) -> bool:
 def holds_all_of(whole: Footprint, part: Footprint) -> bool:
     """Whether a footprint leaves behind everything that another does."""
     return bool(part.files) and part.result <= whole.result
+
+
+def narrowed(participant: Participant, scope: str) -> Participant:
+    """The participant as far as a file, or a directory with all below, is concerned."""
+    footprint = participant.footprint
+    return replace(
+        participant,
+        footprint=Footprint(
+            footprint.bundle_id,
+            tuple(file for file in footprint.files if covers(scope, file.change.path)),
+            tuple(pair for pair in footprint.renames if any(covers(scope, end) for end in pair)),
+        ),
+        declared=tuple(
+            path for path in participant.declared if covers(scope, path) or covers(path, scope)
+        ),
+    )
 
 
 def meet(
@@ -332,7 +358,7 @@ def _declared(left: Participant, right: Participant) -> tuple[str, ...]:
     found = set()
     for one, other in ((left, right), (right, left)):
         for scope in one.declared:
-            found |= {path for path in other.paths if _covers(scope, path)}
+            found |= {path for path in other.paths if covers(scope, path)}
     return tuple(sorted(found))
 
 
@@ -350,5 +376,6 @@ def trespasses(
     return tuple(found)
 
 
-def _covers(scope: str, path: str) -> bool:
+def covers(scope: str, path: str) -> bool:
+    """Whether a path is another, or lies below it."""
     return scope in (path, ".") or path.startswith(f"{scope}/")

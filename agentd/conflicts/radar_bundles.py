@@ -38,7 +38,7 @@ _LOCK_PREFIX: Final = "lock."
 class KnownJournal:
     """A view of the daemon that reads each event once, and keeps what bundles can be made of.
 
-    The events of one lock are kept as one, with its first time and its newest metadata.
+    The events of one lock are kept as one, with its first time and place and its newest metadata.
     """
 
     daemon: DaemonView
@@ -87,7 +87,8 @@ class KnownJournal:
         known = self._events.get(key)
         if known is not None:
             metadata = payload.get("metadata") or known["payload"].get("metadata")
-            event = {**event, "at": known["at"], "payload": {**payload, "metadata": metadata}}
+            first = {name: known[name] for name in ("seq", "at")}
+            event = {**event, **first, "payload": {**payload, "metadata": metadata}}
         self._events[key] = event
 
 
@@ -104,10 +105,11 @@ class SeenBundles:
 class BundleSight:
     """Sees the bundles of one repository; each is read and applied once."""
 
-    def __init__(self, workplace: Workplace, ground: Ground, policy: Policy) -> None:
+    def __init__(self, workplace: Workplace, ground: Ground) -> None:
         self._workplace = workplace
         self._ground = ground
-        self._policy = policy
+        # Only its limits count here: who may change what is for the review to say.
+        self._policy = Policy.default()
         self._candidates: dict[str, Candidate] = {}
 
     def see(self, journal: DaemonView, worktrees: Sequence[Worktree]) -> SeenBundles:

@@ -7,7 +7,7 @@ how a picture is shown, or why somebody wants to see it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from agentd.conflicts.radar_ground import Ground
 from agentd.conflicts.radar_notices import FileNotices, JournalNotices, Notices, Pace
 from agentd.conflicts.radar_worktrees import WorktreeSight, worktree_id
 from agentd.conflicts.repository import Worktree
-from agentd.conflicts.review import Workplace, read_policy
+from agentd.conflicts.review import Workplace
 from agentd.errors import Unavailable
 
 _ROUND_SECS_MIN = 0.5
@@ -60,9 +60,8 @@ class RadarStation:
     ) -> None:
         self.workplace = workplace
         self.ground = Ground(workplace, target)
-        policy, _ = read_policy(workplace.quarantine, self.ground.tip)
         self.sight = WorktreeSight(workplace, self.ground, private)
-        self._bundles = BundleSight(workplace, self.ground, policy)
+        self._bundles = BundleSight(workplace, self.ground)
         self.journal = KnownJournal(daemon) if daemon is not None else None
         self._radar = Radar(self.ground.ask_git, symbols)
         self._places: dict[Path, Worktree] = {}
@@ -153,7 +152,7 @@ def follow(
     *,
     notices: Notices | None = None,
     announced: Callable[[], None] = lambda: None,
-) -> Iterator[Sighting]:
+) -> Generator[Sighting, None, None]:
     """The first sighting, then one whenever it changes; never ends by itself.
 
     Without `socket_path` no journal is followed. `announced` is called when files are watched and

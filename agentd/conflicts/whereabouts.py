@@ -7,11 +7,13 @@ what anybody wants to do there.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 _FILE_BYTES_MAX: Final = 4_096
+_BRANCH: Final = "ref: refs/heads/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,12 @@ class Whereabouts:
         """What locks of the repository carry: the same as `Repository.namespace`."""
         root = self.common_dir.parent if self.common_dir.name == ".git" else self.common_dir
         return str(root.resolve())
+
+    @property
+    def branch(self) -> str | None:
+        """The short name of the branch that is checked out."""
+        head = _line(self.git_dir / "HEAD") or ""
+        return head.removeprefix(_BRANCH) if head.startswith(_BRANCH) else None
 
 
 def find_worktree(directory: Path) -> Whereabouts | None:
@@ -67,3 +75,16 @@ def _line(path: Path) -> str | None:
         return None
     text = data.decode("utf-8", "surrogateescape").removesuffix("\n")
     return text if text and "\n" not in text and len(data) <= _FILE_BYTES_MAX else None
+
+
+def place_within(path: Path, root: Path) -> str | None:
+    """An absolute path as the repository names it, below `root`; None where it lies elsewhere.
+
+    The last part need not exist, and is not followed where it is a symbolic link: git keeps the
+    link itself.
+    """
+    plain = Path(os.path.normpath(path))
+    for candidate in (plain, plain.parent.resolve() / plain.name, plain.resolve()):
+        if candidate.is_relative_to(root):
+            return candidate.relative_to(root).as_posix()
+    return None
