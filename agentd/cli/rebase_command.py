@@ -1,0 +1,172 @@
+"""`agentd-coord rebase`: offers a stale bundle on the target's tip, and hands it in if asked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from agentd.cli.connect import client_if_running, connected_client, fail, settings
+from agentd.cli.exit_codes import ExitCode
+from agentd.cli.records import all_records
+from agentd.cli.terminal import print_json, printable
+
+if TYPE_CHECKING:
+    from agentd.client.sync_client import Client
+    from agentd.conflicts.judgement import Case
+    from agentd.conflicts.proposals.offer import Offer
+    from agentd.conflicts.proposals.rebase import NotRebased, Rebased
+    from agentd.conflicts.review import Workplace
+
+
+@dataclass(frozen=True, slots=True)
+class RebaseOptions:
+    """The command line of `rebase`."""
+
+    repository: Path
+    what: str
+    target: str | None
+    out: Path | None
+    hand_in: bool
+    lease_id: str | None
+    locks: tuple[str, ...]
+    """`KEY=LEASE`: the locks whose metadata the new bundle becomes."""
+
+
+def run_rebase(options: RebaseOptions) -> ExitCode:
+    """Rebases, prints or hands in. 10 where the bundle cannot be rebased mechanically."""
+    from agentd.conflicts.proposals.rebase import NotRebased
+    from agentd.conflicts.review import open_workplace
+
+    leases = [_lease_of(text) for text in options.locks]
+    workplace = open_workplace(options.repository, settings().home)
+    outcome = _rebase(options, workplace)
+    if isinstance(outcome, NotRebased):
+        return _explain(outcome)
+    offer = outcome.offer
+    if options.out is not None:
+        write_offer(offer, options.out)
+    if options.hand_in:
+        _hand_in(options, offer)
+    for key, lease in leases:
+        _put_into_lock(key, lease, offer)
+    if options.out is None and not options.hand_in and not leases:
+        print_json(_as_text(offer))
+    say(
+        f"rebased {outcome.original} to {offer.bundle_id}: {offer.said['diff_summary']}; nothing "
+        "is verified of it yet, so review it"
+    )
+    return ExitCode.OK
+
+
+def _rebase(options: RebaseOptions, workplace: Workplace) -> Rebased | NotRebased:
+    from agentd.conflicts.proposals.origins import Origins
+    from agentd.conflicts.proposals.rebase import rebase
+    from agentd.conflicts.review import read_policy
+
+    name = options.target or "HEAD"
+    tip = workplace.repository.commit_of(name)
+    if tip is None:
+        fail(f"the target {name!r} names no commit", hint="Name a branch with --target.")
+    policy, _ = read_policy(workplace.quarantine, tip)
+    client = client_if_running()
+    try:
+        submission = Origins(
+            workplace.quarantine,
+            tip,
+            policy,
+            daemon=client,
+            kept=kept_cases(workplace, client),
+            directory=Path.cwd(),
+        ).find(options.what)
+    finally:
+        if client is not None:
+            client.close()
+    return rebase(submission, workplace.quarantine, tip, policy)
+
+
+def kept_cases(workplace: Workplace, client: Client | None) -> Iterator[Case]:
+    """What the kept reviews of the repository judged, the newest first."""
+    from agentd.conflicts.archive import kept_reviews
+    from agentd.conflicts.case_codec import decode_case
+    from agentd.conflicts.replay import kept_record
+
+    records = all_records(
+        client, settings().home_layout.reviews, repository=workplace.repository.namespace
+    )
+    replayable = set(kept_reviews(workplace.quarantine))
+    for record in reversed(records):
+        if record["review_id"] in replayable:
+            yield decode_case(kept_record(workplace, record["review_id"])["inputs"]["case"])
+
+
+def _explain(outcome: NotRebased) -> ExitCode:
+    if not outcome.findings:
+        say(f"{outcome.original} starts from the target's tip already; review it as it is")
+        return ExitCode.OK
+    say(f"{outcome.original} cannot be rebased mechanically:")
+    for finding in outcome.findings:
+        say(f"  {finding.message}")
+    return ExitCode.NOT_ALL_MERGE
+
+
+def write_offer(offer: Offer, out: Path) -> None:
+    """Writes an offered bundle; a patch that is no text goes into a file beside it."""
+    patch_file = None
+    if not offer.is_text:
+        patch_file = out.with_suffix(".patch").resolve()
+        patch_file.write_bytes(offer.patch)
+    out.write_bytes(orjson.dumps(offer.to_json(patch_file), option=orjson.OPT_INDENT_2) + b"\n")
+    say(f"wrote {out}")
+
+
+def _as_text(offer: Offer) -> dict[str, Any]:
+    if not offer.is_text:
+        fail("the patch is no valid text, so JSON cannot hold it", hint="Write it with --out FILE.")
+    return offer.to_json()
+
+
+def _hand_in(options: RebaseOptions, offer: Offer) -> None:
+    task = offer.said.get("task_id")
+    if task is None:
+        fail(
+            "the bundle came from no task, so there is none to hand it in to",
+            hint="Write it with --out FILE, or put it into your lock with --lock KEY=LEASE.",
+        )
+    params: dict[str, Any] = {
+        "task_id": task,
+        "action_type": "result",
+        "payload": _as_text(offer),
+    }
+    if node := offer.said.get("node_id"):
+        params["node_id"] = node
+    if options.lease_id is not None:
+        params["lease_id"] = options.lease_id
+    with connected_client() as client:
+        committed = client.call("CommitEvent", params)
+    say(f"handed in as event {committed['seq']}")
+
+
+def _lease_of(text: str) -> tuple[str, str]:
+    key, separator, lease = text.rpartition("=")
+    if not separator or not key or not lease:
+        fail("--lock takes KEY=LEASE, such as file:src/a.py=LEASE", code=ExitCode.USAGE)
+    return key, lease
+
+
+def _put_into_lock(key: str, lease: str, offer: Offer) -> None:
+    with connected_client() as client:
+        client.call(
+            "HeartbeatResourceLock",
+            {"resource_key": key, "lease_id": lease, "metadata": _as_text(offer)},
+        )
+    say(f"put into the lock on {key}")
+
+
+def say(text: str) -> None:
+    """Tells the user something, beside what a program reads."""
+    sys.stderr.write(f"{printable(text)}\n")

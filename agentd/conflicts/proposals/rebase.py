@@ -1,0 +1,93 @@
+"""Brings a stale bundle onto the target's tip, where git merges it cleanly and nowhere else.
+
+What comes out is a new bundle: another base, another id, and nothing verified. A bundle that
+conflicts goes back with the evidence; nothing is resolved here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from agentd.conflicts.admission import Admission, Candidate
+from agentd.conflicts.findings import BundleId, Finding
+from agentd.conflicts.freshness import Freshness, Placed, place
+from agentd.conflicts.git_names import CommitId
+from agentd.conflicts.intake import Submission
+from agentd.conflicts.merge_attributes import merge_attributes
+from agentd.conflicts.policy import Policy
+from agentd.conflicts.proposals.offer import Offer, make_offer
+from agentd.conflicts.quarantine import Quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Rebased:
+    """A bundle that could be brought onto the tip."""
+
+    original: BundleId
+    offer: Offer
+    finding: Finding
+    """How far the original is behind, and which commits touched its paths since."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotRebased:
+    """A bundle for which there is nothing to offer."""
+
+    original: BundleId
+    freshness: Freshness
+    findings: tuple[Finding, ...]
+    """Why; empty where the bundle is in step with the target already."""
+
+
+def rebase(
+    submission: Submission, quarantine: Quarantine, tip: CommitId, policy: Policy
+) -> Rebased | NotRebased:
+    """The bundle on the tip, or why there is none."""
+    (candidate,) = Admission(quarantine, policy).admit([submission])
+    placed = _placed(candidate, quarantine, tip, policy)
+    original = candidate.bundle_id
+    if candidate.errors:
+        return NotRebased(original, placed.freshness, candidate.errors)
+    match placed.freshness:
+        case Freshness.IN_STEP:
+            return NotRebased(original, placed.freshness, ())
+        case Freshness.STALE_CONFLICTING | Freshness.ALREADY_IN_TARGET:
+            return NotRebased(original, placed.freshness, placed.findings)
+        case Freshness.UNKNOWN:
+            return NotRebased(original, placed.freshness, candidate.findings)
+        case Freshness.STALE_CLEAN:
+            assert placed.tree is not None, "a clean merge has a tree"
+            said = _said(candidate)
+            offer = make_offer(quarantine, tip, placed.tree, said)
+            return Rebased(original, offer, placed.findings[0])
+    assert_never(placed.freshness)
+
+
+def _placed(candidate: Candidate, quarantine: Quarantine, tip: CommitId, policy: Policy) -> Placed:
+    paths = candidate.paths if candidate.tree is not None else ()
+    attributes = merge_attributes(quarantine, quarantine.tree_of(tip), paths, policy)
+    (placed,) = place([candidate], quarantine, tip, allow_stale_clean=True, attributes=attributes)
+    return placed
+
+
+def _said(candidate: Candidate) -> dict[str, Any]:
+    """What the new bundle says: the old one's words without its claims, and where it comes from."""
+    bundle = candidate.bundle
+    return {
+        **bundle.extra,
+        "owner": bundle.owner,
+        "provider": bundle.provider,
+        "intent": bundle.intent,
+        "assumptions": list(bundle.assumptions),
+        "confidence": bundle.confidence,
+        "alternative_of": bundle.alternative_of,
+        "task_id": bundle.task_id,
+        "node_id": bundle.node_id,
+        "enforcement": bundle.enforcement,
+        "derived_from": {
+            "bundle_id": candidate.bundle_id,
+            "base_revision": f"git:{candidate.base}",
+        },
+        "supersedes": [candidate.bundle_id],
+    }
