@@ -28,6 +28,12 @@ RepositoryOption = Annotated[
     Path,
     typer.Option("--repo", help="The git repository, a worktree of it, or a bare one."),
 ]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--html", metavar="FILE", help="Also write the review as a web page.", dir_okay=False
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -116,6 +122,7 @@ def review(
     no_record: Annotated[
         bool, typer.Option("--no-record", help="Keep no record, neither daemon's nor file.")
     ] = False,
+    html: HtmlOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare all bundles and decide: merge, rebase, wait, reject or escalate.
@@ -131,6 +138,7 @@ def review(
       agentd-coord review
       agentd-coord review --branch codex/fix --branch agy/fix --target main --hunks
       agentd-coord review --patch a.diff --patch b.diff --json --no-record
+      agentd-coord review --html review.html
       agentd-coord review --apply --onto-target
       agentd-coord review --replay 3f2a91c0
     """
@@ -138,7 +146,7 @@ def review(
 
     with errors_explained():
         if replay is not None:
-            raise typer.Exit(run_replay(repo, replay, as_json=json))
+            raise typer.Exit(run_replay(repo, replay, html=html, as_json=json))
         options = ReviewOptions(
             repository=repo,
             target=target,
@@ -155,6 +163,7 @@ def review(
             show_hunks=hunks,
             record_file=record,
             keep_record=not no_record,
+            html_file=html,
             as_json=json,
         )
         raise typer.Exit(run_review(options))
@@ -393,6 +402,7 @@ def decisions(
     hunks: Annotated[
         bool, typer.Option("--hunks", help="With an id: conflicting hunks side by side.")
     ] = False,
+    html: HtmlOption = None,
     json: JsonOption = False,
 ) -> None:
     """List the reviews that are kept, or show one.
@@ -401,14 +411,17 @@ def decisions(
     Examples:
       agentd-coord decisions
       agentd-coord decisions 3f2a91c0 --hunks
+      agentd-coord decisions 3f2a91c0 --html review.html
     """
     from agentd.cli.lists import show_review, show_reviews
 
     with errors_explained():
         if review_id is None:
+            if html is not None:
+                raise typer.BadParameter("it needs the id of a review", param_hint="--html")
             show_reviews(repo, as_json=json)
         else:
-            show_review(review_id, hunks=hunks, as_json=json)
+            show_review(review_id, hunks=hunks, html=html, as_json=json)
 
 
 @app.command()

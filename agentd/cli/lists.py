@@ -8,6 +8,7 @@ from typing import Any
 
 from agentd.cli.connect import client_if_running, connected_client, settings
 from agentd.cli.records import all_records, find_record
+from agentd.cli.report_file import check_report_file, write_report
 from agentd.cli.terminal import console, print_json, styled
 from agentd.errors import NotFound
 
@@ -128,15 +129,18 @@ def show_reviews(repository: Path | None, *, as_json: bool) -> None:
     out.print(table)
 
 
-def show_review(review_id: str, *, hunks: bool, as_json: bool) -> None:
+def show_review(review_id: str, *, hunks: bool, html: Path | None, as_json: bool) -> None:
     """One review, as it was printed when it was made."""
     from agentd.cli.review_view import print_review
 
+    check_report_file(html)
     record = find_record(client_if_running(), settings().home_layout.reviews, review_id)
     if as_json:
         print_json(record)
     else:
         print_review(console(), record, show_hunks=hunks)
+    if html is not None:
+        write_report(html, record, as_json=as_json)
 
 
 def _all_tasks(client: Any, state: str | None) -> list[dict[str, Any]]:

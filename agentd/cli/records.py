@@ -24,11 +24,20 @@ def record_path(directory: Path, review_id: str) -> Path:
 
 
 def save_record(path: Path, record: Record) -> None:
-    """Writes a record so that a reader sees all of it or nothing."""
+    """Writes a record, and the directory for it where there is none."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_whole(path, orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file so that a reader sees all of it or what was there before."""
     draft = path.with_name(f".{path.name}.tmp")
-    draft.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    draft.replace(path)
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def load_record(path: Path) -> Record:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agentd.cli.connect import client_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.records import Record, load_record, record_path, save_record
+from agentd.cli.report_file import check_report_file, write_report
 from agentd.cli.review_view import print_review
 from agentd.cli.terminal import console, print_json, printable
 from agentd.errors import AgentdError, InvalidParams
@@ -42,6 +43,7 @@ class ReviewOptions:
     show_hunks: bool
     record_file: Path | None
     keep_record: bool
+    html_file: Path | None
     as_json: bool
 
     @property
@@ -69,14 +71,17 @@ def run_review(options: ReviewOptions) -> ExitCode:
         if client is not None:
             client.close()
     _print(options, outcome, kept)
+    if options.html_file is not None:
+        write_report(options.html_file, outcome.record, as_json=options.as_json)
     return ExitCode.OK if outcome.all_merge else ExitCode.NOT_ALL_MERGE
 
 
-def run_replay(repository: Path, what: str, *, as_json: bool) -> ExitCode:
+def run_replay(repository: Path, what: str, *, html: Path | None, as_json: bool) -> ExitCode:
     """Judges a kept review again and says whether the same comes out, byte for byte."""
     from agentd.conflicts.replay import replay, replay_record
     from agentd.conflicts.review import open_workplace
 
+    check_report_file(html)
     home = settings().home
     if Path(what).is_file():
         replayed = replay_record(open_workplace(repository, home), load_record(Path(what)))
@@ -86,6 +91,8 @@ def run_replay(repository: Path, what: str, *, as_json: bool) -> ExitCode:
         print_json(replayed.record)
     else:
         print_review(console(), replayed.record)
+    if html is not None:
+        write_report(html, replayed.record, as_json=as_json)
     if replayed.same_decisions:
         sys.stderr.write(f"replayed {replayed.review_id[:8]}: the same decisions, byte for byte\n")
         return ExitCode.OK
@@ -104,6 +111,7 @@ def _check(options: ReviewOptions) -> None:
         )
     if options.onto_target and options.branch_name:
         fail("--onto-target and --branch-name exclude one another", code=ExitCode.USAGE)
+    check_report_file(options.html_file)
     if options.record_file and not options.keep_record:
         fail("--record and --no-record exclude one another", code=ExitCode.USAGE)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agentd.conflicts.findings import counted
 from agentd.conflicts.report.facts import ACTIONS, Review
 from agentd.conflicts.report.graph import NARROW, WIDE, Box, Frame, Line, Picture, draw, fitting
@@ -20,7 +22,8 @@ from agentd.conflicts.report.names import bundle_link, bundle_links, tone
 from agentd.conflicts.report.phrases import KINDS, SIGNS, words_for
 from agentd.plain_text import printable
 
-_NAME_SIZE = 13.0
+_NAME_LETTER: Final = 8.2
+_LABEL_LETTER: Final = 6.5
 
 
 def graph_section(review: Review) -> Html:
@@ -29,14 +32,14 @@ def graph_section(review: Review) -> Html:
         return section("graph", "Who conflicts with whom", element("p", "Nobody with anybody."))
     in_conflict = {side for pair in review.pairs for side in (pair.left, pair.right)}
     free = [each for each in review.bundles if each.bundle_id not in in_conflict]
-    wide = draw(review, WIDE)
+    pictures = [draw(review, frame) for frame in (WIDE, NARROW)]
     return section(
         "graph",
         "Who conflicts with whom",
         element(
             "div",
-            *(_svg(picture, review) for picture in (wide, draw(review, NARROW))),
-            _legend(wide),
+            *(_svg(picture, review) for picture in pictures),
+            *(_legend(picture) for picture in pictures),
             class_="card graph",
         ),
         element(
@@ -87,7 +90,7 @@ def _box(box: Box, frame: Frame) -> Html:
         element("text", sign, x=f"{box.x + 10:.1f}", y=middle, class_="sign"),
         element(
             "text",
-            plain(fitting(printable(bundle.name), room, _NAME_SIZE)),
+            plain(fitting(printable(bundle.name), room, _NAME_LETTER)),
             x=f"{box.x + 26:.1f}",
             y=middle,
         ),
@@ -105,13 +108,11 @@ def _line(line: Line, anchors: dict[frozenset[str], str]) -> Html:
             element("path", d=line.path),
             element(
                 "text",
-                plain(label),
+                plain(fitting(printable(label), line.label_width, _LABEL_LETTER)),
                 x=f"{line.label_x:.1f}",
                 y=f"{line.label_y:.1f}",
                 text_anchor=line.anchor,
-            )
-            if line.anchor
-            else None,
+            ),
         )
     )
     class_ = "edge aside" if line.between_losers else "edge"
@@ -130,12 +131,16 @@ def _legend(picture: Picture) -> Html:
     notes = []
     if any(line.between_losers for line in picture.lines):
         notes.append("dashed: neither of the two merges")
-    if picture.boxes_left_out or picture.lines_left_out:
-        notes.append(
-            f"left out here: {counted(picture.boxes_left_out, 'bundle')}, "
-            f"{counted(picture.lines_left_out, 'conflict')}; the table has all"
-        )
-    return element("p", join(chips, Html(" ")), *(f" · {note}" for note in notes), class_="legend")
+    out = {"bundle": picture.boxes_left_out, "conflict": picture.lines_left_out}
+    if any(out.values()):
+        said = " and ".join(counted(number, thing) for thing, number in out.items() if number)
+        notes.append(f"left out here: {said}; the table has all")
+    return element(
+        "p",
+        join(chips, Html(" ")),
+        *(f" · {note}" for note in notes),
+        class_=f"legend {picture.frame.name}",
+    )
 
 
 def _as_table(review: Review) -> Html:

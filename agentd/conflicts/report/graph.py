@@ -28,6 +28,7 @@ _GROUP_GAP: Final = 24.0
 _LANE: Final = 11.0
 _MARGIN: Final = 2.0
 _BETWEEN_MIN: Final = 64.0
+_SWEEPS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,11 @@ class Frame:
     width: int
     box_width: int
     lane_label: int
-    """Room for the labels of lines in lanes; 0 leaves them out."""
+    """Room for the labels of lines in lanes; 0 leaves these lines to the table."""
 
 
 WIDE: Final = Frame("wide", 780, 200, 104)
-NARROW: Final = Frame("narrow", 336, 108, 0)
+NARROW: Final = Frame("narrow", 336, 116, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,10 @@ class Line:
     """What SVG calls a path."""
     label_x: float
     label_y: float
+    label_width: float
+    """The room for it."""
     anchor: str
-    """`end` or `start`; empty where there is no room for a label."""
+    """Which end of the label stands there: `end` or `start`."""
     between_losers: bool
 
 
@@ -94,7 +97,7 @@ def draw(review: Review, frame: Frame) -> Picture:
             shown.append(group[:BOXES_MAX])
     seen = {bundle.bundle_id for group in shown for bundle in group}
     drawn = [pair for pair in pairs if pair.left in seen and pair.right in seen]
-    rows = _Rows(drawn)
+    rows = _Rows(drawn, lanes=frame.lane_label > 0)
     for group in shown:
         rows.add(group)
     boxes, lines = _across(rows, frame, {each: by_id[each] for each in rows.spans})
@@ -137,8 +140,9 @@ def _neighbours(pairs: Iterable[Pair]) -> dict[str, set[str]]:
 class _Rows:
     """How high everything stands, group below group."""
 
-    def __init__(self, pairs: Sequence[Pair]) -> None:
+    def __init__(self, pairs: Sequence[Pair], *, lanes: bool) -> None:
         self.pairs = pairs
+        self._lanes_max = LANED_MAX if lanes else 0
         self._near = _neighbours(pairs)
         self.lefts: set[str] = set()
         self.spans: dict[str, tuple[float, float]] = {}
@@ -154,7 +158,9 @@ class _Rows:
         lefts = self._choose_lefts(group)
         self.lefts |= set(lefts)
         rights = [each for each in order if each not in self.lefts]
-        rights.sort(key=lambda each: (self._middle(each, lefts), order.index(each)))
+        for _ in range(_SWEEPS):
+            rights = self._beside(rights, lefts)
+            lefts = self._beside(lefts, rights)
         below = self._place_rights(rights, lefts, top)
         self._place_lefts(lefts, top, below)
         self.bottom = max(top + height for top, height in (self.spans[each] for each in order))
@@ -173,9 +179,15 @@ class _Rows:
                 chosen.append(bundle.bundle_id)
         return chosen
 
-    def _middle(self, right: str, lefts: Sequence[str]) -> float:
-        places = [lefts.index(each) for each in self._near.get(right, ()) if each in lefts]
-        return sum(places) / len(places) if places else float(len(lefts))
+    def _beside(self, column: Sequence[str], facing: Sequence[str]) -> list[str]:
+        """The column in the order of what each is tied to on the other, so that few lines cross."""
+        place = {bundle: index for index, bundle in enumerate(facing)}
+
+        def middle(bundle: str) -> float:
+            places = [place[each] for each in self._near.get(bundle, ()) if each in place]
+            return sum(places) / len(places) if places else float(len(facing))
+
+        return sorted(column, key=middle)
 
     def _place_rights(self, rights: Sequence[str], lefts: Sequence[str], top: float) -> float:
         for right in rights:
@@ -184,7 +196,7 @@ class _Rows:
                 (pair for pair in mine if other(pair, right) in lefts),
                 key=lambda pair: lefts.index(other(pair, right)),
             )
-            beside = [pair for pair in mine if other(pair, right) not in lefts][:LANED_MAX]
+            beside = [pair for pair in mine if other(pair, right) not in lefts][: self._lanes_max]
             height = max(_BOX_HEIGHT, _SLOT * max(len(toward), len(beside)))
             self.spans[right] = (top, height)
             for pairs in (toward, beside):
@@ -202,7 +214,6 @@ class _Rows:
             height = max(_BOX_HEIGHT, _PORT * (len(mine) + 1))
             middle = sum(ends) / len(ends) if ends else top
             wanted.append((middle, left, height, sorted(mine, key=lambda p: self._far(p, left))))
-        wanted.sort(key=lambda each: each[0])
         needed = sum(height for _, _, height, _ in wanted) + _GAP * (len(wanted) - 1)
         for middle, left, height, mine in wanted:
             top = max(top, min(middle - height / 2, below - needed))
@@ -243,13 +254,14 @@ def _across(
             left, right = sides[0], other(pair, sides[0])
             start, end = rows.ends[left, pair], rows.ends[right, pair]
             curve = _curve(_MARGIN + width, start, right_x, end)
-            lines.append(Line(pair, curve, right_x - 9, end - 5, "end", False))
+            room = right_x - width - _MARGIN - 18
+            lines.append(Line(pair, curve, right_x - 9, end - 5, room, "end", False))
         elif pair in lane_of:
             high, low = sorted((rows.ends[pair.left, pair], rows.ends[pair.right, pair]))
             lane_x = right_x + width + frame.lane_label + (lane_of[pair] + 1) * _LANE
-            anchor = "start" if frame.lane_label else ""
-            detour = _detour(right_x + width, high, low, lane_x)
-            lines.append(Line(pair, detour, right_x + width + 8, high - 5, anchor, True))
+            edge, room = right_x + width, frame.lane_label - 8
+            detour = _detour(edge, high, low, lane_x)
+            lines.append(Line(pair, detour, edge + 8, high - 5, room, "start", True))
     return boxes, lines
 
 
@@ -290,16 +302,18 @@ def _detour(x: float, high: float, low: float, lane_x: float) -> str:
     )
 
 
-def fitting(text: str, width: float, size: float) -> str:
-    """As much of a text as fits into a width, with `…` where something is cut off."""
-    if text_width(text, size) <= width:
+def fitting(text: str, width: float, letter: float) -> str:
+    """As much of a text as fits into a width, with `…` where something is cut off.
+
+    `letter` is about how wide a letter is; characters of East Asian scripts take twice the room.
+    """
+    if _width(text, letter) <= width:
         return text
-    while text and text_width(f"{text}…", size) > width:
+    while text and _width(f"{text}…", letter) > width:
         text = text[:-1]
     return f"{text}…"
 
 
-def text_width(text: str, size: float) -> float:
-    """About how wide a text is: characters of East Asian scripts take twice the room."""
+def _width(text: str, letter: float) -> float:
     wide = sum(unicodedata.east_asian_width(each) in "WF" for each in text)
-    return (len(text) + wide * 0.8) * size * 0.56
+    return (len(text) + wide * 0.8) * letter

@@ -7,7 +7,7 @@ from typing import Final
 
 from agentd.conflicts.findings import counted
 from agentd.conflicts.report.facts import Bundle, Change, Review
-from agentd.conflicts.report.markup import Html, code, element, scrolling, section, text
+from agentd.conflicts.report.markup import Html, element, join, scrolling, section, text
 from agentd.conflicts.report.names import tone
 from agentd.conflicts.report.phrases import SIGNS
 
@@ -96,7 +96,12 @@ def _row(
         else element("td")
         for bundle in columns
     ]
-    return element("tr", element("th", code(path), scope="row", title=path), *cells)
+    return element("tr", element("th", _path(path), scope="row", title=path), *cells)
+
+
+def _path(path: str) -> Html:
+    """A path that breaks into lines behind its slashes."""
+    return element("code", join(path.split("/"), Html("/<wbr>")))
 
 
 def _cell(bundle: Bundle, change: Change | None, clashes: bool) -> Html:

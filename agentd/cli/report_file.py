@@ -1,0 +1,32 @@
+"""Writes a review's report to a file, and says where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agentd.cli.connect import fail
+from agentd.cli.exit_codes import ExitCode
+from agentd.cli.records import Record, write_whole
+from agentd.cli.terminal import console, printable
+
+
+def check_report_file(path: Path | None) -> None:
+    """Says so before a long review, not after it, where a report could not be written."""
+    if path is not None and not path.absolute().parent.is_dir():
+        fail(
+            f"--html {path}: there is no directory {path.absolute().parent}",
+            hint="Make it first, or name another file.",
+            code=ExitCode.USAGE,
+        )
+
+
+def write_report(path: Path, record: Record, *, as_json: bool) -> None:
+    """Writes the page; its path goes to where it does not get into anybody's JSON."""
+    from agentd.conflicts.report.page import render_report
+
+    try:
+        write_whole(path, render_report(record).encode())
+    except OSError as error:
+        fail(f"the report cannot be written to {path}: {error.strerror}")
+    shown = printable(str(path.absolute()))
+    console(stderr=as_json).print(f"Report: {shown}", style="dim", soft_wrap=True)
