@@ -9,16 +9,16 @@ from collections.abc import Iterable, Sequence
 
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import ObjectId, TreeId
-from agentd.conflicts.ledger import Books, Discrepancy, Entry, FileState, audit
+from agentd.conflicts.ledger import Account, Books, Entry, FileState, account
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_GITLINK, TreeChange
 
 
 def check_ledger(
     quarantine: Quarantine, tip_tree: TreeId, result: TreeId, accepted: Sequence[Placed]
-) -> tuple[Discrepancy, ...]:
-    """Every line that nobody accounts for between the tip, the accepted bundles and the result."""
-    return audit(open_books(quarantine, tip_tree, result, accepted))
+) -> Account:
+    """Accounts for every line between the tip, the accepted bundles and the result."""
+    return account(open_books(quarantine, tip_tree, result, accepted))
 
 
 def open_books(

@@ -26,6 +26,7 @@ from agentd.conflicts.freshness import Placed, place
 from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.intake import Submission
+from agentd.conflicts.ledger import Account
 from agentd.conflicts.merge_attributes import merge_attributes
 from agentd.conflicts.merge_result import MergeAttributes
 from agentd.conflicts.policy import Policy
@@ -70,6 +71,8 @@ class Judgement:
     decisions: tuple[Decision, ...]
     proofs: tuple[Proof, ...]
     integration: Integration | None
+    ledger: Account | None
+    """None where nothing was composed that it could be held against."""
     meetings: int
     asked: int
 
@@ -100,6 +103,7 @@ class _Judge:
         self._tip_tree = quarantine.tree_of(case.target)
         self._decisions: dict[BundleId, Decision] = {}
         self._findings: list[Finding] = []
+        self._ledger: Account | None = None
 
     def judge(self) -> Judgement:
         candidates = self._admit()
@@ -137,6 +141,7 @@ class _Judge:
             decisions=tuple(self._decisions[key] for key in sorted(self._decisions)),
             proofs=settlement.proofs,
             integration=integration,
+            ledger=self._ledger,
             meetings=compatibility.meetings,
             asked=compatibility.asked,
         )
@@ -266,9 +271,10 @@ class _Judge:
         unproven = unproven_reason(settlement, required=self._policy.verification_required)
         if unproven is not None:
             return unproven
-        discrepancies = check_ledger(
+        self._ledger = check_ledger(
             self._quarantine, self._tip_tree, settlement.composition.tree, chosen
         )
+        discrepancies = self._ledger.discrepancies
         self._findings += ledger_findings(discrepancies)
         return ledger_reason(discrepancies) if discrepancies else None
 

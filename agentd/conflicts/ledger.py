@@ -75,6 +75,29 @@ class Discrepancy:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What the books come to."""
+
+    discrepancies: tuple[Discrepancy, ...]
+    files: int
+    """Those that differ anywhere between the target, the bundles and the result."""
+    bundles: int
+    lines_added: int
+    """Lines of the result that the target does not have, each as often as it stands there more."""
+    lines_removed: int
+
+    def to_json(self) -> JsonObject:
+        """The account as the record has it."""
+        return {
+            "balanced": not self.discrepancies,
+            "files": self.files,
+            "bundles": self.bundles,
+            "lines_added": self.lines_added,
+            "lines_removed": self.lines_removed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class _Group:
     """Paths that renames tie together; lines may move among them."""
 
@@ -94,6 +117,23 @@ def audit(books: Books) -> tuple[Discrepancy, ...]:
     for group in groups:
         found += _audit_group(group, books)
     return tuple(sorted(found, key=lambda each: (each.path, each.problem)))
+
+
+def account(books: Books) -> Account:
+    """Audits the books, and sums up what was accounted for."""
+    groups = _groups(books)
+    added = removed = 0
+    for group in groups:
+        target, result = _lines(group, books, books.target), _lines(group, books, books.result)
+        added += (result - target).total()
+        removed += (target - result).total()
+    return Account(
+        audit(books),
+        files=sum(len(group.paths) for group in groups),
+        bundles=len(books.entries),
+        lines_added=added,
+        lines_removed=removed,
+    )
 
 
 def _groups(books: Books) -> tuple[_Group, ...]:

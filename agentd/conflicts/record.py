@@ -50,6 +50,7 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
         "verification": list(checks.values()),
         "pairs": {"met": judgement.meetings, "asked_git": judgement.asked},
         "integration": None,
+        "ledger": judgement.ledger.to_json() if judgement.ledger is not None else None,
     }
     if judgement.integration is not None:
         made["integration"] = {
