@@ -83,7 +83,7 @@ class FileDelta:
     def _names(summary: Summary | None) -> frozenset[str]:
         if summary is None:
             return frozenset()
-        names = summary.bound | frozenset(summary.by_name)
+        names = summary.bound | frozenset(summary.by_name) | frozenset(summary.by_local)
         return names if summary.offered is None else names | summary.offered
 
 

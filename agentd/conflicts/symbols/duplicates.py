@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
 from agentd.conflicts.symbols.naming import Naming
-from agentd.conflicts.symbols.summary import Definition
+from agentd.conflicts.symbols.summary import Definition, Kind
 from agentd.conflicts.symbols.tree_view import TreeView
 from agentd.conflicts.symbols.trees import PairTrees
 
@@ -37,6 +37,8 @@ def suspected_twins(trees: PairTrees) -> Iterator[Twin]:
             for right_path, other in sorted(right.files.items()):
                 if name not in other.added or other.language is not mine.language:
                     continue
+                if right_path != left_path and mine.added[name][0].kind is Kind.IMPORT:
+                    continue  # An import's name is its own file's.
                 if right_path != left_path:
                     theirs = trees.namings[other.language].siblings(
                         trees.view(WhichSide.RIGHT), right_path
@@ -84,12 +86,10 @@ def confirm_twin(trees: PairTrees, twin: Twin) -> SymbolFinding | None:
 
 def _count(view: TreeView, naming: Naming, twin: Twin) -> int:
     """How many definitions of the name there are where both look."""
-    places = {
-        path
-        for own in (twin.left_path, twin.right_path)
-        if view.exists(own)
-        for path in naming.siblings(view, own)
-    }
+    own = [path for path in (twin.left_path, twin.right_path) if view.exists(path)]
+    places = set(own)
+    if twin.left.kind is not Kind.IMPORT:
+        places.update(sibling for path in own for sibling in naming.siblings(view, path))
     return sum(
         each.variant == twin.left.variant and not each.repeatable
         for path in sorted(places)

@@ -23,11 +23,15 @@ from agentd.conflicts.symbols.findings import (
     SymbolFinding,
     WhichSide,
 )
+from agentd.conflicts.symbols.go_naming import GoNaming
 from agentd.conflicts.symbols.grade import interaction, member_doubts
+from agentd.conflicts.symbols.java_naming import JavaNaming
+from agentd.conflicts.symbols.javascript_naming import JavaScriptNaming
 from agentd.conflicts.symbols.languages import NotRead, language_of
 from agentd.conflicts.symbols.library import SummaryLibrary, SummaryStore
 from agentd.conflicts.symbols.naming import Naming
 from agentd.conflicts.symbols.python_naming import PythonNaming
+from agentd.conflicts.symbols.rust_naming import RustNaming
 from agentd.conflicts.symbols.sides import BlobReader, Side
 from agentd.conflicts.symbols.summary import Language, Summary
 from agentd.conflicts.symbols.tree_view import Listing
@@ -35,6 +39,11 @@ from agentd.conflicts.symbols.trees import PairTrees, Prepared
 
 NAMINGS: Final[Mapping[Language, Naming]] = {
     Language.PYTHON: PythonNaming(),
+    Language.JAVASCRIPT: JavaScriptNaming(),
+    Language.TYPESCRIPT: JavaScriptNaming(),
+    Language.GO: GoNaming(),
+    Language.RUST: RustNaming(),
+    Language.JAVA: JavaNaming(),
 }
 _LISTINGS_KEPT: Final = 4
 
@@ -87,7 +96,7 @@ class SymbolGuard:
         trees = PairTrees(
             left,
             right,
-            self._listing(left.side.base_tree),
+            lambda: self._listing(left.side.base_tree),
             self._library,
             NAMINGS,
             lambda: self._sources.merged(left.side, right.side),

@@ -15,7 +15,7 @@ from typing import Final
 from agentd.conflicts.symbols.python_summary import read_python
 from agentd.conflicts.symbols.summary import Language, Summary
 
-FORMAT: Final = 2
+FORMAT: Final = 4
 """Raised whenever a summary of the same file would come out differently."""
 
 _EXTENSIONS: Final[Mapping[str, Language]] = {
@@ -32,6 +32,7 @@ _EXTENSIONS: Final[Mapping[str, Language]] = {
     ".go": Language.GO,
     ".rs": Language.RUST,
     ".java": Language.JAVA,
+    ".mod": Language.GO,
 }
 _UNREAD: Final = frozenset(
     [
@@ -117,14 +118,47 @@ def analyser_of(path: str) -> str | NotRead:
 
 def summarise(path: str, content: bytes) -> Summary | NotRead:
     """Reads a file."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
     language = language_of(path)
-    found = None
-    if language is Language.PYTHON:
-        found = read_python(text)
-    if found is None:
+    if language is None:
+        return NotRead("it is no code", code=False)
+    try:
+        if language is Language.PYTHON:
+            return _python(content)
+        return _by_syntax(language, content, path)
+    except ImportError as failure:
+        return NotRead(f"the grammar {failure.name} is not installed")
+    except RecursionError:
+        return NotRead("it is nested too deeply")
+
+
+def _python(content: bytes) -> Summary:
+    try:
+        found = read_python(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        found = read_python(content.decode("latin-1"))
+    if found is not None:
+        return found
+    try:
+        from agentd.conflicts.symbols.python_syntax import read_python_syntax
+    except ImportError:
         return Summary(Language.PYTHON, parsed=False, strict=False)
-    return found
+    return read_python_syntax(content)
+
+
+def _by_syntax(language: Language, content: bytes, path: str) -> Summary:
+    """Reads a file by its grammar, which is imported now: it may not be installed."""
+    if language is Language.GO:
+        from agentd.conflicts.symbols.go_summary import read_go
+
+        return read_go(content, path)
+    if language is Language.RUST:
+        from agentd.conflicts.symbols.rust_summary import read_rust
+
+        return read_rust(content)
+    if language is Language.JAVA:
+        from agentd.conflicts.symbols.java_summary import read_java
+
+        return read_java(content)
+    from agentd.conflicts.symbols.javascript_summary import read_javascript
+
+    return read_javascript(content, path, language)

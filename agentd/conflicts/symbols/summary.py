@@ -38,6 +38,8 @@ class Kind(StrEnum):
     """A method that is called on the class itself."""
     CLASS = "class"
     VALUE = "value"
+    IMPORT = "import"
+    """An import's name, where having it twice in a file is an error."""
 
 
 @dataclass(frozen=True, slots=True)

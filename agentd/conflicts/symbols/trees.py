@@ -1,4 +1,4 @@
-"""The trees of a pair: the base, either side, and their merge, which is asked for only when needed.
+"""The trees of a pair: either side, and their merge, which is asked for only when needed.
 
 Pure but for reading blobs through the library. It must not know what is looked for.
 """
@@ -33,7 +33,7 @@ class PairTrees:
 
     left: Prepared
     right: Prepared
-    listing: Listing
+    list_base: Callable[[], Listing]
     library: SummaryLibrary
     namings: Mapping[Language, Naming]
     merge: Callable[[], Mapping[str, str | None] | None]
@@ -43,9 +43,9 @@ class PairTrees:
         return self.left if which is WhichSide.LEFT else self.right
 
     @cached_property
-    def base(self) -> TreeView:
-        """What both start from."""
-        return TreeView(self.listing, {}, self.library)
+    def listing(self) -> Listing:
+        """The paths that both start from."""
+        return self.list_base()
 
     @cached_property
     def _left(self) -> TreeView:

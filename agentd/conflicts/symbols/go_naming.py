@@ -1,0 +1,71 @@
+"""How Go finds packages: a place is a directory, found through the nearest `go.mod` above.
+
+Pure but for looking into a tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from posixpath import basename, dirname
+from typing import Final
+
+from agentd.conflicts.symbols.tree_view import TreeView
+
+_BUILTINS: Final = (
+    "any append bool byte cap clear close comparable complex complex128 complex64 copy delete "
+    "error false float32 float64 imag int int16 int32 int64 int8 iota len make max min new "
+    "nil panic print println real recover rune string true uint uint16 uint32 uint64 uint8 "
+    "uintptr _"
+)
+
+
+class GoNaming:
+    """Go's rules."""
+
+    builtins: frozenset[str] = frozenset(_BUILTINS.split())
+
+    def siblings(self, view: TreeView, path: str) -> Sequence[str]:
+        own = view.summary(path)
+        if own is None:
+            return (path,)
+        in_test = path.endswith("_test.go")
+        return tuple(
+            other
+            for other in view.within(dirname(path))
+            if other.endswith(".go")
+            and (in_test or not other.endswith("_test.go"))
+            and (other == path or _package(view, other) == own.package)
+        )
+
+    def module(self, view: TreeView, importer: str, module: str) -> Sequence[str]:
+        directory = dirname(importer)
+        while True:
+            manifest = view.summary(f"{directory}/go.mod" if directory else "go.mod")
+            if manifest is not None and manifest.package:
+                break
+            if not directory:
+                return ()
+            directory = dirname(directory)
+        if module != manifest.package and not module.startswith(f"{manifest.package}/"):
+            return ()
+        inner = module[len(manifest.package) :].strip("/")
+        place = f"{directory}/{inner}" if directory and inner else directory or inner
+        return (place,) if self.files(view, place) else ()
+
+    def files(self, view: TreeView, place: str) -> Sequence[str]:
+        return tuple(
+            path
+            for path in view.within(place)
+            if path.endswith(".go") and not path.endswith("_test.go")
+        )
+
+    def submodule(self, view: TreeView, place: str, name: str) -> str | None:
+        return None
+
+    def stems(self, path: str) -> Sequence[str]:
+        return (basename(dirname(path)),)
+
+
+def _package(view: TreeView, path: str) -> str | None:
+    summary = view.summary(path)
+    return None if summary is None else summary.package

@@ -1,0 +1,65 @@
+"""How Java finds classes: a place is the directory of a package, or a class's own file.
+
+Pure but for looking into a tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from posixpath import basename
+from typing import Final
+
+from agentd.conflicts.symbols.tree_view import TreeView
+
+_LANG: Final = (
+    "Appendable AutoCloseable Boolean Byte CharSequence Character Class ClassLoader Cloneable "
+    "Comparable Deprecated Double Enum Error Exception Float FunctionalInterface Integer "
+    "Iterable Long Math Module Number Object Override Package Process ProcessBuilder Readable "
+    "Record Runnable Runtime RuntimeException SafeVarargs Short StackTraceElement String "
+    "StringBuffer StringBuilder SuppressWarnings System Thread ThreadGroup ThreadLocal "
+    "Throwable Void var"
+)
+
+
+class JavaNaming:
+    """Java's rules."""
+
+    builtins: frozenset[str] = frozenset(_LANG.split())
+
+    def siblings(self, view: TreeView, path: str) -> Sequence[str]:
+        summary = view.summary(path)
+        if summary is None or not summary.package:
+            return (path,)
+        return tuple(dict.fromkeys((path, *self._package(view, summary.package))))
+
+    def module(self, view: TreeView, importer: str, module: str) -> Sequence[str]:
+        suffix = module.replace(".", "/")
+        packages = [place for place in view.directories_called(suffix) if self.files(view, place)]
+        if packages:
+            return packages
+        # A class that holds others.
+        holder, _, name = suffix.rpartition("/")
+        return [
+            f"{place}/{name}.java"
+            for place in (view.directories_called(holder) if holder else ())
+            if view.exists(f"{place}/{name}.java")
+        ]
+
+    def files(self, view: TreeView, place: str) -> Sequence[str]:
+        if place.endswith(".java"):
+            return (place,)
+        return tuple(path for path in view.within(place) if path.endswith(".java"))
+
+    def submodule(self, view: TreeView, place: str, name: str) -> str | None:
+        return None
+
+    def stems(self, path: str) -> Sequence[str]:
+        return (basename(path).removesuffix(".java"),)
+
+    def _package(self, view: TreeView, package: str) -> Sequence[str]:
+        """The files of a package, which may be spread over source roots."""
+        return [
+            path
+            for place in view.directories_called(package.replace(".", "/"))
+            for path in self.files(view, place)
+        ]

@@ -1,0 +1,567 @@
+"""Reads JavaScript and TypeScript by their syntax trees.
+
+Signatures are known for TypeScript only: JavaScript lets a call hand over what it likes. Pure;
+knows one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tree_sitter import Node
+
+from agentd.conflicts.symbols.summary import (
+    SELF,
+    CallShape,
+    Import,
+    Kind,
+    Language,
+    Signature,
+    Summary,
+)
+from agentd.conflicts.symbols.syntax import (
+    Context,
+    SyntaxReader,
+    line_of,
+    parse,
+    text,
+    within,
+)
+
+_FUNCTIONS: Final = ("function_declaration", "generator_function_declaration")
+_CLASSES: Final = ("class_declaration", "abstract_class_declaration")
+_INNER_FUNCTIONS: Final = ("function_expression", "generator_function", "arrow_function")
+_PATTERNS: Final = frozenset(
+    (
+        "object_pattern",
+        "array_pattern",
+        "rest_pattern",
+        "pair_pattern",
+        "assignment_pattern",
+        "object_assignment_pattern",
+    )
+)
+TYPE: Final = "type"
+"""The variant of what exists for types alone, and so may share its name with a value."""
+
+
+def read_javascript(content: bytes, path: str, language: Language) -> Summary:
+    """Summarises a module or script."""
+    if language is Language.JAVASCRIPT:
+        root = parse(content, "tree_sitter_javascript")
+    else:
+        kind = "language_tsx" if path.endswith("x") else "language_typescript"
+        root = parse(content, "tree_sitter_typescript", kind)
+    reader = _Reader(language, root, "//")
+    reader.visit_children(root, Context())
+    reader.finish()
+    return reader.summary()
+
+
+@dataclass(slots=True)
+class _Reader(SyntaxReader):
+    this_is_known: bool = False
+
+    def __post_init__(self) -> None:
+        SyntaxReader.__post_init__(self)
+        self.offered = set()
+        self.handlers = {
+            "import_statement": self._import,
+            "export_statement": self._export,
+            "lexical_declaration": self._variables,
+            "variable_declaration": self._variables,
+            "function_signature": self._overload,
+            "interface_declaration": self._type,
+            "type_alias_declaration": self._type,
+            "enum_declaration": self._enum,
+            "internal_module": self._namespace,
+            "module": self._namespace,
+            "ambient_declaration": self._ambient,
+            "method_definition": self._method,
+            "public_field_definition": self._field,
+            "field_definition": self._field,
+            "statement_block": self._inner_block,
+            "for_in_statement": self._for_in,
+            "catch_clause": self._catch,
+            "identifier": self._identifier,
+            "type_identifier": self._identifier,
+            "shorthand_property_identifier": self._identifier,
+            "member_expression": self._member,
+            "nested_type_identifier": self._member,
+            "nested_identifier": self._member,
+            "call_expression": self._call,
+            "new_expression": self._call,
+            "assignment_expression": self._assignment,
+            "pair": self._pair,
+            "type_parameter": self._type_parameter,
+            "infer_type": self._type_parameter,
+            **dict.fromkeys(_FUNCTIONS, self._function),
+            **dict.fromkeys(_CLASSES, self._class),
+            **dict.fromkeys(_INNER_FUNCTIONS, self._inner_function),
+            **dict.fromkeys(
+                ("function_type", "constructor_type", "call_signature", "method_signature"),
+                self._function_type,
+            ),
+            "index_signature": lambda node, context: self.visit_field(node, "type", context),
+        }
+
+    def finish(self) -> None:
+        """Settles what a file without exports offers: whatever a loader makes of it."""
+        if not self.offered and not self.stars:
+            self.dynamic = True
+
+    # Modules
+
+    def _import(self, node: Node, context: Context) -> None:
+        module = _string(node.child_by_field_name("source"))
+        of_types = any(child.type == "type" for child in node.children)
+        guarded = of_types and self.language is Language.JAVASCRIPT
+        context = replace(context, guarded=context.guarded or guarded)
+        for child in node.named_children:
+            if child.type == "import_clause":
+                self._import_clause(node, child, module, context)
+            elif child.type == "import_require_clause":
+                name = text(child.named_children[0])
+                source = _string(child.child_by_field_name("source"))
+                self._take_in(node, source, None, name, context)
+
+    def _import_clause(self, node: Node, clause: Node, module: str, context: Context) -> None:
+        for child in clause.named_children:
+            if child.type == "identifier":
+                self._take_in(node, module, "default", text(child), context)
+            elif child.type == "namespace_import":
+                self._take_in(node, module, None, text(child.named_children[0]), context)
+            elif child.type == "named_imports":
+                for each in child.named_children:
+                    if each.type != "import_specifier":
+                        continue
+                    name = _string(each.child_by_field_name("name"))
+                    alias = each.child_by_field_name("alias")
+                    self._take_in(each, module, name, text(alias) if alias else name, context)
+
+    def _take_in(
+        self, node: Node, module: str, name: str | None, local: str, context: Context
+    ) -> None:
+        self.imports.append(Import(module, name, local, line_of(node), context.guarded))
+        self.define_import(node, local, context)
+
+    def _export(self, node: Node, context: Context) -> None:
+        source = node.child_by_field_name("source")
+        declaration = node.child_by_field_name("declaration")
+        default = any(child.type == "default" for child in node.children)
+        if default:
+            self._offer("default")
+        if declaration is not None:
+            before = set(self.bound)
+            known = len(self.definitions)
+            self.visit(declaration, context)
+            if not default:
+                for name in self.bound - before:
+                    self._offer(name)
+                for each in self.definitions[known:]:
+                    if "." not in each.name:
+                        self._offer(each.name)
+        value = node.child_by_field_name("value")
+        if value is not None:
+            self.visit(value, context)
+        for child in node.named_children:
+            if child.type == "export_clause":
+                self._export_clause(child, _string(source), context)
+            elif child.type == "namespace_export":
+                self._offer(text(child.named_children[0]))
+        if source is not None and any(child.type == "*" for child in node.children):
+            self.stars.append(_string(source))
+        if any(child.type == "=" for child in node.children):
+            self.dynamic = True  # `export = value` offers the value's members.
+
+    def _export_clause(self, clause: Node, source: str, context: Context) -> None:
+        for each in clause.named_children:
+            if each.type != "export_specifier":
+                continue
+            name = _string(each.child_by_field_name("name"))
+            alias = each.child_by_field_name("alias")
+            self._offer(_string(alias) if alias is not None else name)
+            if source:
+                line = line_of(each)
+                self.imports.append(Import(source, name, "", line, context.guarded))
+            else:
+                self.use(each, "", name, context)
+
+    def _offer(self, name: str) -> None:
+        if self.offered is not None:
+            self.offered.add(name)
+
+    # Declarations
+
+    def _variables(self, node: Node, context: Context) -> None:
+        block = node.type == "lexical_declaration"
+        for child in node.named_children:
+            if child.type != "variable_declarator":
+                continue
+            target = child.child_by_field_name("name")
+            value = child.child_by_field_name("value")
+            required = _required_module(value)
+            if target is not None and required is not None and not context.inside:
+                self._require(node, target, required, context)
+            elif context.inside or context.qualifier:
+                self.locals.update(_bound_by(target))
+            elif target is not None and target.type == "identifier":
+                self._variable(child, text(target), value, context, repeatable=not block)
+            else:
+                for name in _bound_by(target):
+                    self.bound.add(name)
+            self._visit_defaults(target, context)
+            self.visit_field(child, "type", context)
+            if value is not None:
+                self.visit(value, context)
+
+    def _variable(
+        self, node: Node, name: str, value: Node | None, context: Context, *, repeatable: bool
+    ) -> None:
+        kind, signature = Kind.VALUE, None
+        if value is not None and value.type in _INNER_FUNCTIONS:
+            annotated = node.child_by_field_name("type") is not None
+            kind = Kind.FUNCTION
+            signature = None if annotated else self._signature(value)
+        self.define(node, kind, name, context, signature=signature, repeatable=repeatable)
+
+    def _require(self, node: Node, target: Node, module: str, context: Context) -> None:
+        if target.type == "identifier":
+            self._take_in(node, module, None, text(target), context)
+            return
+        for each in target.named_children if target.type == "object_pattern" else ():
+            if each.type == "shorthand_property_identifier_pattern":
+                self._take_in(each, module, text(each), text(each), context)
+            elif each.type == "pair_pattern":
+                name, local = each.child_by_field_name("key"), each.child_by_field_name("value")
+                self._take_in(each, module, text(name), text(local), context)
+
+    def _function(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        if context.inside:
+            self.locals.add(name)
+        else:
+            self.define(node, Kind.FUNCTION, name, context, signature=self._signature(node))
+        self._inside(node, replace(context, owner=""))
+
+    def _overload(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        if not context.inside:
+            self.define(node, Kind.FUNCTION, name, context, repeatable=True)
+        self._function_type(node, context)
+
+    def _inner_function(self, node: Node, context: Context) -> None:
+        name = node.child_by_field_name("name")
+        if name is not None:
+            self.locals.add(text(name))
+        owner = context.owner if node.type == "arrow_function" else ""
+        self._inside(node, replace(context, owner=owner))
+
+    def _inside(self, node: Node, context: Context) -> None:
+        """Reads a function's parameters and body."""
+        inner = replace(context, inside=True, conditional=False)
+        for name in ("parameters", "parameter"):
+            parameters = node.child_by_field_name(name)
+            if parameters is not None:
+                self.locals.update(_bound_by(parameters))
+                self._visit_defaults(parameters, inner)
+        for name in ("type_parameters", "return_type", "body"):
+            self.visit_field(node, name, inner)
+
+    def _function_type(self, node: Node, context: Context) -> None:
+        parameters = node.child_by_field_name("parameters")
+        if parameters is not None:
+            self.locals.update(_bound_by(parameters))
+            self._visit_defaults(parameters, context)
+        for name in ("type_parameters", "return_type"):
+            self.visit_field(node, name, context)
+
+    def _visit_defaults(self, node: Node | None, context: Context) -> None:
+        """Reads the types and default values inside a pattern or parameter list."""
+        for child in node.named_children if node is not None else ():
+            if child.type in ("required_parameter", "optional_parameter"):
+                self._visit_defaults(child.child_by_field_name("pattern"), context)
+                self.visit_field(child, "type", context)
+                self.visit_field(child, "value", context)
+            elif child.type in ("assignment_pattern", "object_assignment_pattern"):
+                self._visit_defaults(child.child_by_field_name("left"), context)
+                self.visit_field(child, "right", context)
+            elif child.type in _PATTERNS:
+                self._visit_defaults(child, context)
+
+    def _class(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        body = node.child_by_field_name("body")
+        heritage = [child for child in node.named_children if child.type == "class_heritage"]
+        decorated = any(child.type == "decorator" for child in node.named_children)
+        for child in heritage:
+            self.visit(child, context)
+        self.visit_field(node, "type_parameters", context)
+        if context.inside:
+            self.locals.add(name)
+            self.visit_field(node, "body", replace(context, owner=""))
+            return
+        extends = any("extends" in text(child) for child in heritage)
+        self.define(
+            node,
+            Kind.CLASS,
+            name,
+            context,
+            signature=None if extends or decorated else self._constructor(body),
+            closed=not heritage and not decorated and not _is_open_class(body),
+        )
+        self.visit_field(node, "body", within(context, name))
+
+    def _constructor(self, body: Node | None) -> Signature | None:
+        found = [
+            child
+            for child in (body.named_children if body is not None else ())
+            if child.type in ("method_definition", "method_signature")
+            and text(child.child_by_field_name("name")) == "constructor"
+        ]
+        if not found:
+            return Signature() if self.language is Language.TYPESCRIPT else None
+        return self._signature(found[0]) if len(found) == 1 else None
+
+    def _method(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        words = {child.type for child in node.children}
+        accessor = bool(words & {"get", "set"})
+        if not context.inside and context.owner:
+            self.define(
+                node,
+                Kind.STATIC if "static" in words else Kind.METHOD,
+                name,
+                context,
+                signature=None if accessor else self._signature(node),
+                variant=next(iter(words & {"get", "set"}), "static" if "static" in words else ""),
+                repeatable=self.language is Language.JAVASCRIPT or name.startswith("["),
+            )
+            self._parameter_properties(node, context)
+        owner = context.owner if not context.inside else ""
+        self._inside(node, replace(context, owner=owner, qualifier=""))
+
+    def _parameter_properties(self, node: Node, context: Context) -> None:
+        """A constructor's parameters with a modifier are members, too."""
+        parameters = node.child_by_field_name("parameters")
+        for child in parameters.named_children if parameters is not None else ():
+            if any(each.type in ("accessibility_modifier", "readonly") for each in child.children):
+                name = text(child.child_by_field_name("pattern"))
+                self.define(child, Kind.VALUE, name, context, repeatable=True)
+
+    def _field(self, node: Node, context: Context) -> None:
+        name = node.child_by_field_name("name") or node.child_by_field_name("property")
+        if name is not None and context.owner and not context.inside:
+            self.define(node, Kind.VALUE, text(name), context, repeatable=True)
+        self.visit_field(node, "type", context)
+        # The value of a field is evaluated with `this`, like a method.
+        self.visit_field(node, "value", replace(context, inside=True, qualifier=""))
+
+    def _type(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        merging = node.type == "interface_declaration"
+        if context.inside:
+            self.locals.add(name)
+        else:
+            self.define(node, Kind.VALUE, name, context, variant=TYPE, repeatable=merging)
+        for child in node.named_children:
+            if child.type not in ("type_identifier", "identifier") or text(child) != name:
+                self.visit(child, replace(context, qualifier="", inside=True))
+
+    def _enum(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        if context.inside:
+            return
+        self.define(node, Kind.CLASS, name, context, repeatable=True, closed=True)
+        body = node.child_by_field_name("body")
+        for child in body.named_children if body is not None else ():
+            target = child.child_by_field_name("name") or child
+            if target.type in ("property_identifier", "string"):
+                member = _string(target)
+                self.define(child, Kind.VALUE, member, within(context, name), variant="enum")
+
+    def _namespace(self, node: Node, context: Context) -> None:
+        name = node.child_by_field_name("name")
+        if name is not None and name.type == "identifier" and not context.inside:
+            self.define(node, Kind.VALUE, text(name), context, variant=TYPE, repeatable=True)
+        body = node.child_by_field_name("body")
+        if body is not None:
+            self.visit_children(body, replace(context, inside=True))
+
+    def _ambient(self, node: Node, context: Context) -> None:
+        self.visit_children(node, replace(context, conditional=True))
+
+    # Scopes and names
+
+    def _inner_block(self, node: Node, context: Context) -> None:
+        self.visit_children(node, replace(context, inside=True))
+
+    def _for_in(self, node: Node, context: Context) -> None:
+        self.locals.update(_bound_by(node.child_by_field_name("left")))
+        for name in ("right", "body"):
+            self.visit_field(node, name, context)
+
+    def _catch(self, node: Node, context: Context) -> None:
+        self.locals.update(_bound_by(node.child_by_field_name("parameter")))
+        self.visit_field(node, "body", context)
+
+    def _type_parameter(self, node: Node, context: Context) -> None:
+        for index, child in enumerate(node.named_children):
+            if index == 0 and child.type == "type_identifier":
+                self.locals.add(text(child))
+            else:
+                self.visit(child, context)
+
+    def _identifier(self, node: Node, context: Context) -> None:
+        self.use(node, "", text(node), context)
+
+    def _pair(self, node: Node, context: Context) -> None:
+        key = node.child_by_field_name("key")
+        if key is not None and key.type == "computed_property_name":
+            self.visit(key, context)
+        self.visit_field(node, "value", context)
+
+    def _chain(self, node: Node | None, context: Context) -> str | None:
+        if node is None:
+            return None
+        if node.type in ("identifier", "type_identifier"):
+            return text(node)
+        if node.type == "this" and context.owner:
+            return f"{SELF}{context.owner}"
+        if node.type in ("member_expression", "nested_identifier"):
+            holder, name = _member_parts(node)
+            prefix = self._chain(holder, context)
+            if prefix is not None and not prefix.startswith(SELF):
+                return f"{prefix}.{text(name)}"
+        return None
+
+    def _member(self, node: Node, context: Context) -> None:
+        holder, name = _member_parts(node)
+        self.members.add(text(name))
+        owner = self._chain(holder, context)
+        optional = any(child.type == "optional_chain" for child in node.children)
+        if owner is not None and not optional:
+            self.use(node, owner, text(name), context)
+        if owner in ("module", "exports"):
+            self.dynamic = True
+        if holder is not None:
+            self.visit(holder, context)
+
+    def _call(self, node: Node, context: Context) -> None:
+        function = node.child_by_field_name("function") or node.child_by_field_name("constructor")
+        arguments = node.child_by_field_name("arguments")
+        module = _required_module(node)
+        if module is not None:
+            self.imports.append(Import(module, None, "", line_of(node), True))
+        shape = _shape(arguments)
+        if function is not None and function.type == "identifier":
+            name = text(function)
+            # Only `new` makes an instance; a class and a function of one name cannot both be.
+            self.call(node, "", name, shape, context)
+        elif function is not None and function.type == "member_expression":
+            holder, name_node = _member_parts(function)
+            owner = self._chain(holder, context)
+            if owner is not None:
+                self.call(node, owner, text(name_node), shape, context)
+        self.visit_children(node, context)
+
+    def _assignment(self, node: Node, context: Context) -> None:
+        left = node.child_by_field_name("left")
+        if left is not None and text(left).startswith(("module.exports", "exports.")):
+            self.dynamic = True  # What a CommonJS module offers is made while it runs.
+        self.visit_children(node, context)
+
+    def _signature(self, node: Node) -> Signature | None:
+        """What a TypeScript function takes; JavaScript's take anything."""
+        if self.language is not Language.TYPESCRIPT:
+            return None
+        parameters = node.child_by_field_name("parameters")
+        if parameters is None:
+            single = node.child_by_field_name("parameter")
+            return None if single is None else Signature((text(single),), 1)
+        names: list[str] = []
+        required = 0
+        rest = False
+        for child in parameters.named_children:
+            pattern = child.child_by_field_name("pattern")
+            if child.type not in ("required_parameter", "optional_parameter"):
+                continue
+            if pattern is not None and pattern.type == "this":
+                continue
+            if pattern is not None and pattern.type == "rest_pattern":
+                rest = True
+                continue
+            names.append(text(pattern)[:40] if pattern is not None else "_")
+            optional = child.type == "optional_parameter"
+            if not optional and child.child_by_field_name("value") is None:
+                required = len(names)
+        return Signature(tuple(names), required, len(names), any_positional=rest)
+
+
+def _member_parts(node: Node) -> tuple[Node | None, Node | None]:
+    if node.type == "member_expression":
+        return node.child_by_field_name("object"), node.child_by_field_name("property")
+    if node.type == "nested_type_identifier":
+        return node.child_by_field_name("module"), node.child_by_field_name("name")
+    children = node.named_children
+    return (children[0], children[-1]) if len(children) > 1 else (None, None)
+
+
+def _is_open_class(body: Node | None) -> bool:
+    """Whether a class may have members that its text does not name."""
+    return any(
+        child.type in ("index_signature", "class_static_block")
+        or (child.named_children and child.named_children[0].type == "computed_property_name")
+        for child in (body.named_children if body is not None else ())
+    ) or (body is not None and "Object.assign(this" in text(body))
+
+
+def _bound_by(node: Node | None) -> Iterator[str]:
+    """The names that a pattern or parameter list binds."""
+    if node is None:
+        return
+    if node.type in ("identifier", "shorthand_property_identifier_pattern"):
+        yield text(node)
+        return
+    for child in node.named_children:
+        if node.type == "pair_pattern" and child == node.child_by_field_name("key"):
+            continue
+        if child == node.child_by_field_name("right") or child == node.child_by_field_name("type"):
+            continue
+        if child == node.child_by_field_name("value") and node.type != "pair_pattern":
+            continue
+        if child.type in ("type_annotation", "decorator"):
+            continue
+        yield from _bound_by(child)
+
+
+def _required_module(node: Node | None) -> str | None:
+    """The module of `require("…")` or `import("…")`; None for anything else."""
+    if node is None:
+        return None
+    if node.type == "await_expression" and node.named_children:
+        node = node.named_children[0]
+    if node.type != "call_expression":
+        return None
+    if text(node.child_by_field_name("function")) not in ("require", "import"):
+        return None
+    arguments = node.child_by_field_name("arguments")
+    given = arguments.named_children if arguments is not None else []
+    return _string(given[0]) if len(given) == 1 and given[0].type == "string" else None
+
+
+def _string(node: Node | None) -> str:
+    """A string's value, or the text of a name."""
+    raw = text(node)
+    return raw[1:-1] if raw[:1] in ("'", '"', "`") else raw
+
+
+def _shape(arguments: Node | None) -> CallShape:
+    if arguments is None:
+        return CallShape(0)
+    if arguments.type != "arguments":
+        return CallShape(0, open=True)  # A tagged template.
+    given = [child for child in arguments.named_children if child.type != "comment"]
+    return CallShape(len(given), open=any(child.type == "spread_element" for child in given))

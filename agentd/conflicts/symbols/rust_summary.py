@@ -1,0 +1,403 @@
+"""Reads Rust by its syntax tree; paths are written with dots, as everywhere in the guard.
+
+Pure; knows one file. What stands inside a macro's arguments is tokens and not read; what a macro
+makes on the top level cannot be seen, and makes the file dynamic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tree_sitter import Node
+
+from agentd.conflicts.symbols.summary import (
+    SELF,
+    CallShape,
+    Import,
+    Kind,
+    Language,
+    Signature,
+    Summary,
+)
+from agentd.conflicts.symbols.syntax import (
+    Context,
+    SyntaxReader,
+    line_of,
+    parse,
+    text,
+    within,
+)
+
+_TYPES: Final = ("struct_item", "enum_item", "union_item", "trait_item", "type_item")
+_VALUES: Final = ("const_item", "static_item")
+_PATTERN_FIELDS: Final = ("pattern", "left")
+
+
+def read_rust(content: bytes) -> Summary:
+    """Summarises a module's file."""
+    root = parse(content, "tree_sitter_rust")
+    reader = _Reader(Language.RUST, root, "//")
+    reader.items(root, Context())
+    return reader.summary()
+
+
+@dataclass(slots=True)
+class _Reader(SyntaxReader):
+    def __post_init__(self) -> None:
+        SyntaxReader.__post_init__(self)
+        self.handlers = {
+            "use_declaration": self._use,
+            "function_item": self._function,
+            "function_signature_item": self._function,
+            "impl_item": self._impl,
+            "mod_item": self._module,
+            "macro_definition": self._macro,
+            "macro_invocation": self._invocation,
+            "attribute_item": lambda node, context: None,
+            "inner_attribute_item": lambda node, context: None,
+            "declaration_list": self.items,
+            "block": self.items,
+            "let_declaration": self._pattern,
+            "let_condition": self._pattern,
+            "match_arm": self._pattern,
+            "for_expression": self._pattern,
+            "parameter": self._pattern,
+            "closure_parameters": self._closure_parameters,
+            "type_parameters": self._type_parameters,
+            "identifier": self._identifier,
+            "type_identifier": self._identifier,
+            "scoped_identifier": self._scoped,
+            "scoped_type_identifier": self._scoped,
+            "field_expression": self._field,
+            "call_expression": self._call,
+            "struct_expression": self._struct_expression,
+            "shorthand_field_initializer": self.visit_children,
+            "token_tree": lambda node, context: None,
+            **dict.fromkeys(_TYPES, self._type),
+            **dict.fromkeys(_VALUES, self._value),
+        }
+
+    def items(self, node: Node, context: Context) -> None:
+        """Reads a list of items; an attribute with `cfg` makes the next one conditional."""
+        conditional = False
+        for child in node.named_children:
+            if child.type == "attribute_item":
+                conditional |= "cfg" in text(child) or "macro" in text(child)
+                continue
+            if child.type.endswith("comment"):
+                continue
+            here = replace(context, conditional=context.conditional or conditional)
+            self.visit(child, here)
+            conditional = False
+
+    # Imports
+
+    def _use(self, node: Node, context: Context) -> None:
+        argument = node.child_by_field_name("argument")
+        for path, local in _use_paths(argument, ""):
+            module, _, name = path.rpartition(".")
+            if name == "*":
+                if not context.inside:
+                    self.stars.append(module)
+            elif name == "self":
+                self._take_in(node, module, local or module.rpartition(".")[2], context)
+            else:
+                self._take_in(node, path, local or name, context)
+
+    def _take_in(self, node: Node, path: str, local: str, context: Context) -> None:
+        module, _, name = path.rpartition(".")
+        if context.inside or context.qualifier or context.conditional:
+            self.locals.add(local)  # Seen in one function or inner module, not in the whole file.
+            return
+        local = "" if local == "_" else local
+        guarded = context.guarded or context.conditional
+        if module:
+            self.imports.append(Import(module, name, local, line_of(node), guarded))
+        else:
+            self.imports.append(Import(name, None, local, line_of(node), guarded))
+        self.define_import(node, local, context)
+
+    # Items
+
+    def _function(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        parameters = node.child_by_field_name("parameters")
+        signature, method = _signature(parameters)
+        kind = Kind.FUNCTION
+        if context.owner:
+            kind = Kind.METHOD if method else Kind.STATIC
+        if context.inside:
+            self.locals.add(name)
+        else:
+            self.define(node, kind, name, context, signature=signature, variant=self._variant(node))
+        inner = replace(context, inside=True, qualifier="")
+        for part in ("type_parameters", "parameters", "return_type", "body"):
+            self.visit_field(node, part, inner)
+
+    def _variant(self, node: Node) -> str:
+        """The header of the `impl` that a function stands in: traits may share names."""
+        holder = node.parent.parent if node.parent is not None else None
+        if holder is None or holder.type != "impl_item":
+            return ""
+        body = holder.child_by_field_name("body")
+        header = text(holder)[: (body.start_byte - holder.start_byte) if body is not None else None]
+        return " ".join(header.split())
+
+    def _impl(self, node: Node, context: Context) -> None:
+        kind = node.child_by_field_name("type")
+        name = text(
+            kind.child_by_field_name("type") if kind and kind.type == "generic_type" else kind
+        )
+        for part in ("type_parameters", "trait", "type"):
+            self.visit_field(node, part, context)
+        if context.inside or not name.isidentifier():
+            self.visit_field(node, "body", replace(context, inside=True, owner=""))
+        else:
+            self.visit_field(node, "body", within(replace(context, qualifier=""), name))
+
+    def _module(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        body = node.child_by_field_name("body")
+        if context.inside:
+            return
+        self.define(node, Kind.VALUE, name, context)
+        if body is not None:
+            # Inner modules see other names; what they define is named after them.
+            self.items(
+                body, replace(context, qualifier=f"{context.qualifier}{name}.", guarded=True)
+            )
+
+    def _type(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        if context.inside:
+            self.locals.add(name)
+        else:
+            self.define(
+                node,
+                Kind.CLASS,
+                name,
+                context,
+                signature=_struct_signature(node),
+                closed=node.type == "enum_item",
+            )
+        if node.type == "enum_item":
+            self._variants(node, name, context)
+        if node.type == "trait_item":
+            self.visit_field(node, "type_parameters", context)
+            self.visit_field(node, "body", within(context, name))
+        else:
+            self.visit_children(node, replace(context, inside=True))
+
+    def _variants(self, node: Node, name: str, context: Context) -> None:
+        body = node.child_by_field_name("body")
+        for child in body.named_children if body is not None else ():
+            if child.type == "enum_variant" and not context.inside:
+                variant = text(child.child_by_field_name("name"))
+                self.define(child, Kind.VALUE, variant, within(context, name))
+
+    def _value(self, node: Node, context: Context) -> None:
+        name = text(node.child_by_field_name("name"))
+        if context.inside:
+            self.locals.add(name)
+        elif name != "_":
+            self.define(node, Kind.VALUE, name, context)
+        for part in ("type", "value"):
+            self.visit_field(node, part, context)
+
+    def _macro(self, node: Node, context: Context) -> None:
+        self.bound.add(text(node.child_by_field_name("name")))
+
+    def _invocation(self, node: Node, context: Context) -> None:
+        if not context.inside:
+            self.dynamic = True
+
+    # Names bound inside functions
+
+    def _pattern(self, node: Node, context: Context) -> None:
+        for name in _PATTERN_FIELDS:
+            pattern = node.child_by_field_name(name)
+            if pattern is not None:
+                self.locals.update(_bound_by(pattern))
+                self._pattern_paths(pattern, context)
+        for index, child in enumerate(node.children):
+            if child.is_named and node.field_name_for_child(index) not in _PATTERN_FIELDS:
+                self.visit(child, context)
+
+    def _pattern_paths(self, node: Node, context: Context) -> None:
+        """Reads the paths that a pattern names, and what its guard asks."""
+        if node.type in ("scoped_identifier", "scoped_type_identifier"):
+            self.visit(node, context)
+        for index, child in enumerate(node.children):
+            if node.type == "match_pattern" and node.field_name_for_child(index) == "condition":
+                self.visit(child, context)
+            elif child.is_named:
+                self._pattern_paths(child, context)
+
+    def _closure_parameters(self, node: Node, context: Context) -> None:
+        for child in node.named_children:
+            self.locals.update(_bound_by(child.child_by_field_name("pattern") or child))
+            self.visit_field(child, "type", context)
+
+    def _type_parameters(self, node: Node, context: Context) -> None:
+        for child in node.named_children:
+            name = child.child_by_field_name("name")
+            if name is not None:
+                self.locals.add(text(name))
+            self.visit_field(child, "bounds", context)
+
+    # Names that are used
+
+    def _identifier(self, node: Node, context: Context) -> None:
+        self.use(node, "", text(node), context)
+
+    def _scoped(self, node: Node, context: Context) -> None:
+        path = node.child_by_field_name("path")
+        name = text(node.child_by_field_name("name"))
+        self.members.add(name)
+        owner = _dotted(path)
+        if owner is not None:
+            variant = name[:1].isupper() and not name.isupper()
+            root = owner.partition(".")[0]
+            # Of a type only variants are surely seen; the rest may be implemented elsewhere.
+            if variant or not owner.rpartition(".")[2][:1].isupper():
+                self.use(node, owner, name, context)
+            if root not in ("crate", "self", "super", "Self"):
+                self.use(node, "", root, context)
+        elif path is not None:
+            self.visit(path, context)
+
+    def _field(self, node: Node, context: Context) -> None:
+        self.members.add(text(node.child_by_field_name("field")))
+        self.visit_field(node, "value", context)
+
+    def _call(self, node: Node, context: Context) -> None:
+        function = node.child_by_field_name("function")
+        shape = _shape(node.child_by_field_name("arguments"))
+        if function is not None and function.type == "identifier":
+            self.call(node, "", text(function), shape, context)
+        elif function is not None and function.type == "scoped_identifier":
+            owner = _dotted(function.child_by_field_name("path"))
+            name = text(function.child_by_field_name("name"))
+            if owner == "Self" and context.owner:
+                owner = f"{SELF}{context.owner}"
+            if owner is not None and owner != "Self":
+                self.call(node, owner, name, shape, context)
+        elif function is not None and function.type == "field_expression":
+            if text(function.child_by_field_name("value")) == "self" and context.owner:
+                name = text(function.child_by_field_name("field"))
+                self.call(node, f"{SELF}{context.owner}", name, shape, context)
+        self.visit_children(node, context)
+
+    def _struct_expression(self, node: Node, context: Context) -> None:
+        name = node.child_by_field_name("name")
+        body = node.child_by_field_name("body")
+        fields: list[str] = []
+        based = False
+        for child in body.named_children if body is not None else ():
+            if child.type == "base_field_initializer":
+                based = True
+            elif child.type == "field_initializer":
+                fields.append(text(child.child_by_field_name("field")))
+                self.visit_field(child, "value", context)
+            elif child.type == "shorthand_field_initializer":
+                fields.append(text(child.named_children[-1]))
+        if name is not None:
+            if name.type == "type_identifier" and text(name) != "Self":
+                shape = CallShape(0, tuple(sorted(fields)), based)
+                self.call(node, "", text(name), shape, context)
+            self.visit(name, context)
+
+
+def _use_paths(node: Node | None, prefix: str) -> Iterator[tuple[str, str]]:
+    """The dotted paths of a `use`, each with its alias."""
+    if node is None:
+        return
+    match node.type:
+        case "use_list":
+            for child in node.named_children:
+                yield from _use_paths(child, prefix)
+        case "scoped_use_list":
+            inner = _join(prefix, _dotted(node.child_by_field_name("path")) or "")
+            yield from _use_paths(node.child_by_field_name("list"), inner)
+        case "use_as_clause":
+            aliased = _dotted(node.child_by_field_name("path")) or ""
+            yield _join(prefix, aliased), text(node.child_by_field_name("alias"))
+        case "use_wildcard":
+            everything = _dotted(node.named_children[0]) if node.named_children else ""
+            yield _join(_join(prefix, everything or ""), "*"), ""
+        case _:
+            path = _dotted(node)
+            if path is not None:
+                yield _join(prefix, path), ""
+
+
+def _join(prefix: str, path: str) -> str:
+    return f"{prefix}.{path}" if prefix and path else prefix or path
+
+
+def _dotted(node: Node | None) -> str | None:
+    """A path of plain names, with dots; None where types or generics stand in it."""
+    if node is None:
+        return None
+    if node.type in ("identifier", "type_identifier", "crate", "self", "super"):
+        return text(node)
+    if node.type in ("scoped_identifier", "scoped_type_identifier"):
+        path = node.child_by_field_name("path")
+        name = text(node.child_by_field_name("name"))
+        prefix = _dotted(path)
+        return f"{prefix}.{name}" if prefix is not None else None
+    return None
+
+
+def _bound_by(node: Node | None) -> Iterator[str]:
+    """The names that a pattern binds; more rather than fewer."""
+    if node is None:
+        return
+    if node.type in ("identifier", "shorthand_field_identifier"):
+        yield text(node)
+    elif node.type not in ("scoped_identifier", "scoped_type_identifier"):
+        for child in node.named_children:
+            yield from _bound_by(child)
+
+
+def _signature(parameters: Node | None) -> tuple[Signature | None, bool]:
+    """What a function takes, and whether it takes `self`."""
+    if parameters is None:
+        return None, False
+    names: list[str] = []
+    method = False
+    for child in parameters.named_children:
+        if child.type == "self_parameter":
+            method = True
+        elif child.type == "parameter":
+            names.append(text(child.child_by_field_name("pattern"))[:30])
+        elif child.type in ("attribute_item", "variadic_parameter"):
+            return None, method
+    return Signature(tuple(names), len(names), len(names)), method
+
+
+def _struct_signature(node: Node) -> Signature | None:
+    """What making a struct takes: all of its fields."""
+    body = node.child_by_field_name("body")
+    if node.type != "struct_item" or body is None:
+        return None
+    if any(
+        child.type == "attribute_item" and "cfg" in text(child) for child in body.named_children
+    ):
+        return None
+    if body.type == "field_declaration_list":
+        names = [
+            text(child.child_by_field_name("name"))
+            for child in body.named_children
+            if child.type == "field_declaration"
+        ]
+        return Signature(keyword_required=tuple(sorted(names)))
+    fields = [text(child)[:30] for child in body.children_by_field_name("type")]
+    return Signature(tuple(fields), len(fields), len(fields))
+
+
+def _shape(arguments: Node | None) -> CallShape:
+    given = arguments.named_children if arguments is not None else []
+    return CallShape(sum(not child.type.endswith("comment") for child in given))
