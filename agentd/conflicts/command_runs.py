@@ -205,6 +205,14 @@ def runnable_commands(policy: Policy, entries: Iterable[object]) -> BundleComman
     return BundleCommands(tuple(run.values()), tuple(refused))
 
 
+def named_command(policy: Policy, text: str) -> Command | None:
+    """The command that an assumption names, where it is the policy's own or is allowed."""
+    for command in policy.verification.commands:
+        if command.run == text:
+            return command
+    return Command(run=text) if _allowed(policy, text) else None
+
+
 def _allowed(policy: Policy, command: str) -> bool:
     if len(command) > BUNDLE_COMMAND_CHARS_MAX or not command.isprintable():
         return False

@@ -35,6 +35,8 @@ class Compatibility:
 
     edges: tuple[Edge, ...]
     findings: tuple[Finding, ...]
+    touched: Mapping[BundleId, tuple[str, ...]]
+    """The paths that each changes on the tip; of a moved file both."""
     meetings: int
     asked: int
 
@@ -86,7 +88,8 @@ class _Judge:
         for edge, finding in (*self._alternatives(), *self._generated(by_id)):
             edges.append(edge)
             findings.append(finding)
-        return Compatibility(tuple(edges), tuple(findings), len(meetings), self._asked)
+        touched = {bundle_id: tuple(footprint.by_path) for bundle_id, footprint in by_id.items()}
+        return Compatibility(tuple(edges), tuple(findings), touched, len(meetings), self._asked)
 
     def _footprints(self) -> tuple[Footprint, ...]:
         order = list(self._placed.values())

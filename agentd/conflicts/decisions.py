@@ -42,6 +42,7 @@ class Why(StrEnum):
     STALE_CONFLICT = "stale_conflict"
     CONFLICTS_WITH_MERGED = "conflicts_with_merged"
     DOES_NOT_COMPOSE = "does_not_compose"
+    ASSUMPTION_OUTDATED = "assumption_outdated"
     # wait
     LOCK_HELD = "lock_held"
     CONFLICTS_WITH_HOLDER = "conflicts_with_holder"
@@ -56,10 +57,13 @@ class Why(StrEnum):
     ALTERNATIVE_LOST = "alternative_lost"
     REGENERATE_AFTER_MERGE = "regenerate_after_merge"
     CLAIMED_FAILURE = "claimed_failure"
+    ASSUMPTION_FALSE = "assumption_false"
     VERIFICATION_FAILED = "verification_failed"
     FAILS_TOGETHER = "fails_together"
     NO_CHANGE = "no_change"
     # escalate
+    ASSUMPTION_BROKEN = "assumption_broken"
+    """What one assumes another makes false; a wait while that one holds a lock."""
     HELD_FOR_GRANT = "held_for_grant"
     CONTRADICTING = "contradicting"
     LEDGER_MISMATCH = "ledger_mismatch"
@@ -106,6 +110,8 @@ _BY_FINDING: Final[Mapping[FindingKind, tuple[Action, Why]]] = {
     FindingKind.EMPTY: (Action.REJECT, Why.EMPTY),
     FindingKind.ALREADY_IN_TARGET: (Action.REJECT, Why.ALREADY_IN_TARGET),
     FindingKind.CLAIMED_FAILURE: (Action.REJECT, Why.CLAIMED_FAILURE),
+    FindingKind.ASSUMPTION_FALSE: (Action.REJECT, Why.ASSUMPTION_FALSE),
+    FindingKind.ASSUMPTION_OUTDATED: (Action.REBASE, Why.ASSUMPTION_OUTDATED),
     FindingKind.STALE_CONFLICT: (Action.REBASE, Why.STALE_CONFLICT),
 }
 
@@ -185,6 +191,8 @@ def _judge_edge(edge: Edge, winner: Winner, loser: BundleId) -> tuple[Action, Re
                 "the merge, and hand in the rest of the change without it.",
                 evidence,
             )
+        case EdgeKind.ASSUMPTION:
+            return _judge_assumption(winner, loser, evidence)
         case EdgeKind.MODIFY_DELETE | EdgeKind.SUBMODULE:
             return Action.ESCALATE, Reason(
                 Why.CONTRADICTING,
@@ -193,6 +201,32 @@ def _judge_edge(edge: Edge, winner: Winner, loser: BundleId) -> tuple[Action, Re
             )
         case _:
             return _judge_conflict(edge, winner, path, evidence)
+
+
+def _judge_assumption(
+    winner: Winner, loser: BundleId, evidence: dict[str, JsonValue]
+) -> tuple[Action, Reason]:
+    assumed = f"`{evidence.get('assumption')}`"
+    seen = evidence.get("seen")
+    if evidence.get("assumed_by") == loser:
+        what = f"It assumes {assumed}, but with the bundle of {winner.owner} {seen}"
+    else:
+        what = f"The bundle of {winner.owner} assumes {assumed}, but with this one {seen}"
+    lock = winner.live_lock
+    if lock is not None:
+        evidence["holder"] = lock.to_json()
+        until = f" until {lock.expires_at}" if lock.expires_at else ""
+        return Action.WAIT, Reason(
+            Why.ASSUMPTION_BROKEN,
+            f"{what}; {winner.owner} holds {lock.resource_key}{until}, so wait until that has "
+            "landed and adapt the change to it.",
+            evidence,
+        )
+    return Action.ESCALATE, Reason(
+        Why.ASSUMPTION_BROKEN,
+        f"{what}; agree on which of the two gives way, then hand in the other adapted.",
+        evidence,
+    )
 
 
 def _contradiction(edge: Edge, winner: Winner, loser: BundleId, path: str) -> str:

@@ -38,6 +38,11 @@ class FindingKind(StrEnum):
     BAD_FIELD = "bad_field"
     MISDECLARED = "misdeclared"
     CLAIMED_FAILURE = "claimed_failure"
+    ASSUMPTION_FALSE = "assumption_false"
+    ASSUMPTION_OUTDATED = "assumption_outdated"
+    """It was true at the base, and is not at the target."""
+    ASSUMPTION_UNREADABLE = "assumption_unreadable"
+    ASSUMPTION_UNCHECKED = "assumption_unchecked"
     # Where it starts from.
     UNKNOWN_BASE = "unknown_base"
     BASE_ASSUMED = "base_assumed"
@@ -82,6 +87,10 @@ class FindingKind(StrEnum):
     IDENTICAL_CHANGE = "identical_change"
     COMPOSITION_CONFLICT = "composition_conflict"
     """Each pair merges, the whole set does not."""
+    SYMBOL_CONFLICT = "symbol_conflict"
+    """git merges the two, but what one takes away or changes the other uses."""
+    ASSUMPTION_BROKEN = "assumption_broken"
+    """One makes false what the other assumes."""
     # The combination.
     VERIFICATION_FAILED = "verification_failed"
     VERIFICATION_FLAKY = "verification_flaky"

@@ -7,7 +7,7 @@ quarantine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agentd.conflicts.acceptance import (
@@ -18,7 +18,8 @@ from agentd.conflicts.acceptance import (
 )
 from agentd.conflicts.accounting import check_ledger
 from agentd.conflicts.admission import Admission, Candidate, covers
-from agentd.conflicts.compatibility import Compatibility, find_edges
+from agentd.conflicts.assumption_checks import AssumptionChecks, Checked
+from agentd.conflicts.compatibility import find_edges
 from agentd.conflicts.composition import Composer
 from agentd.conflicts.decisions import Action, Decision, Reason, Winner, decide_lost
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
@@ -73,6 +74,7 @@ class Judgement:
     integration: Integration | None
     ledger: Account | None
     """None where nothing was composed that it could be held against."""
+    assumptions: Mapping[BundleId, tuple[Checked, ...]]
     meetings: int
     asked: int
 
@@ -101,6 +103,7 @@ class _Judge:
         self._runner = runner
         self._progress = progress
         self._tip_tree = quarantine.tree_of(case.target)
+        self._assumptions = AssumptionChecks(quarantine, runner, self._tip_tree, case.policy)
         self._decisions: dict[BundleId, Decision] = {}
         self._findings: list[Finding] = []
         self._ledger: Account | None = None
@@ -117,8 +120,8 @@ class _Judge:
             attributes=attributes,
         )
         closed = tuple(each for each in everything if is_closed(each))
-        placed = tuple(each for each in everything if not is_closed(each))
-        self._findings += [found for each in everything for found in each.all_findings]
+        placed = self._assumptions.at_target([each for each in everything if not is_closed(each)])
+        self._findings += [found for each in (*closed, *placed) for found in each.all_findings]
         self._progress("comparing the bundles with one another")
         compatibility = find_edges(
             placed,
@@ -129,12 +132,15 @@ class _Judge:
             attributes,
         )
         self._findings += compatibility.findings
+        clashes = self._assumptions.clashes(placed, compatibility.touched, self._case.holdings)
+        self._findings += [found for _, found in clashes]
+        edges = (*compatibility.edges, *(edge for edge, _ in clashes))
         self._decide_singly(placed)
         composer = Composer(self._quarantine, self._case.target, attributes)
-        settlement = self._settle(placed, compatibility, composer)
+        settlement = self._settle(placed, edges, composer)
         integration = self._decide_settled(placed, settlement, composer)
         return Judgement(
-            placed=everything,
+            placed=tuple(sorted((*closed, *placed), key=lambda each: each.candidate.bundle_id)),
             closed=closed,
             findings=tuple(self._findings),
             edges=settlement.edges,
@@ -142,6 +148,7 @@ class _Judge:
             proofs=settlement.proofs,
             integration=integration,
             ledger=self._ledger,
+            assumptions=self._assumptions.checked,
             meetings=compatibility.meetings,
             asked=compatibility.asked,
         )
@@ -165,7 +172,7 @@ class _Judge:
     # The set
 
     def _settle(
-        self, placed: Sequence[Placed], compatibility: Compatibility, composer: Composer
+        self, placed: Sequence[Placed], edges: Sequence[Edge], composer: Composer
     ) -> Settlement:
         contending = [
             each
@@ -176,10 +183,11 @@ class _Judge:
         prover = Prover(self._runner, composer, self._tip_tree, self._policy)
         return Settling(
             [self._contender(each) for each in contending],
-            compatibility.edges,
+            edges,
             contending,
             composer,
             prover,
+            self._assumptions,
             self._progress,
         ).settle()
 

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import orjson
 
+from agentd.conflicts.assumption_checks import Checked
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.judgement import Judgement
 from agentd.conflicts.policy import Policy
 
-ENGINE_VERSION: Final = 1
+ENGINE_VERSION: Final = 2
 """Grows when the same inputs may be decided otherwise."""
 _PATHS_MAX: Final = 500
 _DAEMON_BYTES_MAX: Final = 900_000
@@ -31,7 +32,7 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
     }
     made: dict[str, Any] = {
         "bundles": [
-            _bundle_json(each)
+            _bundle_json(each, judgement.assumptions.get(each.candidate.bundle_id, ()))
             for each in judgement.placed
             if each.candidate.bundle_id not in closed
         ],
@@ -62,7 +63,7 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
     return {key: printable(value) for key, value in made.items()}
 
 
-def _bundle_json(each: Placed) -> dict[str, Any]:
+def _bundle_json(each: Placed, checked: Sequence[Checked] = ()) -> dict[str, Any]:
     candidate = each.candidate
     bundle = candidate.bundle
     source = bundle.sources[0]
@@ -104,6 +105,7 @@ def _bundle_json(each: Placed) -> dict[str, Any]:
         "intent": bundle.intent,
         "diff_summary": bundle.diff_summary,
         "assumptions": list(bundle.assumptions),
+        "assumption_checks": [one.to_json() for one in checked],
         "claims": [{"status": claim.status.value, "text": claim.text} for claim in bundle.claims],
         "confidence": bundle.confidence,
         "alternative_group": bundle.alternative_group,

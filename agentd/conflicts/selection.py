@@ -34,6 +34,8 @@ class EdgeKind(StrEnum):
     IDENTICAL = "identical"
     GENERATED = "generated"
     COMPOSITION = "composition"
+    SYMBOL = "symbol"
+    ASSUMPTION = "assumption"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agentd.conflicts.assumption_checks import AssumptionChecks, Broken
 from agentd.conflicts.composition import Clash, Composer, Composition
 from agentd.conflicts.culprits import Blame, CulpritSet
 from agentd.conflicts.decisions import Action, Decision, Reason, Why
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonValue, Severity
 from agentd.conflicts.freshness import Placed
+from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.proof import Check, Proof, Prover, Standing, blames_somebody
 from agentd.conflicts.selection import Contender, Edge, EdgeKind, Selection, select
 
@@ -46,6 +48,7 @@ class Settling:
         placed: Sequence[Placed],
         composer: Composer,
         prover: Prover,
+        assumptions: AssumptionChecks,
         progress: Callable[[str], None],
     ) -> None:
         self._contenders = {contender.bundle_id: contender for contender in contenders}
@@ -53,6 +56,7 @@ class Settling:
         self._placed = {each.candidate.bundle_id: each for each in placed}
         self._composer = composer
         self._prover = prover
+        self._assumptions = assumptions
         self._progress = progress
         self._put_out: dict[BundleId, Decision] = {}
         self._findings: list[Finding] = []
@@ -71,6 +75,10 @@ class Settling:
                 continue
             proof = self._prove(composition, chosen)
             if proof.standing is Standing.BROKEN and self._blame(proof, chosen):
+                continue
+            broken = self._assumptions.broken(composition.tree, chosen, self._tree_of)
+            if broken is not None:
+                self._put_out_for(broken)
                 continue
             return Settlement(
                 selection=selection,
@@ -175,6 +183,45 @@ class Settling:
             "of that and hand it in again."
         )
         return Decision(loser, Action.REJECT, (Reason(Why.FAILS_TOGETHER, message, evidence),))
+
+    def _tree_of(self, placed: Sequence[Placed]) -> TreeId | None:
+        composition = self._composer.compose(placed)
+        return None if composition.clash is not None else composition.tree
+
+    def _put_out_for(self, broken: Broken) -> None:
+        """Puts out the least valued of those who together make an assumption false."""
+        members = broken.culprits.members or (broken.bundle,)
+        loser = members[-1]  # They are in the order of their value.
+        partners = [bundle for bundle in members if bundle != loser]
+        names = ", ".join(self._owner(bundle) for bundle in partners[:_PARTNERS_SHOWN])
+        text = broken.assumption.text[:200]
+        evidence: dict[str, JsonValue] = {
+            "assumption": text,
+            "assumed_by": broken.bundle,
+            "seen": broken.answer.seen,
+            "partners": list(partners),
+        }
+        whose = "It" if broken.bundle == loser else self._owner(broken.bundle)
+        together = f" together with {names}" if names else ""
+        message = (
+            f"{whose} assumes `{text}`, but{together} {broken.answer.seen}; agree on who gives "
+            "way, then hand in the other adapted."
+        )
+        self._put_out[loser] = Decision(
+            loser, Action.ESCALATE, (Reason(Why.ASSUMPTION_BROKEN, message, evidence),)
+        )
+        self._findings.append(
+            Finding(
+                FindingKind.ASSUMPTION_BROKEN,
+                Severity.ERROR,
+                f"{self._owner(broken.bundle)} assumes `{text}`, but in the combination "
+                f"{broken.answer.seen}; only some of these bundles can merge as they are.",
+                tuple(sorted({broken.bundle, *members})),
+                broken.assumption.path or None,
+                broken.assumption.symbol or None,
+                evidence,
+            )
+        )
 
     def _finding(self, check: Check, culprits: CulpritSet[BundleId]) -> Finding:
         run = check.comparison.run

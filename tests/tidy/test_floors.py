@@ -39,6 +39,8 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.core.daemon", ROOT),
     ("agentd.core.*", DRIVERS),
     ("agentd.conflicts.bundle", RULES),
+    ("agentd.conflicts.assumptions", RULES),
+    ("agentd.conflicts.python_definitions", RULES),
     ("agentd.conflicts.bundle_parsing", RULES),
     ("agentd.conflicts.findings", RULES),
     ("agentd.conflicts.git_names", RULES),
