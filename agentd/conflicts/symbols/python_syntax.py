@@ -53,7 +53,7 @@ class _PythonReader(SyntaxReader):
             "keyword_argument": lambda node, context: self.visit_field(node, "value", context),
             "lambda": self._lambda,
             "for_in_clause": self._targets,
-            "with_item": self._targets,
+            "as_pattern": self._as_pattern,
             "except_clause": self._except,
             **dict.fromkeys(_BLOCKS, self._block),
         }
@@ -74,16 +74,17 @@ class _PythonReader(SyntaxReader):
             for child in node.named_children:
                 self._bind(child, context)
 
+    def _as_pattern(self, node: Node, context: Context) -> None:
+        self._bind(node.named_children[-1], context)
+        self.visit(node.named_children[0], context)
+
     def _targets(self, node: Node, context: Context) -> None:
-        for child in node.named_children:
-            if child.type == "as_pattern":
-                self._bind(child.named_children[-1], context)
         self._bind(node.child_by_field_name("left"), context)
         self.visit_children(node, context)
 
     def _except(self, node: Node, context: Context) -> None:
-        for child in node.named_children[:-1]:
-            self._bind(child, context)
+        if len(node.named_children) == 3:
+            self._bind(node.named_children[1], context)  # `except Error, name:`
         self.visit_children(node, context)
 
     def _global(self, node: Node, context: Context) -> None:

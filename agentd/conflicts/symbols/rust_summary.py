@@ -164,10 +164,10 @@ class _Reader(SyntaxReader):
             return
         self.define(node, Kind.VALUE, name, context)
         if body is not None:
-            # Inner modules see other names; what they define is named after them.
-            self.items(
-                body, replace(context, qualifier=f"{context.qualifier}{name}.", guarded=True)
-            )
+            # An inner module sees this file's names only where it takes them all in.
+            sees = "use super::*" in text(body) and not context.guarded
+            inner = f"{context.qualifier}{name}."
+            self.items(body, replace(context, qualifier=inner, guarded=not sees))
 
     def _type(self, node: Node, context: Context) -> None:
         name = text(node.child_by_field_name("name"))
@@ -284,10 +284,14 @@ class _Reader(SyntaxReader):
                 owner = f"{SELF}{context.owner}"
             if owner is not None and owner != "Self":
                 self.call(node, owner, name, shape, context)
-        elif function is not None and function.type == "field_expression":
-            if text(function.child_by_field_name("value")) == "self" and context.owner:
-                name = text(function.child_by_field_name("field"))
-                self.call(node, f"{SELF}{context.owner}", name, shape, context)
+        elif (
+            function is not None
+            and function.type == "field_expression"
+            and text(function.child_by_field_name("value")) == "self"
+            and context.owner
+        ):
+            name = text(function.child_by_field_name("field"))
+            self.call(node, f"{SELF}{context.owner}", name, shape, context)
         self.visit_children(node, context)
 
     def _struct_expression(self, node: Node, context: Context) -> None:
