@@ -94,6 +94,7 @@ def merge_decisions(settlement: Settlement, chosen: Sequence[Placed]) -> list[De
                     each.candidate.bundle_id,
                     beaten.get(each.candidate.bundle_id, []),
                     _neighbours(each, chosen),
+                    _twins(each, chosen),
                 ),
             ),
         )
@@ -121,14 +122,31 @@ def _neighbours(each: Placed, chosen: Sequence[Placed]) -> list[Candidate]:
     return [
         other.candidate
         for other in chosen
-        if other is not each and not paths.isdisjoint(other.candidate.paths)
+        if other.tree != each.tree and not paths.isdisjoint(other.candidate.paths)
     ]
 
 
+def _twins(each: Placed, chosen: Sequence[Placed]) -> list[Candidate]:
+    return [other.candidate for other in chosen if other is not each and other.tree == each.tree]
+
+
 def _standing_reasons(
-    bundle_id: BundleId, beaten: Sequence[Edge], neighbours: Sequence[Candidate]
+    bundle_id: BundleId,
+    beaten: Sequence[Edge],
+    neighbours: Sequence[Candidate],
+    twins: Sequence[Candidate],
 ) -> list[Reason]:
     reasons = []
+    if twins:
+        owners = ", ".join(sorted({each.bundle.owner for each in twins})[:5])
+        reasons.append(
+            Reason(
+                Why.IDENTICAL,
+                f"It is exactly the change of {owners}: it is in the result once, for both, and "
+                "nothing of it is lost.",
+                {"bundles": sorted(each.bundle_id for each in twins)},
+            )
+        )
     if any(edge.first_lock == bundle_id for edge in beaten):
         reasons.append(
             Reason(Why.FIRST_LOCK, "It held the first lock on what others change as well.")

@@ -112,7 +112,7 @@ class _Judge:
         self, meeting: Meeting, footprints: Mapping[BundleId, Footprint]
     ) -> tuple[Edge | None, list[Finding]]:
         if meeting.identical:
-            return self._identical(meeting)
+            return None, [self._identical(meeting)]
         if not meeting.doubtful:
             return None, []
         merged = self._ask_git(meeting)
@@ -197,24 +197,16 @@ class _Judge:
             return None
         return left if first == one else right
 
-    def _identical(self, meeting: Meeting) -> tuple[Edge, list[Finding]]:
+    def _identical(self, meeting: Meeting) -> Finding:
         left, right = self._bundle(meeting.left), self._bundle(meeting.right)
-        edge = Edge(
-            meeting.left,
-            meeting.right,
-            EdgeKind.IDENTICAL,
-            meeting.paths,
-            first_lock=self._first_lock(meeting.left, meeting.right, meeting.paths),
-        )
-        finding = Finding(
+        return Finding(
             FindingKind.IDENTICAL_CHANGE,
             Severity.INFO,
-            f"{left.owner} and {right.owner} propose exactly the same change; one of them is "
-            "merged, close the other.",
+            f"{left.owner} and {right.owner} propose exactly the same change; it is merged once, "
+            "and stands for both.",
             (meeting.left, meeting.right),
             meeting.paths[0] if meeting.paths else None,
         )
-        return edge, [finding]
 
     def _alternatives(self) -> Iterable[tuple[Edge, Finding]]:
         for group, members in self._alternative_groups():

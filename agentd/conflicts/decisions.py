@@ -37,6 +37,7 @@ class Why(StrEnum):
     FIRST_LOCK = "first_lock"
     COMPATIBLE = "compatible"
     PREFERRED = "preferred"
+    IDENTICAL = "identical"
     # rebase
     STALE_BASE = "stale_base"
     STALE_CONFLICT = "stale_conflict"
@@ -53,7 +54,6 @@ class Why(StrEnum):
     FORBIDDEN = "forbidden"
     EMPTY = "empty"
     ALREADY_IN_TARGET = "already_in_target"
-    DUPLICATE = "duplicate"
     ALTERNATIVE_LOST = "alternative_lost"
     REGENERATE_AFTER_MERGE = "regenerate_after_merge"
     CLAIMED_FAILURE = "claimed_failure"
@@ -173,13 +173,6 @@ def _judge_edge(edge: Edge, winner: Winner, loser: BundleId) -> tuple[Action, Re
                 Why.ALTERNATIVE_LOST,
                 f"It is an alternative to the bundle of {winner.owner}, which was preferred; "
                 "nothing is left to do unless that one is withdrawn.",
-                evidence,
-            )
-        case EdgeKind.IDENTICAL:
-            return Action.REJECT, Reason(
-                Why.DUPLICATE,
-                f"It is exactly the change of {winner.owner}, which merges; nothing of it is lost, "
-                "so close it.",
                 evidence,
             )
         case EdgeKind.GENERATED:

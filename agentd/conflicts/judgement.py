@@ -202,6 +202,7 @@ class _Judge:
             claims_passed=bundle.claims_passed,
             confidence=_CONFIDENCE_UNSAID if confidence is None else round(confidence * 100),
             created_at=bundle.created_at,
+            result=str(each.tree),
         )
 
     def _declared_overlaps(self, placed: Sequence[Placed]) -> None:

@@ -7,7 +7,7 @@ same input gives the same answer in any order. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -31,7 +31,6 @@ class EdgeKind(StrEnum):
     BINARY = "binary"
     SUBMODULE = "submodule"
     ALTERNATIVES = "alternatives"
-    IDENTICAL = "identical"
     GENERATED = "generated"
     COMPOSITION = "composition"
     SYMBOL = "symbol"
@@ -71,6 +70,8 @@ class Contender:
     confidence: int = 50
     """Percent."""
     created_at: str | None = None
+    result: str = ""
+    """What it makes of the tip; equal ones are twins, which count once and go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +100,16 @@ def select(contenders: Sequence[Contender], edges: Sequence[Edge]) -> Selection:
     worths = worth_of(tuple(known.values()), inside)
     chosen: set[BundleId] = set()
     approximate = []
-    for component in _components(neighbours):
+    firsts = _first_of_twins(known.values(), neighbours, worths)
+    apart = {bundle: neighbours[bundle] & firsts for bundle in firsts}
+    for component in _components(apart):
         if len(component) > EXACT_MAX:
             approximate.append(component)
-            chosen |= _greedy(component, neighbours, worths)
+            chosen |= _greedy(component, apart, worths)
         else:
-            chosen |= _best(component, neighbours, worths)
+            chosen |= _best(component, apart, worths)
+    # A twin goes along; one whose first lost for a reason of that one's alone may still stand.
+    chosen |= _greedy(tuple(known.keys() - firsts), neighbours, worths, chosen)
     lost: dict[BundleId, tuple[Edge, ...]] = {
         bundle: tuple(
             edge
@@ -185,12 +190,29 @@ def _components(
     return tuple(components)
 
 
+def _first_of_twins(
+    contenders: Iterable[Contender],
+    neighbours: Mapping[BundleId, set[BundleId]],
+    worths: Mapping[BundleId, Worth],
+) -> set[BundleId]:
+    """The most valued one of those with the same result, and all that have edges to it."""
+    firsts: set[BundleId] = set()
+    by_result: dict[str, list[BundleId]] = {}
+    for each in sorted(contenders, key=lambda one: worths[one.bundle_id], reverse=True):
+        twins = by_result.setdefault(each.result or each.bundle_id, [])
+        if not twins or not neighbours[each.bundle_id].isdisjoint(twins):
+            firsts.add(each.bundle_id)
+        twins.append(each.bundle_id)
+    return firsts
+
+
 def _greedy(
     component: Sequence[BundleId],
     neighbours: Mapping[BundleId, set[BundleId]],
     worths: Mapping[BundleId, Worth],
+    taken: Collection[BundleId] = (),
 ) -> set[BundleId]:
-    chosen: set[BundleId] = set()
+    chosen: set[BundleId] = set(taken)
     for bundle in sorted(component, key=lambda each: worths[each], reverse=True):
         if not neighbours[bundle] & chosen:
             chosen.add(bundle)

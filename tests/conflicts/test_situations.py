@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from agentd.conflicts.collect import from_branch
-from tests.conflicts.repo_builder import FileContent, Repo, actions, first_reasons, numbered
+from tests.conflicts.fake_daemon import FakeDaemon
+from tests.conflicts.repo_builder import (
+    FileContent,
+    Repo,
+    actions,
+    all_reasons,
+    first_reasons,
+    numbered,
+    only,
+    patch_bundle,
+)
 
 TWENTY = numbered(20)
 BINARY = bytes(range(256)) * 8
@@ -88,9 +98,7 @@ SITUATIONS = [
         "exactly the same change",
         {"a.txt": numbered(20, {7: "seven\n"})},
         {"a.txt": numbered(20, {7: "seven\n"})},
-        "identical_change",
-        "two",
-        "reject",
+        None,
     ),
     Situation(
         "add against add",
@@ -220,7 +228,7 @@ def test_two_branches(
     winner = "one" if situation.loses == "two" else "two"
     assert actions(outcome) == {winner: "merge", situation.loses: situation.action}
     assert situation.kind in kinds
-    assert git_merges == (situation.kind in ("identical_change",) or "case" in situation.name)
+    assert git_merges == ("case" in situation.name)
     tree = repo.git("rev-parse", f"{winner}^{{tree}}")
     assert outcome.record["integration"]["tree"] == tree
 
@@ -248,6 +256,55 @@ def test_the_order_of_the_bundles_changes_nothing(
     other = repo.review(*(from_branch(name) for name in reversed(order)))
     same = ("decisions", "findings", "bundles", "integration", "edges")
     assert [outcome.record[part] for part in same] == [other.record[part] for part in same]
+
+
+def test_twins_merge_and_each_is_told_of_the_other(
+    make_repo: Callable[[Mapping[str, FileContent]], Repo],
+) -> None:
+    repo = make_repo({"a.txt": TWENTY})
+    seven = {"a.txt": numbered(20, {7: "seven\n"})}
+    repo.branch("one", seven)
+    repo.branch("three", {"a.txt": numbered(20, {15: "fifteen\n"})})
+    twin = patch_bundle("two", repo.patch_of(seven), f"git:{repo.head()}")
+    outcome = repo.review(from_branch("one"), twin, from_branch("three"), apply=True)
+    assert outcome.all_merge
+    told = {
+        owner: [each["message"] for each in reasons if each["reason"] == "identical"]
+        for owner, reasons in all_reasons(outcome).items()
+    }
+    assert "the change of two" in only(told["one"])
+    assert "the change of one" in only(told["two"])
+    assert not told["three"]
+    assert len(outcome.record["integration"]["order"]) == 3
+    merged = repo.show(outcome.record["integration"]["commit"], "a.txt")
+    assert merged == numbered(20, {7: "seven\n", 15: "fifteen\n"})
+    log = repo.git("log", "--format=%B", f"main..{outcome.record['integration']['commit']}")
+    assert all(f"Agentd-Bundle: {each}" in log for each in outcome.record["integration"]["order"])
+
+
+def test_twins_lose_together(make_repo: Callable[[Mapping[str, FileContent]], Repo]) -> None:
+    repo = make_repo({"a.txt": TWENTY})
+    for name, text in (("one", "x\n"), ("two", "x\n"), ("holder", "y\n")):
+        repo.branch(name, {"a.txt": numbered(20, {7: text})})
+    daemon = FakeDaemon()
+    daemon.lock("file:a.txt", "holder", {"intent": "mine"}, namespace=str(repo.path))
+    names = ("one", "two", "holder")
+    outcome = repo.review(*(from_branch(name) for name in names), daemon=daemon)
+    assert actions(outcome) == {"one": "wait", "two": "wait", "holder": "merge"}
+
+
+def test_alternatives_exclude_each_other_even_when_they_are_alike(
+    make_repo: Callable[[Mapping[str, FileContent]], Repo],
+) -> None:
+    repo = make_repo({"a.txt": TWENTY})
+    patch = repo.patch_of({"a.txt": numbered(20, {7: "seven\n"})})
+    bundles = [
+        patch_bundle(owner, patch, f"git:{repo.head()}", alternative_of="seven")
+        for owner in ("one", "two")
+    ]
+    outcome = repo.review(*bundles)
+    assert sorted(actions(outcome).values()) == ["merge", "reject"]
+    assert "alternative_lost" in first_reasons(outcome).values()
 
 
 def test_mode_changes_count_and_conflict_only_with_other_modes(

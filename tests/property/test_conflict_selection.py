@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from random import Random
 
@@ -73,6 +74,32 @@ def test_losers_know_by_which_edges_they_lost(graph: tuple[list[Contender], list
     for loser, lost_by in result.lost.items():
         assert lost_by
         assert all(edge.other(loser) in result.chosen for edge in lost_by)
+
+
+@given(graphs(), st.lists(st.sampled_from(["x", "y", "z"]), min_size=9, max_size=9), st.randoms())
+def test_twins_count_once_and_go_together(
+    graph: tuple[list[Contender], list[Edge]], results: list[str], random: Random
+) -> None:
+    contenders = [
+        replace(each, result=result) for each, result in zip(graph[0], results, strict=False)
+    ]
+    edges = graph[1]
+    chosen = select(contenders, edges)
+    shuffled = list(contenders)
+    random.shuffle(shuffled)
+    assert select(shuffled, edges) == chosen
+    apart = [{edge.left, edge.right} for edge in edges]
+    assert not any(pair <= set(chosen.chosen) for pair in apart)
+    for loser, lost_by in chosen.lost.items():
+        assert lost_by, f"{loser} could have gone along"
+
+
+def test_a_proposal_is_worth_no_more_because_two_make_it() -> None:
+    alone = Contender(BundleId("b-1"), confidence=90)
+    twins = [Contender(BundleId(f"b-{n}"), confidence=50, result="same") for n in (2, 3)]
+    edges = [Edge(alone.bundle_id, twin.bundle_id, EdgeKind.CONTENT) for twin in twins]
+    assert select([alone, *twins], edges).chosen == (alone.bundle_id,)
+    assert set(select(twins, []).chosen) == {"b-2", "b-3"}
 
 
 def test_large_components_are_solved_greedily_and_that_is_said() -> None:
