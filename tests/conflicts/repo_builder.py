@@ -14,6 +14,7 @@ from agentd.conflicts.bundle import Bundle, Source, SourceKind
 from agentd.conflicts.bundle_parsing import parse_bundle
 from agentd.conflicts.review import ReviewOutcome, ReviewRequest, review
 from agentd.core.clock import Instant
+from tests.fakes.ids import SequentialIds
 
 FileContent = str | bytes | None
 """None takes the file away."""
@@ -28,17 +29,6 @@ class FixedClock:
         return NOW
 
 
-class CountedIds:
-    """Ids that are the same in every run."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def new(self) -> str:
-        self._count += 1
-        return f"00000000-0000-4000-8000-{self._count:012d}"
-
-
 @dataclass
 class Repo:
     """A repository of a user's, and an agentd home beside it."""
@@ -46,7 +36,7 @@ class Repo:
     path: Path
     home: Path
     _date: int = 1_700_000_000
-    ids: CountedIds = field(default_factory=CountedIds)
+    ids: SequentialIds = field(default_factory=SequentialIds)
 
     @classmethod
     def create(
