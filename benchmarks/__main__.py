@@ -18,6 +18,7 @@ BENCHMARKS: Mapping[str, str] = {
     "nodes": "acquiring a node in a task of 100,000 beside one of 100",
     "start": "time to the first answer, to --help, and memory, beside a bare interpreter",
     "review": "judging 50 bundles on 2,000 files beside one git merge-tree a pair",
+    "radar": "from a saved file to the line about it, beside one git status",
 }
 
 EPILOG = """\
