@@ -76,7 +76,7 @@ class Answer:
         if any(not lock.shared for lock in self.locks):
             return Verdict.LOCKED
         heats = {other.encounter.heat for other in self.others if other.encounter is not None}
-        if heats & {Heat.HOT, Heat.SYMBOLS}:
+        if Heat.HOT in heats:
             return Verdict.HOT
         return Verdict.SOFT if self.others or self.locks else Verdict.FREE
 

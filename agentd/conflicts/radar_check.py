@@ -15,7 +15,6 @@ from agentd.conflicts.collect import DaemonView
 from agentd.conflicts.radar import (
     Participant,
     ParticipantKind,
-    SymbolWatch,
     holds_all_of,
     meet,
     narrowed,
@@ -36,7 +35,6 @@ def look_around(
     *,
     daemon: DaemonView | None,
     target: str | None = None,
-    symbols: SymbolWatch | None = None,
 ) -> Answer:
     """The whole answer: locks, worktrees and bundles."""
     ground = Ground(workplace, target)
@@ -59,7 +57,7 @@ def look_around(
     return Answer(
         asked,
         locks_in_the_way(asked, seen.holdings.locks),
-        tuple(_others(mine, near, asked, ground, symbols)),
+        tuple(_others(mine, near, asked, ground)),
         daemon=answers,
     )
 
@@ -85,7 +83,6 @@ def _others(
     near: Iterable[Participant],
     asked: Asked,
     ground: Ground,
-    symbols: SymbolWatch | None,
 ) -> Iterable[Other]:
     for each in near:
         if share_a_name(each.names, asked.names):
@@ -95,4 +92,4 @@ def _others(
         elif each.kind is ParticipantKind.WORKTREE or not holds_all_of(
             mine.footprint, each.footprint
         ):
-            yield Other(each, meet(mine, each, ground.ask_git, symbols))
+            yield Other(each, meet(mine, each, ground.ask_git))

@@ -41,7 +41,7 @@ class Ground:
         self._words: dict[frozenset[TreeId], tuple[str, ...]] = {}
         self.ref: str | None = None
         self.tip = CommitId("")
-        self._tip_tree = TreeId("")
+        self.tip_tree = TreeId("")
         self.refresh()
 
     def refresh(self) -> bool:
@@ -50,7 +50,7 @@ class Ground:
         moved = tip != self.tip
         self.ref = ref
         if moved:
-            self.tip, self._tip_tree = tip, self._quarantine.tree_of(tip)
+            self.tip, self.tip_tree = tip, self._quarantine.tree_of(tip)
             self._forget()
         return moved
 
@@ -64,13 +64,13 @@ class Ground:
 
     def place(self, base_tree: TreeId, tree: TreeId) -> OnTarget:
         """A change from one tree to another, on the tip."""
-        if base_tree == self._tip_tree:
+        if base_tree == self.tip_tree:
             return OnTarget(tree)
         if base_tree == tree:
-            return OnTarget(self._tip_tree)
+            return OnTarget(self.tip_tree)
         known = self._placed.get((base_tree, tree))
         if known is None:
-            merged = self._quarantine.merge(base_tree, self._tip_tree, tree)
+            merged = self._quarantine.merge(base_tree, self.tip_tree, tree)
             known = OnTarget(merged.tree, () if merged.clean else merged.conflicted_paths or (".",))
             self._make_room()
             self._placed[base_tree, tree] = known
@@ -78,9 +78,9 @@ class Ground:
 
     def footprint(self, participant_id: BundleId, placed: OnTarget) -> Footprint:
         """The lines that a placed change changes on the tip."""
-        if placed.tree == self._tip_tree:
+        if placed.tree == self.tip_tree:
             return Footprint(participant_id, ())
-        pair = [(str(self._tip_tree), str(placed.tree))]
+        pair = [(str(self.tip_tree), str(placed.tree))]
         (files,) = self._quarantine.hunks(pair)
         (changes,) = self._quarantine.changes(pair, renames=True)
         renames = tuple((each.old_path, each.path) for each in changes if each.old_path is not None)
@@ -91,7 +91,7 @@ class Ground:
         pair = frozenset((left, right))
         if pair not in self._words:
             try:
-                merged = self._quarantine.merge(self._tip_tree, left, right)
+                merged = self._quarantine.merge(self.tip_tree, left, right)
             except AgentdError as failure:
                 if failure.reason != "git_failed":
                     raise

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from agentd.conflicts.collect import DaemonView
 from agentd.conflicts.git_names import CommitId
-from agentd.conflicts.radar import Participant, Picture, Radar, SymbolWatch
+from agentd.conflicts.radar import Participant, Picture, Radar
 from agentd.conflicts.radar_bundles import BundleSight, KnownJournal, SeenBundles
 from agentd.conflicts.radar_ground import Ground
 from agentd.conflicts.radar_notices import FileNotices, JournalNotices, Notices, Pace
+from agentd.conflicts.radar_symbols import GuardedSymbols
 from agentd.conflicts.radar_worktrees import WorktreeSight, worktree_id
 from agentd.conflicts.repository import Worktree
 from agentd.conflicts.review import Workplace
@@ -56,13 +57,13 @@ class RadarStation:
         *,
         daemon: DaemonView | None = None,
         target: str | None = None,
-        symbols: SymbolWatch | None = None,
     ) -> None:
         self.workplace = workplace
         self.ground = Ground(workplace, target)
         self.sight = WorktreeSight(workplace, self.ground, private)
         self._bundles = BundleSight(workplace, self.ground)
         self.journal = KnownJournal(daemon) if daemon is not None else None
+        symbols = GuardedSymbols(self.ground, workplace.quarantine)
         self._radar = Radar(self.ground.ask_git, symbols)
         self._places: dict[Path, Worktree] = {}
         self._plain: dict[Path, Participant] = {}

@@ -151,6 +151,23 @@ def test_what_two_worktrees_do_to_each_other(
         assert found[frozenset(("first", "second"))][:2] == told
 
 
+def test_a_name_that_one_removes_and_another_begins_to_use(place: Place) -> None:
+    """The texts merge, in different files."""
+    place.repo.commit("code", {"lib.py": "def load():\n    return 1\n", "app.py": "x = 1\n"})
+    place.worktree("remover", {"lib.py": "def fetch():\n    return 1\n"})
+    user = place.worktree("user", {"app.py": "from lib import load\n\nx = load()\n"})
+    station = place.station()
+    assert place.look(station) == pair("remover", "user", "symbols", "app.py")
+    (met,) = station.sighting().picture.encounters
+    assert met.spots[0].symbol.endswith("load")
+    place.repo.write({"app.py": "from lib import fetch\n\nx = 1\n"}, at=user)
+    assert place.look(station) == {}
+    place.repo.write({"app.py": "from lib import load\n\nx = load()\n"}, at=user)
+    assert place.look(station) == pair("remover", "user", "symbols", "app.py")
+    place.repo.commit("other tip", {"elsewhere": "x\n"})
+    assert place.look(station) == pair("remover", "user", "symbols", "app.py")
+
+
 def test_the_main_worktree_takes_part(place: Place) -> None:
     place.worktree("agent", edit("a.py", 5))
     place.repo.write(edit("a.py", 5, "by hand\n"))
