@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,14 @@ _FLAGS: Final = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+_ONTO_3_AND_4: Final = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads on 3 and writes on 4; this puts two pipes there and becomes the browser."""
 _ANSWER_SECS: Final = 60.0
 _READ_BYTES: Final = 1 << 20
 
@@ -161,10 +170,11 @@ class Chromium:
 def running_chromium(program: str, directory: Path) -> Iterator[Chromium]:
     """Starts a browser with a profile of its own, and ends it and everything that it started."""
     (commands, to_browser), (from_browser, answers) = os.pipe(), os.pipe()
-    # The browser wants to read on 3 and to write on 4; /bin/sh puts them there.
-    script = f'exec 3<&{commands} 4>&{answers} "$@"'
     process = subprocess.Popen(
-        ["/bin/sh", "-c", script, "sh", program, *_FLAGS, f"--user-data-dir={directory}"],
+        [
+            *(sys.executable, "-c", _ONTO_3_AND_4, str(commands), str(answers), program),
+            *(*_FLAGS, f"--user-data-dir={directory}"),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

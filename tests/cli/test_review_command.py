@@ -226,3 +226,39 @@ def test_the_daemon_keeps_the_record(coord: Command, daemon: StartedDaemon) -> N
     assert [each["review_id"] for each in kept] == [record["review_id"]]
     assert kept[0]["decisions"] == record["decisions"]
     assert len(events) == 1
+
+
+@pytest.mark.usefixtures("two_that_conflict")
+def test_a_report_is_written_beside_any_output(
+    coord: Command, no_tests: str, directory: Path
+) -> None:
+    named = ("review", "--branch", "codex", "--branch", "agy", "--policy", no_tests)
+    report = directory / "a report.html"
+    ended = coord(*named, "--html", str(report), "--json")
+    assert ended.code == 10
+    review_id = ended.json()["review_id"]  # Nothing but the record is on standard output.
+    assert str(report) in ended.err
+    page = report.read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert review_id in page
+    assert "SHIPPING" in page
+    report.write_text("of yesterday")
+    kept = coord("decisions", review_id[:8], "--html", str(report))
+    assert kept.code == 0, kept.err
+    assert f"Report: {report}" in kept.out
+    assert report.read_text() == page
+    replayed = directory / "replayed.html"
+    assert coord("review", "--replay", review_id, "--html", str(replayed)).code == 0
+    assert replayed.read_text() == page
+    assert [each.name for each in directory.iterdir() if each.name.endswith(".tmp")] == []
+
+
+def test_a_report_that_has_no_place_is_refused_first(coord: Command, directory: Path) -> None:
+    nowhere = str(directory / "none" / "review.html")
+    for arguments in (("review", "--branch", "main"), ("decisions", "3f2a91c0")):
+        ended = coord(*arguments, "--html", nowhere)
+        assert ended.code == 2, ended.err
+        assert "no directory" in ended.err
+    ended = coord("decisions", "--html", str(directory / "review.html"))
+    assert ended.code == 2
+    assert "id of a review" in ended.err

@@ -46,6 +46,8 @@ KINDS: Final[Mapping[str, str]] = {
     "composition": "not all together",
     "composition_conflict": "not all together",
     "stale_conflict": "target moved",
+    "assumption": "assumption",
+    "assumption_broken": "assumption",
     "symbol": "same names",
     "symbol_conflict": "same names",
 }

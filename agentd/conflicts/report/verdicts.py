@@ -156,7 +156,7 @@ def _facts(bundle: Bundle) -> Html:
         ("Task node", text_of(source, "node_id")),
         ("Base", _base(base)),
         ("Summary", text_of(data, "diff_summary")),
-        ("Assumes", _listed(element("li", each) for each in texts_of(data, "assumptions"))),
+        ("Assumes", _listed(_assumptions(data))),
         ("Claims, which are no evidence", _listed(claims)),
         ("Confidence", text_of(data, "confidence")),
         ("Alternatives", text_of(data, "alternative_group")),
@@ -170,6 +170,17 @@ def _facts(bundle: Bundle) -> Html:
             if value is not None and value.strip()
         ),
     )
+
+
+def _assumptions(data: Json) -> Iterable[Html]:
+    """What it assumes, with what agentd saw where it could look."""
+    checks = {text_of(each, "text"): each for each in objects_of(data, "assumption_checks")}
+    for assumption in texts_of(data, "assumptions"):
+        check = checks.get(assumption, {})
+        truth = text_of(check, "truth").replace("_", " ")
+        seen = text_of(check, "seen")
+        found = f" ({truth}{': ' if seen else ''}{seen})" if truth else None
+        yield element("li", text(assumption), element("i", found) if found else None)
 
 
 def _base(base: Json) -> Html:

@@ -30,13 +30,19 @@ def changed_words(
     if not before or not after or len(before) * len(after) > WORK_MAX:
         return nothing
     matcher = SequenceMatcher(None, before, after, autojunk=False)
-    if matcher.ratio() < ALIKE_MIN:
-        return nothing
     kept_old, kept_new = [False] * len(before), [False] * len(after)
     for match in matcher.get_matching_blocks():
         for offset in range(match.size):
             kept_old[match.a + offset] = kept_new[match.b + offset] = True
+    if _likeness(before, kept_old) + _likeness(after, kept_new) < 2 * ALIKE_MIN:
+        return nothing
     return _stretches(before, kept_old, len(old)), _stretches(after, kept_new, len(new))
+
+
+def _likeness(words: Sequence[str], kept: Sequence[bool]) -> float:
+    """The share of the words that stay; space between them says nothing."""
+    stays = [stay for word, stay in zip(words, kept, strict=True) if not word.isspace()]
+    return sum(stays) / len(stays) if stays else 0.0
 
 
 def _no_marks(lines: Sequence[str]) -> list[list[Stretch]]:
