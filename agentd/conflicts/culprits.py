@@ -80,11 +80,18 @@ def find_culprits(
                 passing = middle
         found = (candidates[failing - 1], *found)
         candidates = candidates[: failing - 1]
+    while (smaller := _one_less(found, search)) is not None:
+        found = smaller
+    return search.result(Blame.ALONE if len(found) == 1 else Blame.TOGETHER, found)
+
+
+def _one_less(found: tuple[Item, ...], search: _Search[Item]) -> tuple[Item, ...] | None:
+    """A failing set with one member less. Each removal can make another one possible."""
     for member in found:
         without = tuple(item for item in found if item != member)
         if without and search.fails(without):
-            found = without
-    return search.result(Blame.ALONE if len(found) == 1 else Blame.TOGETHER, found)
+            return without
+    return None
 
 
 class _Search(Generic[Item]):

@@ -78,6 +78,14 @@ def test_a_pair_among_many_is_found_cheaply() -> None:
     assert runs <= 2 * (3 + ceil(log2(1000)))
 
 
+def test_a_removal_makes_another_one_possible() -> None:
+    failing = {(0,), (0, 2), (0, 2, 3), (0, 1, 2, 3)}
+    found = find_culprits(
+        range(4), lambda items: Outcome.FAILED if tuple(items) in failing else Outcome.PASSED
+    )
+    assert (found.blame, found.members) == (Blame.ALONE, (0,))
+
+
 @given(
     st.integers(1, 6).flatmap(
         lambda n: st.tuples(st.just(n), st.sets(st.frozensets(st.integers(0, n - 1))))
