@@ -18,7 +18,8 @@ from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.hunk_overlap import hunks_to_json
-from agentd.conflicts.merge_result import MergeAttributes, MergeResult
+from agentd.conflicts.merge_result import Merge, MergeResult
+from agentd.conflicts.merging import Merger
 from agentd.conflicts.pairs import Footprint, Meeting, find_meetings
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.quarantine import Quarantine
@@ -47,10 +48,10 @@ def find_edges(
     tip_tree: TreeId,
     policy: Policy,
     holdings: Holdings,
-    attributes: MergeAttributes,
+    merger: Merger,
 ) -> Compatibility:
     """Compares all bundles that merge onto the tip with one another."""
-    judge = _Judge(placed, quarantine, tip_tree, policy, holdings, attributes)
+    judge = _Judge(placed, quarantine, tip_tree, policy, holdings, merger)
     return judge.compatibility()
 
 
@@ -62,7 +63,7 @@ class _Judge:
         tip_tree: TreeId,
         policy: Policy,
         holdings: Holdings,
-        attributes: MergeAttributes,
+        merger: Merger,
     ) -> None:
         self._placed: Mapping[BundleId, Placed] = {
             each.candidate.bundle_id: each for each in placed if each.mergeable
@@ -71,17 +72,17 @@ class _Judge:
         self._tip_tree = tip_tree
         self._policy = policy
         self._holdings = holdings
-        self._attributes = attributes
-        self._asked = 0
+        self._merger = merger
 
     def compatibility(self) -> Compatibility:
         footprints = self._footprints()
         by_id = {footprint.bundle_id: footprint for footprint in footprints}
         meetings = find_meetings(footprints)
+        answers = self._ask_git(meetings)
         edges: list[Edge] = []
         findings: list[Finding] = []
         for meeting in meetings:
-            edge, found = self._judge(meeting, by_id)
+            edge, found = self._judge(meeting, by_id, answers.get((meeting.left, meeting.right)))
             findings += found
             if edge is not None:
                 edges.append(edge)
@@ -89,7 +90,7 @@ class _Judge:
             edges.append(edge)
             findings.append(finding)
         touched = {bundle_id: tuple(footprint.by_path) for bundle_id, footprint in by_id.items()}
-        return Compatibility(tuple(edges), tuple(findings), touched, len(meetings), self._asked)
+        return Compatibility(tuple(edges), tuple(findings), touched, len(meetings), len(answers))
 
     def _footprints(self) -> tuple[Footprint, ...]:
         order = list(self._placed.values())
@@ -109,13 +110,15 @@ class _Judge:
         return self._placed[bundle_id].candidate.bundle
 
     def _judge(
-        self, meeting: Meeting, footprints: Mapping[BundleId, Footprint]
+        self,
+        meeting: Meeting,
+        footprints: Mapping[BundleId, Footprint],
+        merged: MergeResult | None,
     ) -> tuple[Edge | None, list[Finding]]:
         if meeting.identical:
             return None, [self._identical(meeting)]
         if not meeting.doubtful:
             return None, []
-        merged = self._ask_git(meeting)
         if merged is not None and merged.clean:
             clash = self._case_clash(meeting)
             if clash is None:
@@ -136,16 +139,23 @@ class _Judge:
             kind = ConflictKind.ADJACENT
         return self._conflict(meeting, kind, paths or meeting.paths, footprints, merged)
 
-    def _ask_git(self, meeting: Meeting) -> MergeResult | None:
-        if self._asked >= QUESTIONS_MAX and not meeting.ask_git:
-            return None
-        self._asked += 1
-        return self._quarantine.merge(
-            self._tip_tree,
-            TreeId(str(self._placed[meeting.left].tree)),
-            TreeId(str(self._placed[meeting.right].tree)),
-            attributes=self._attributes,
-        )
+    def _ask_git(self, meetings: Sequence[Meeting]) -> dict[tuple[BundleId, BundleId], MergeResult]:
+        """git's word on the doubtful pairs; beyond the limit only where lines cannot tell."""
+        doubtful = [each for each in meetings if each.doubtful and not each.identical]
+        asked = [
+            each for place, each in enumerate(doubtful) if place < QUESTIONS_MAX or each.ask_git
+        ]
+        merges = [
+            Merge(self._tip_tree, self._tree_of(each.left), self._tree_of(each.right))
+            for each in asked
+        ]
+        answers = self._merger.merge_all(merges, trees=False)
+        return {
+            (each.left, each.right): answer for each, answer in zip(asked, answers, strict=True)
+        }
+
+    def _tree_of(self, bundle_id: BundleId) -> TreeId:
+        return TreeId(str(self._placed[bundle_id].tree))
 
     def _case_clash(self, meeting: Meeting) -> str | None:
         """A name that git would take, but of which some file systems can hold only one."""

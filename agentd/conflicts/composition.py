@@ -13,7 +13,8 @@ from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.merge_result import MergeAttributes, MergeResult
+from agentd.conflicts.merge_result import MergeResult
+from agentd.conflicts.merging import Merger
 from agentd.conflicts.quarantine import Quarantine
 
 _SUBJECT_CHARS_MAX: Final = 72
@@ -46,14 +47,13 @@ class Composition:
 
 
 class Composer:
-    """Composes sets of bundles on one tip; what was merged once is not merged again."""
+    """Composes sets of bundles on one tip."""
 
-    def __init__(self, quarantine: Quarantine, tip: CommitId, attributes: MergeAttributes) -> None:
+    def __init__(self, quarantine: Quarantine, tip: CommitId, merger: Merger) -> None:
         self._quarantine = quarantine
         self._tip = tip
         self._tip_tree = quarantine.tree_of(tip)
-        self._attributes = attributes
-        self._merged: dict[tuple[TreeId, TreeId], MergeResult] = {}
+        self._merger = merger
 
     def compose(self, placed: Sequence[Placed]) -> Composition:
         """Merges bundles in the order given."""
@@ -78,11 +78,7 @@ class Composer:
             return MergeResult(change, clean=True)
         if change == self._tip_tree:
             return MergeResult(tree, clean=True)
-        if (tree, change) not in self._merged:
-            self._merged[tree, change] = self._quarantine.merge(
-                self._tip_tree, tree, change, attributes=self._attributes
-            )
-        return self._merged[tree, change]
+        return self._merger.merge(self._tip_tree, tree, change)
 
     def commit(self, composition: Composition, placed: Sequence[Placed]) -> CommitId:
         """Makes the history of the integration: one commit a bundle, merges where it has one."""

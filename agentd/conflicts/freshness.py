@@ -25,7 +25,8 @@ from agentd.conflicts.findings import (
 from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.history import CommitInfo, commits_between, count_between
 from agentd.conflicts.hunk_overlap import conflicting_hunks, hunks_to_json
-from agentd.conflicts.merge_result import MergeAttributes, MergeResult
+from agentd.conflicts.merge_result import Merge, MergeResult
+from agentd.conflicts.merging import Merger
 from agentd.conflicts.quarantine import Quarantine
 
 COMMITS_SHOWN: Final = 20
@@ -70,13 +71,20 @@ def place(
     candidates: Sequence[Candidate],
     quarantine: Quarantine,
     tip: CommitId,
+    merger: Merger,
     *,
     allow_stale_clean: bool,
-    attributes: MergeAttributes,
 ) -> tuple[Placed, ...]:
     """Holds the candidates against the tip, in their order."""
-    placer = _Placer(quarantine, tip, allow_stale_clean, attributes)
-    return tuple(placer.place(candidate) for candidate in candidates)
+    placer = _Placer(quarantine, tip, allow_stale_clean)
+    merges = {each.bundle_id: placer.merge_of(each) for each in candidates}
+    wanted = [merge for merge in merges.values() if merge is not None]
+    merged = dict(zip(wanted, merger.merge_all(wanted), strict=True))
+    return tuple(
+        placer.place(each, None if merge is None else merged[merge])
+        for each in candidates
+        for merge in (merges[each.bundle_id],)
+    )
 
 
 class _Placer:
@@ -85,15 +93,24 @@ class _Placer:
         quarantine: Quarantine,
         tip: CommitId,
         allow_stale_clean: bool,
-        attributes: MergeAttributes,
     ) -> None:
         self._quarantine = quarantine
         self._tip = tip
         self._tip_tree = quarantine.tree_of(tip)
         self._allow_stale_clean = allow_stale_clean
-        self._attributes = attributes
+        self._counts: dict[CommitId, int] = {}
 
-    def place(self, candidate: Candidate) -> Placed:
+    def merge_of(self, candidate: Candidate) -> Merge | None:
+        """The merge onto the tip that has to be tried, if any."""
+        base, base_tree, tree = candidate.base, candidate.base_tree, candidate.tree
+        if base is None or base_tree is None or tree is None or base == candidate.submission.head:
+            return None
+        if tree == base_tree or self._tip_tree in (tree, base_tree) or base == self._tip:
+            return None
+        return Merge(base_tree, self._tip_tree, tree)
+
+    def place(self, candidate: Candidate, merged: MergeResult | None) -> Placed:
+        """A candidate on the tip, with what merging it gave where it had to be merged."""
         base, base_tree, tree = candidate.base, candidate.base_tree, candidate.tree
         if base is not None and base == candidate.submission.head:
             return self._landed(candidate, base)
@@ -101,11 +118,8 @@ class _Placer:
             return Placed(candidate, Freshness.UNKNOWN, None)
         if self._tip_tree == tree:
             return self._landed(candidate, base)
-        if base == self._tip or base_tree == self._tip_tree:
+        if merged is None:
             return Placed(candidate, Freshness.IN_STEP, tree)
-        merged = self._quarantine.merge(
-            base_tree, self._tip_tree, tree, attributes=self._attributes
-        )
         if not merged.clean:
             return self._conflicting(candidate, base, merged)
         if merged.tree == self._tip_tree:
@@ -113,11 +127,12 @@ class _Placer:
         return self._stale(candidate, base, merged.tree)
 
     def _between(self, candidate: Candidate, base: CommitId) -> tuple[int, tuple[CommitInfo, ...]]:
-        count = count_between(self._quarantine, base, self._tip)
+        if base not in self._counts:
+            self._counts[base] = count_between(self._quarantine, base, self._tip)
         touching = commits_between(
             self._quarantine, base, self._tip, candidate.paths, limit=COMMITS_SHOWN
         )
-        return count, touching
+        return self._counts[base], touching
 
     def _landed(self, candidate: Candidate, base: CommitId) -> Placed:
         _, touching = self._between(candidate, base)

@@ -23,6 +23,8 @@ from agentd.errors import DependencyFailed, Unsupported
 
 GIT_VERSION_MIN: Final = (2, 38)
 """`merge-tree --write-tree` came with 2.38."""
+GIT_BATCH_VERSION: Final = (2, 39)
+"""`merge-tree --stdin` came with 2.39."""
 
 _ENVIRONMENT: Final[Mapping[str, str]] = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -83,10 +85,13 @@ class GitProcess:
         self._timeout_secs = timeout_secs
         self._output_bytes_max = output_bytes_max
         self._program = shutil.which("git")
+        self._batches_merges: bool | None = None
 
     def with_timeout(self, timeout_secs: float) -> GitProcess:
         """The same, with another time limit."""
-        return GitProcess(timeout_secs=timeout_secs, output_bytes_max=self._output_bytes_max)
+        made = GitProcess(timeout_secs=timeout_secs, output_bytes_max=self._output_bytes_max)
+        made._batches_merges = self._batches_merges
+        return made
 
     def version(self) -> str:
         """The version of git, as in `2.39.5`. Raises `git_too_old` where it is not enough."""
@@ -103,6 +108,14 @@ class GitProcess:
                 have=match[0],
             )
         return match[0]
+
+    @property
+    def batches_merges(self) -> bool:
+        """Whether `git merge-tree` takes many merges at once; found out once."""
+        if self._batches_merges is None:
+            major, minor, *_ = self.version().split(".")
+            self._batches_merges = (int(major), int(minor)) >= GIT_BATCH_VERSION
+        return self._batches_merges
 
     def run(
         self,

@@ -30,6 +30,8 @@ from agentd.conflicts.intake import Submission
 from agentd.conflicts.ledger import Account
 from agentd.conflicts.merge_attributes import merge_attributes
 from agentd.conflicts.merge_result import MergeAttributes
+from agentd.conflicts.merge_store import MergeStore
+from agentd.conflicts.merging import Merger
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.proof import CommandRunner, Proof, Prover
 from agentd.conflicts.quarantine import Quarantine
@@ -48,6 +50,15 @@ class Case:
     policy: Policy
     submissions: tuple[Submission, ...]
     holdings: Holdings = field(default_factory=Holdings)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier reviews found out and a later one need not."""
+
+    store: MergeStore | None = None
+    scope: str = ""
+    """The version of git that the answers are from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +95,10 @@ def judge(
     quarantine: Quarantine,
     runner: CommandRunner,
     progress: Callable[[str], None] = lambda _: None,
+    memory: Memory | None = None,
 ) -> Judgement:
-    """Decides on every bundle of a case."""
-    return _Judge(case, quarantine, runner, progress).judge()
+    """Decides on every bundle of a case; a memory changes nothing but the time it takes."""
+    return _Judge(case, quarantine, runner, progress, memory or Memory()).judge()
 
 
 class _Judge:
@@ -96,7 +108,9 @@ class _Judge:
         quarantine: Quarantine,
         runner: CommandRunner,
         progress: Callable[[str], None],
+        memory: Memory,
     ) -> None:
+        self._memory = memory
         self._case = case
         self._policy = case.policy
         self._quarantine = quarantine
@@ -110,14 +124,16 @@ class _Judge:
 
     def judge(self) -> Judgement:
         candidates = self._admit()
-        attributes = self._attributes(candidates)
+        merger = Merger(
+            self._quarantine, self._attributes(candidates), self._memory.store, self._memory.scope
+        )
         self._progress(f"holding {len(candidates)} bundles against the target")
         everything = place(
             candidates,
             self._quarantine,
             self._case.target,
+            merger,
             allow_stale_clean=self._policy.freshness.allow_stale_clean,
-            attributes=attributes,
         )
         closed = tuple(each for each in everything if is_closed(each))
         placed = self._assumptions.at_target([each for each in everything if not is_closed(each)])
@@ -129,14 +145,14 @@ class _Judge:
             self._tip_tree,
             self._policy,
             self._case.holdings,
-            attributes,
+            merger,
         )
         self._findings += compatibility.findings
         clashes = self._assumptions.clashes(placed, compatibility.touched, self._case.holdings)
         self._findings += [found for _, found in clashes]
         edges = (*compatibility.edges, *(edge for edge, _ in clashes))
         self._decide_singly(placed)
-        composer = Composer(self._quarantine, self._case.target, attributes)
+        composer = Composer(self._quarantine, self._case.target, merger)
         settlement = self._settle(placed, edges, composer)
         integration = self._decide_settled(placed, settlement, composer)
         return Judgement(

@@ -21,13 +21,7 @@ from typing import TypeVar
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, ObjectId, TreeId, decoded, encoded
 from agentd.conflicts.git_process import GitProcess, GitResult
-from agentd.conflicts.merge_result import (
-    NO_ATTRIBUTES,
-    MergeAttributes,
-    MergeResult,
-    attributes_line,
-    parse_merge,
-)
+from agentd.conflicts.merge_result import NO_ATTRIBUTES, Merge, MergeAttributes, MergeResult
 from agentd.conflicts.repository import IDENTITY, Repository
 from agentd.conflicts.tree_changes import (
     FileHunks,
@@ -36,7 +30,8 @@ from agentd.conflicts.tree_changes import (
     parse_tree_changes,
     sections,
 )
-from agentd.errors import AgentdError, DependencyFailed
+from agentd.conflicts.trial_merges import TrialMerges
+from agentd.errors import DependencyFailed
 
 _T = TypeVar("_T")
 
@@ -57,6 +52,9 @@ class Quarantine:
         self._git = git
         self._home = home
         self.git_dir = home / "quarantine" / f"{repository.identity}.git"
+        self.merges_file = home / "quarantine" / f"{repository.identity}.merges.sqlite3"
+        """For the memory of merges: beside the repository, as nothing of git's."""
+        self._trials = TrialMerges(self, git, repository.object_format)
         self._create()
         self._borrow()
 
@@ -301,29 +299,14 @@ class Quarantine:
         *,
         attributes: MergeAttributes = NO_ATTRIBUTES,
     ) -> MergeResult:
-        """Merges two trees over exactly this base, whatever their real histories are.
+        """Merges two trees over exactly this base, whatever their real histories are."""
+        return self._trials.merge_all([Merge(base, left, right)], attributes)[0]
 
-        Synthetic commits stand in for the three, since git before 2.40 takes no `--merge-base`.
-        """
-        root = self.commit(base)
-        sides = [self.commit(tree, [root], seconds=1) for tree in (left, right)]
-        with _attributes_file(attributes) as configuration:
-            return retried(lambda: self._merge_tree(sides, configuration))
-
-    def _merge_tree(
-        self, sides: Sequence[CommitId], configuration: Mapping[str, str]
-    ) -> MergeResult:
-        answer = self.run(
-            ["merge-tree", "--write-tree", "-z", "--name-only", "--messages", *sides],
-            configuration=configuration,
-            large=True,
-        )
-        tree, _, rest = answer.stdout.partition(b"\0")
-        # git exits with 1 both for a conflict and for a missing object; only the former has a tree.
-        if answer.status not in (0, 1) or not OBJECT_ID.fullmatch(decoded(tree)):
-            raise DependencyFailed("git_failed", f"`git merge-tree` failed: {answer.stderr[:500]}")
-        paths, messages = parse_merge(rest)
-        return MergeResult(TreeId(decoded(tree)), answer.status == 0, paths, messages)
+    def merge_all(
+        self, merges: Sequence[Merge], *, attributes: MergeAttributes = NO_ATTRIBUTES
+    ) -> tuple[MergeResult, ...]:
+        """Merges many, in one process where git can."""
+        return self._trials.merge_all(merges, attributes)
 
     # Keeping and handing over
 
@@ -356,29 +339,6 @@ class Quarantine:
                 "git_failed", f"`git {arguments[0]}` answered {result.text[:200]!r}."
             )
         return result.text
-
-
-def retried(call: Callable[[], _T]) -> _T:
-    """Tries twice: a gc of the user's may have taken an object away between two looks."""
-    try:
-        return call()
-    except AgentdError as failure:
-        if failure.reason != "git_failed":
-            raise
-        return call()
-
-
-@contextmanager
-def _attributes_file(attributes: MergeAttributes) -> Iterator[dict[str, str]]:
-    """The configuration under which the paths, and no others, have their attributes."""
-    if not attributes:
-        yield {}
-        return
-    with tempfile.TemporaryDirectory(prefix="agentd-attributes-") as directory:
-        file = Path(directory) / "attributes"
-        lines = (attributes_line(path, attributes[path]) for path in sorted(attributes))
-        file.write_bytes(b"".join(lines))
-        yield {"core.attributesFile": str(file)}
 
 
 def _write_if_different(path: Path, content: bytes) -> None:

@@ -21,8 +21,9 @@ from agentd.conflicts.decisions import Action
 from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.intake import Intake, Submission
-from agentd.conflicts.judgement import Case, Judgement, judge
+from agentd.conflicts.judgement import Case, Judgement, Memory, judge
 from agentd.conflicts.landing import Landed, Landing, TipMoved
+from agentd.conflicts.merge_store import MergeStore
 from agentd.conflicts.policy import POLICY_PATH, Policy, parse_policy
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.record import (
@@ -171,7 +172,11 @@ def _review_once(
     case = _case(request, workplace, target, policy, collected)
     quarantine = workplace.quarantine.with_timeout(policy.limits.git_timeout_secs)
     runs = RecordingRuns(_verifier(request, quarantine, policy))
-    judgement = judge(case, quarantine, runs, progress)
+    memory = Memory(
+        MergeStore(quarantine.merges_file, now_secs=int(request.clock.now()) // 1000),
+        workplace.git_version,
+    )
+    judgement = judge(case, quarantine, runs, progress, memory)
     review_id = request.ids.new()
     record: dict[str, Any] = {
         "review_id": review_id,

@@ -56,6 +56,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.command_runs", RULES),
     ("agentd.conflicts.conflict_kinds", RULES),
     ("agentd.conflicts.merge_result", RULES),
+    ("agentd.conflicts.synthetic_commits", RULES),
     ("agentd.conflicts.decisions", RULES),
     ("agentd.conflicts.holding", RULES),
     ("agentd.conflicts.radar", RULES),
@@ -66,6 +67,8 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.process_run", EDGES),
     ("agentd.conflicts.repository", EDGES),
     ("agentd.conflicts.quarantine", EDGES),
+    ("agentd.conflicts.trial_merges", EDGES),
+    ("agentd.conflicts.merge_store", EDGES),
     ("agentd.conflicts.scratch", EDGES),
     ("agentd.conflicts.sandbox", EDGES),
     ("agentd.conflicts.run_cache", EDGES),
@@ -134,6 +137,7 @@ def test_sql_stays_in_storage() -> None:
         "agentd.core.operations",
         "agentd.core.writer",
         "agentd.core.daemon",
+        "agentd.conflicts.merge_store",
     )
     for module in importers("sqlite3", "aiosqlite"):
         assert module.startswith(allowed), module

@@ -1,0 +1,93 @@
+"""What git said about merges, kept by content: the same three trees merge alike for ever.
+
+A small SQLite file beside the quarantine. It is a memory, not a truth: whatever is wrong with it
+(locked, damaged, disk full) only costs asking git again. It must not know what a review is.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Final, TypeVar
+
+ROWS_MAX: Final = 200_000
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS merges (
+    key BLOB PRIMARY KEY,
+    answer BLOB NOT NULL,
+    made_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS merges_by_age ON merges (made_at);
+"""
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class MergeStore:
+    """Answers by key, for as many reviews at once as there are."""
+
+    def __init__(self, path: Path, *, now_secs: int) -> None:
+        self._path = path
+        self._now_secs = now_secs
+
+    def get(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """The answers that are known."""
+        wanted = list(keys)
+
+        def read(connection: sqlite3.Connection) -> dict[bytes, bytes]:
+            found = {}
+            for key in wanted:
+                row = connection.execute("SELECT answer FROM merges WHERE key = ?", (key,))
+                for (answer,) in row:
+                    found[key] = answer
+            return found
+
+        return self._with_connection(read, {}) if wanted and self._path.exists() else {}
+
+    def put(self, answers: Mapping[bytes, bytes]) -> None:
+        """Keeps answers, all or none of them; the oldest go when there are too many."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT OR REPLACE INTO merges VALUES (?, ?, ?)",
+                [(key, answer, self._now_secs) for key, answer in answers.items()],
+            )
+            (count,) = connection.execute("SELECT count(*) FROM merges").fetchone()
+            if count > ROWS_MAX:
+                connection.execute(
+                    "DELETE FROM merges WHERE key IN "
+                    "(SELECT key FROM merges ORDER BY made_at, key LIMIT ?)",
+                    (count - ROWS_MAX * 9 // 10,),
+                )
+
+        if answers:
+            self._with_connection(write, None)
+
+    def forget_before(self, secs: int) -> None:
+        """Forgets the answers that are older."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM merges WHERE made_at < ?", (secs,))
+
+        if self._path.exists():
+            self._with_connection(write, None)
+
+    def _with_connection(self, use: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+        try:
+            with closing(sqlite3.connect(self._path, timeout=1.0)) as connection:
+                # Losing the last answers in a power cut costs nothing.
+                connection.execute("PRAGMA synchronous = OFF")
+                connection.executescript(_SCHEMA)
+                with connection:
+                    return use(connection)
+        except sqlite3.Error as problem:
+            _log.warning("the memory of merges cannot be used: %s", problem)
+            if isinstance(problem, sqlite3.DatabaseError) and not isinstance(
+                problem, sqlite3.OperationalError
+            ):
+                self._path.unlink(missing_ok=True)  # Damaged; the next review starts a new one.
+            return otherwise

@@ -1,0 +1,170 @@
+"""Merges trees with `git merge-tree`: many in one process where git can, else one by one.
+
+What git answers is believed only where it has the form of an answer. Its traps are dealt with here:
+exit status 1 stands for a conflict and for a missing commit alike; a batch ends at the first line
+that cannot be used, with the earlier answers printed; attributes come from a file made for the
+occasion. It must not know what is merged or what follows.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from agentd.conflicts.git_names import OBJECT_ID, CommitId, TreeId, decoded
+from agentd.conflicts.git_process import GitProcess, GitResult
+from agentd.conflicts.merge_result import (
+    Merge,
+    MergeAttributes,
+    MergeResult,
+    attributes_line,
+    parse_merge,
+    parse_merges,
+)
+from agentd.conflicts.synthetic_commits import stand_in
+from agentd.errors import AgentdError, DependencyFailed
+
+BATCH_MAX: Final = 200
+"""Merges of one process, so that its time limit is in proportion."""
+
+_T = TypeVar("_T")
+
+
+class Place(Protocol):
+    """The repository in which merges are tried."""
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        configuration: Mapping[str, str] | None = None,
+        check: bool = False,
+        large: bool = False,
+    ) -> GitResult:
+        """A git command in it."""
+        ...
+
+
+class TrialMerges:
+    """Merges in one repository."""
+
+    def __init__(self, place: Place, git: GitProcess, object_format: str) -> None:
+        self._place = place
+        self._git = git
+        self._object_format = object_format
+        self._seen: set[TreeId] = set()
+
+    def merge_all(
+        self, merges: Sequence[Merge], attributes: MergeAttributes
+    ) -> tuple[MergeResult, ...]:
+        """The results, in the order of the merges."""
+        results: list[MergeResult] = []
+        with _attributes_file(attributes) as configuration:
+            for start in range(0, len(merges), BATCH_MAX):
+                sides = self._stand_ins(merges[start : start + BATCH_MAX])
+                done = self._batch(sides, configuration) if len(sides) > 1 else ()
+                results += done
+                for pair in sides[len(done) :]:
+                    results.append(retried(partial(self._one, pair, configuration)))
+        return tuple(results)
+
+    def _stand_ins(self, merges: Sequence[Merge]) -> list[tuple[CommitId, CommitId]]:
+        """Writes the commits that stand for the sides of some merges."""
+        written: dict[CommitId, bytes] = {}
+
+        def stand(tree: TreeId, parents: Sequence[CommitId], seconds: int) -> CommitId:
+            made = stand_in(tree, parents, seconds=seconds, object_format=self._object_format)
+            written[made.commit] = made.content
+            return made.commit
+
+        self._must_exist(dict.fromkeys(t for m in merges for t in (m.base, m.left, m.right)))
+        pairs = []
+        for merge in merges:
+            root = stand(merge.base, (), 0)
+            pairs.append((stand(merge.left, [root], 1), stand(merge.right, [root], 1)))
+        with tempfile.TemporaryDirectory(prefix="agentd-commits-") as directory:
+            names = []
+            for number, content in enumerate(written.values()):
+                names.append(os.path.join(directory, str(number)))
+                Path(names[-1]).write_bytes(content)
+            arguments = ["hash-object", "-t", "commit", "-w", "--no-filters", "--stdin-paths"]
+            stdin = "".join(f"{name}\n" for name in names).encode()
+            answer = self._place.run(arguments, stdin=stdin, check=True)
+        if answer.text.split("\n") != list(written):
+            raise DependencyFailed("git_failed", "`git hash-object` gave other ids than expected.")
+        return pairs
+
+    def _must_exist(self, trees: Collection[TreeId]) -> None:
+        """git takes a side that equals the base without looking at the other, missing or not."""
+        new = [tree for tree in trees if tree not in self._seen]
+        if not new:
+            return
+        stdin = "".join(f"{tree}\n" for tree in new).encode()
+        told = self._place.run(["cat-file", "--batch-check"], stdin=stdin, check=True).text
+        for tree, line in zip(new, told.split("\n"), strict=True):
+            if line.split(" ")[:2] != [tree, "tree"]:
+                raise DependencyFailed("git_failed", f"The tree {tree} cannot be read.")
+        self._seen.update(new)
+
+    def _batch(
+        self, sides: Sequence[tuple[CommitId, CommitId]], configuration: Mapping[str, str]
+    ) -> tuple[MergeResult, ...]:
+        """The answers that one process gives, from the first on; none where git has no `--stdin`.
+
+        All is written before anything is read: git before 2.49 answers only at the end.
+        """
+        if not self._git.batches_merges:
+            return ()
+        stdin = "".join(f"{left} {right}\n" for left, right in sides).encode()
+        arguments = ["merge-tree", "--write-tree", "-z", "--name-only", "--messages", "--stdin"]
+        try:
+            answer = self._place.run(
+                arguments, stdin=stdin, configuration=configuration, large=True
+            )
+        except DependencyFailed as failure:
+            if failure.reason != "git_failed":
+                raise
+            return ()
+        return parse_merges(answer.stdout)[: len(sides)]
+
+    def _one(self, sides: Sequence[CommitId], configuration: Mapping[str, str]) -> MergeResult:
+        answer = self._place.run(
+            ["merge-tree", "--write-tree", "-z", "--name-only", "--messages", *sides],
+            configuration=configuration,
+            large=True,
+        )
+        tree, _, rest = answer.stdout.partition(b"\0")
+        # git exits with 1 both for a conflict and for a missing object; only the former has a tree.
+        if answer.status not in (0, 1) or not OBJECT_ID.fullmatch(decoded(tree)):
+            raise DependencyFailed("git_failed", f"`git merge-tree` failed: {answer.stderr[:500]}")
+        paths, messages = parse_merge(rest)
+        return MergeResult(TreeId(decoded(tree)), answer.status == 0, paths, messages)
+
+
+def retried(call: Callable[[], _T]) -> _T:
+    """Tries twice: a gc of the user's may have taken an object away between two looks."""
+    try:
+        return call()
+    except AgentdError as failure:
+        if failure.reason != "git_failed":
+            raise
+        return call()
+
+
+@contextmanager
+def _attributes_file(attributes: MergeAttributes) -> Iterator[dict[str, str]]:
+    """The configuration under which the paths, and no others, have their attributes."""
+    if not attributes:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="agentd-attributes-") as directory:
+        file = Path(directory) / "attributes"
+        lines = (attributes_line(path, attributes[path]) for path in sorted(attributes))
+        file.write_bytes(b"".join(lines))
+        yield {"core.attributesFile": str(file)}
