@@ -79,7 +79,7 @@ class Oracle:
         answers = []
         for path in self.naming.files(self.view, place):
             summary = self.view.summary(path)
-            if summary is None:
+            if summary is None or summary.opaque:
                 answers.append(Answer.UNKNOWN)
             elif name in summary.importable:
                 return Answer.YES
@@ -151,6 +151,8 @@ class Oracle:
         """The places that a dotted name stands for where it is a module."""
         summary = self.view.summary(path)
         root, _, rest = owner.partition(".")
+        if root in self.naming.roots:
+            return self.naming.module(self.view, path, owner)
         if summary is None or root in summary.by_name:
             return ()
         places: list[str] = []

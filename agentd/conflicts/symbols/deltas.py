@@ -30,6 +30,7 @@ class FileDelta:
         if self.before is None:
             return frozenset()
         gone = self._names(self.before) - self._names(self.after)
+        gone |= self.before.importable - (self.after.importable if self.after else frozenset())
         return frozenset(name.rpartition(".")[2] for name in gone)
 
     @cached_property
@@ -83,8 +84,7 @@ class FileDelta:
     def _names(summary: Summary | None) -> frozenset[str]:
         if summary is None:
             return frozenset()
-        names = summary.bound | frozenset(summary.by_name) | frozenset(summary.by_local)
-        return names if summary.offered is None else names | summary.offered
+        return summary.bound | frozenset(summary.by_name) | frozenset(summary.by_local)
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,26 @@ class SideDelta:
     def adds(self) -> frozenset[str]:
         """Qualified names of what it defines anew."""
         return frozenset(name for each in self.files.values() for name in each.added)
+
+    @cached_property
+    def changed_names(self) -> frozenset[str]:
+        """Simple names of the functions that it changes or adds."""
+        return frozenset(
+            each.simple_name
+            for delta in self.files.values()
+            for each in delta.changed
+            if each.mentions and not each.simple_name.startswith("__")
+        )
+
+    @cached_property
+    def mentioned(self) -> frozenset[str]:
+        """Names in the bodies of the functions that it changes or adds."""
+        return frozenset(
+            name
+            for delta in self.files.values()
+            for each in delta.changed
+            for name in each.mentions
+        )
 
     def meets(self, other: SideDelta) -> bool:
         """Whether there is any reason to look at the pair."""

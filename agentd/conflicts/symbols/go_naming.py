@@ -23,6 +23,7 @@ class GoNaming:
     """Go's rules."""
 
     builtins: frozenset[str] = frozenset(_BUILTINS.split())
+    roots: frozenset[str] = frozenset()
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         own = view.summary(path)

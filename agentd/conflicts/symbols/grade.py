@@ -75,12 +75,9 @@ def _classes(changed: tuple[Definition, ...]) -> set[str]:
 
 
 def _named_by(user: SideDelta, other: SideDelta) -> set[str]:
-    changed = {
-        each.simple_name
-        for delta in other.files.values()
-        for each in delta.changed
-        if each.kind in _CODE and not each.simple_name.startswith("__")
-    }
+    changed = other.changed_names & user.mentioned
+    if not changed:
+        return set()
     return {
         f"{path}::{each.name} -> {name}"
         for path, delta in user.files.items()

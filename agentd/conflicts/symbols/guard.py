@@ -6,7 +6,7 @@ not know bundles, policies or git: sides and blobs come from the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from agentd.conflicts.symbols.breaks import Breaks
@@ -29,7 +29,10 @@ from agentd.conflicts.symbols.java_naming import JavaNaming
 from agentd.conflicts.symbols.javascript_naming import JavaScriptNaming
 from agentd.conflicts.symbols.languages import NotRead, language_of
 from agentd.conflicts.symbols.library import SummaryLibrary, SummaryStore
+from agentd.conflicts.symbols.mapping_clashes import mapping_clashes
+from agentd.conflicts.symbols.migrations import twin_migrations
 from agentd.conflicts.symbols.naming import Naming
+from agentd.conflicts.symbols.nearness import near
 from agentd.conflicts.symbols.python_naming import PythonNaming
 from agentd.conflicts.symbols.rust_naming import RustNaming
 from agentd.conflicts.symbols.sides import BlobReader, Side
@@ -79,20 +82,25 @@ class SymbolGuard:
                 continue
             before = self._summary(path, change.base)
             after = self._summary(path, change.new)
-            if before is not None or after is not None:
+            unread = (before is None and change.base) or (after is None and change.new)
+            if not unread:
                 files[path] = FileDelta(path, language, before, after)
-        return Prepared(side, SideDelta(files, NAMINGS))
+        return Prepared(side, SideDelta(files, NAMINGS), tuple(self._not_read(side)))
+
+    def near_pairs(self, prepared: Sequence[Prepared]) -> Iterator[tuple[int, int, GuardResult]]:
+        """The results of all pairs with anything in common, by number; all others have none."""
+        for left, right in near(prepared):
+            yield left, right, self.pair(prepared[left], prepared[right])
 
     def pair(self, left: Prepared, right: Prepared) -> GuardResult:
         """What stands between two prepared sides."""
         if left.side.base_tree != right.side.base_tree:
             raise ValueError("both sides of a pair must start from the same tree")
-        not_analysed = (
-            *self._not_analysed(WhichSide.LEFT, left),
-            *self._not_analysed(WhichSide.RIGHT, right),
+        not_analysed = tuple(
+            NotAnalysed(which, path, reason)
+            for which, each in ((WhichSide.LEFT, left), (WhichSide.RIGHT, right))
+            for path, reason in each.not_read
         )
-        if not left.delta.meets(right.delta):
-            return GuardResult(not_analysed=not_analysed)
         trees = PairTrees(
             left,
             right,
@@ -102,12 +110,20 @@ class SymbolGuard:
             lambda: self._sources.merged(left.side, right.side),
         )
         grade, names = interaction(left.delta, right.delta)
-        strong = sorted(set(_strong(trees)), key=lambda each: (each.level, each.meets, each.change))
+        found = {
+            *(_strong(trees) if left.delta.meets(right.delta) else ()),
+            *mapping_clashes(left.side, right.side, self._content, lambda: trees.merged),
+            *(twin_migrations(left.side, right.side) if left.migrations else ()),
+        }
+        strong = sorted(found, key=lambda each: (each.level, each.meets, each.change))
         doubts = (
             *member_doubts(WhichSide.LEFT, left.delta, right.delta),
             *member_doubts(WhichSide.RIGHT, right.delta, left.delta),
         )
         return GuardResult((*strong, *doubts), grade, names, not_analysed)
+
+    def _content(self, blob: str) -> bytes | None:
+        return self._sources.read_blobs([blob]).get(blob)
 
     def _summary(self, path: str, blob: str | None) -> Summary | None:
         return None if blob is None else self._library.summary(path, blob)
@@ -119,12 +135,12 @@ class SymbolGuard:
             self._listings[tree] = Listing(self._sources.listing(tree))
         return self._listings[tree]
 
-    def _not_analysed(self, which: WhichSide, prepared: Prepared) -> Iterator[NotAnalysed]:
-        for path, change in sorted(prepared.side.changes.items()):
+    def _not_read(self, side: Side) -> Iterator[tuple[str, str]]:
+        for path, change in sorted(side.changes.items()):
             for blob in dict.fromkeys((change.new, change.base)):
                 looked = self._library.look(path, blob) if blob is not None else None
                 if isinstance(looked, NotRead) and looked.code:
-                    yield NotAnalysed(which, path, looked.reason)
+                    yield path, looked.reason
                     break
 
 

@@ -25,6 +25,7 @@ class JavaNaming:
     """Java's rules."""
 
     builtins: frozenset[str] = frozenset(_LANG.split())
+    roots: frozenset[str] = frozenset()
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         summary = view.summary(path)

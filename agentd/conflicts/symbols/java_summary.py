@@ -41,6 +41,7 @@ def read_java(content: bytes) -> Summary:
     reader = _Reader(Language.JAVA, root, "//")
     reader.offered = set()
     reader.imports_bind = False
+    reader.any_owner = True
     reader.visit_children(root, Context())
     return reader.summary()
 

@@ -44,6 +44,7 @@ class JavaScriptNaming:
     """The rules of modules by relative path."""
 
     builtins: frozenset[str] = frozenset(_GLOBALS.split())
+    roots: frozenset[str] = frozenset()
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         return (path,)

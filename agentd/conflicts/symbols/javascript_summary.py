@@ -62,7 +62,7 @@ def read_javascript(content: bytes, path: str, language: Language) -> Summary:
 
 @dataclass(slots=True)
 class _Reader(SyntaxReader):
-    this_is_known: bool = False
+    commonjs: bool = False
 
     def __post_init__(self) -> None:
         SyntaxReader.__post_init__(self)
@@ -110,7 +110,9 @@ class _Reader(SyntaxReader):
     def finish(self) -> None:
         """Settles what a file without exports offers: whatever a loader makes of it."""
         if not self.offered and not self.stars:
-            self.dynamic = True
+            self.opaque = True
+            # A script that takes nothing in shares its names with others on its page.
+            self.dynamic |= not self.imports and not self.commonjs
 
     # Modules
 
@@ -174,7 +176,7 @@ class _Reader(SyntaxReader):
         if source is not None and any(child.type == "*" for child in node.children):
             self.stars.append(_string(source))
         if any(child.type == "=" for child in node.children):
-            self.dynamic = True  # `export = value` offers the value's members.
+            self.opaque = True  # `export = value` offers the value's members.
 
     def _export_clause(self, clause: Node, source: str, context: Context) -> None:
         for each in clause.named_children:
@@ -445,7 +447,7 @@ class _Reader(SyntaxReader):
         if owner is not None and not optional:
             self.use(node, owner, text(name), context)
         if owner in ("module", "exports"):
-            self.dynamic = True
+            self.opaque = self.commonjs = True
         if holder is not None:
             self.visit(holder, context)
 
@@ -470,7 +472,8 @@ class _Reader(SyntaxReader):
     def _assignment(self, node: Node, context: Context) -> None:
         left = node.child_by_field_name("left")
         if left is not None and text(left).startswith(("module.exports", "exports.")):
-            self.dynamic = True  # What a CommonJS module offers is made while it runs.
+            # What a CommonJS module offers is made while it runs.
+            self.opaque = self.commonjs = True
         self.visit_children(node, context)
 
     def _signature(self, node: Node) -> Signature | None:

@@ -18,6 +18,9 @@ class Naming(Protocol):
     builtins: frozenset[str]
     """The names that exist without being bound."""
 
+    roots: frozenset[str]
+    """The names that begin a module's name without being imported."""
+
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         """The files whose top-level names a file sees without importing them, itself included."""
 

@@ -40,6 +40,7 @@ class PythonNaming:
     """Python's rules."""
 
     builtins: frozenset[str] = frozenset(dir(builtins)) | _MODULE_NAMES
+    roots: frozenset[str] = frozenset()
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         return (path,)

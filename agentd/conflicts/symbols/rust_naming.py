@@ -25,6 +25,7 @@ class RustNaming:
     """Rust's rules."""
 
     builtins: frozenset[str] = frozenset(_PRELUDE.split())
+    roots: frozenset[str] = frozenset(("crate", "self", "super"))
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         return (path,)

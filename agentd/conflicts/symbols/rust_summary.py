@@ -39,6 +39,7 @@ def read_rust(content: bytes) -> Summary:
     """Summarises a module's file."""
     root = parse(content, "tree_sitter_rust")
     reader = _Reader(Language.RUST, root, "//")
+    reader.any_owner = True
     reader.items(root, Context())
     return reader.summary()
 
@@ -99,7 +100,7 @@ class _Reader(SyntaxReader):
         for path, local in _use_paths(argument, ""):
             module, _, name = path.rpartition(".")
             if name == "*":
-                if not context.inside:
+                if not context.inside and not context.qualifier:
                     self.stars.append(module)
             elif name == "self":
                 self._take_in(node, module, local or module.rpartition(".")[2], context)
@@ -162,12 +163,14 @@ class _Reader(SyntaxReader):
         body = node.child_by_field_name("body")
         if context.inside:
             return
+        if body is None:
+            self._take_in(node, f"self.{name}", name, context)
+            return
         self.define(node, Kind.VALUE, name, context)
-        if body is not None:
-            # An inner module sees this file's names only where it takes them all in.
-            sees = "use super::*" in text(body) and not context.guarded
-            inner = f"{context.qualifier}{name}."
-            self.items(body, replace(context, qualifier=inner, guarded=not sees))
+        # An inner module sees this file's names only where it takes them all in.
+        sees = "use super::*" in text(body) and not context.guarded
+        inner = f"{context.qualifier}{name}."
+        self.items(body, replace(context, qualifier=inner, guarded=not sees))
 
     def _type(self, node: Node, context: Context) -> None:
         name = text(node.child_by_field_name("name"))

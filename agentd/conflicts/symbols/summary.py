@@ -202,6 +202,8 @@ class Summary:
     """The modules of which everything is taken in, and so is offered again."""
     dynamic: bool = False
     """Whether names may exist that cannot be seen."""
+    opaque: bool = False
+    """Whether others can take names from it that cannot be seen."""
     spoken: frozenset[str] = frozenset()
     """Names that stand in strings of a file that binds names by strings."""
     conditional: bool = False

@@ -28,7 +28,8 @@ def encode(summary: Summary) -> bytes:
     return orjson.dumps(
         [
             summary.language.value,
-            [summary.parsed, summary.strict, summary.dynamic, summary.conditional],
+            [summary.parsed, summary.strict],
+            [summary.dynamic, summary.opaque, summary.conditional],
             summary.package,
             [_definition_to_row(each) for each in summary.definitions],
             [[e.module, e.name, e.local, e.line, e.guarded] for e in summary.imports],
@@ -66,28 +67,30 @@ def decode(content: bytes) -> Summary | None:
 
 
 def _summary_from_row(row: list[Any]) -> Summary:
-    parsed, strict, dynamic, conditional = row[1]
+    (language, (parsed, strict), (dynamic, opaque, conditional), package, definitions) = row[:5]
+    (imports, uses, calls, bound, offered, star_names, stars, members, blocks, spoken) = row[5:]
     return Summary(
-        language=Language(row[0]),
+        language=Language(language),
         parsed=parsed,
         strict=strict,
-        package=row[2],
-        definitions=tuple(_definition_from_row(each) for each in row[3]),
-        imports=tuple(Import(*each) for each in row[4]),
-        uses=tuple(Use(*each) for each in row[5]),
+        package=package,
+        definitions=tuple(_definition_from_row(each) for each in definitions),
+        imports=tuple(Import(*each) for each in imports),
+        uses=tuple(Use(*each) for each in uses),
         calls=tuple(
             Call(each[0], each[1], CallShape(each[2], tuple(each[3]), each[4]), each[5], each[6])
-            for each in row[6]
+            for each in calls
         ),
-        bound=frozenset(row[7]),
-        offered=None if row[8] is None else frozenset(row[8]),
-        star_names=None if row[9] is None else tuple(row[9]),
-        stars=tuple(row[10]),
+        bound=frozenset(bound),
+        offered=None if offered is None else frozenset(offered),
+        star_names=None if star_names is None else tuple(star_names),
+        stars=tuple(stars),
         dynamic=dynamic,
+        opaque=opaque,
+        spoken=frozenset(spoken),
         conditional=conditional,
-        members=frozenset(row[11]),
-        blocks=tuple(Block(*each) for each in row[12]),
-        spoken=frozenset(row[13]),
+        members=frozenset(members),
+        blocks=tuple(Block(*each) for each in blocks),
     )
 
 

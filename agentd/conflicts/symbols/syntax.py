@@ -96,6 +96,8 @@ class SyntaxReader:
     imports_bind: bool = True
     """Whether an import's name is one of the file's own, and so offered to others."""
     handlers: Mapping[str, Callable[[Node, Context], None]] = field(default_factory=dict)
+    any_owner: bool = False
+    """Whether a member's owner may be a name that this file neither imports nor defines."""
     package: str = ""
     definitions: list[Definition] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
@@ -107,6 +109,7 @@ class SyntaxReader:
     members: set[str] = field(default_factory=set)
     stars: list[str] = field(default_factory=list)
     dynamic: bool = False
+    opaque: bool = False
     conditional: bool = False
     lines: list[str] = field(init=False)
 
@@ -205,6 +208,7 @@ class SyntaxReader:
             offered=None if self.offered is None else frozenset(self.offered),
             stars=tuple(self.stars),
             dynamic=self.dynamic,
+            opaque=self.opaque,
             conditional=self.conditional,
             members=frozenset(self.members),
             blocks=tuple(
@@ -222,7 +226,7 @@ class SyntaxReader:
             return name not in self.locals
         root = owner.partition(".")[0]
         return root.startswith(SELF) or (
-            root not in self.locals and (root in roots or root in ("crate", "self", "super"))
+            root not in self.locals and (self.any_owner or root in roots)
         )
 
 

@@ -13,6 +13,7 @@ from agentd.conflicts.symbols.answers import Oracle
 from agentd.conflicts.symbols.deltas import SideDelta
 from agentd.conflicts.symbols.findings import WhichSide
 from agentd.conflicts.symbols.library import SummaryLibrary
+from agentd.conflicts.symbols.migrations import new_migrations
 from agentd.conflicts.symbols.naming import Naming
 from agentd.conflicts.symbols.sides import Side
 from agentd.conflicts.symbols.summary import Language, Summary
@@ -25,6 +26,13 @@ class Prepared:
 
     side: Side
     delta: SideDelta
+    not_read: tuple[tuple[str, str], ...] = ()
+    """Paths of code that was not read, and why."""
+
+    @cached_property
+    def migrations(self) -> frozenset[tuple[str, str, str]]:
+        """Directory, number and ending of the migrations that it adds."""
+        return frozenset(new_migrations(self.side))
 
 
 @dataclass(frozen=True)
