@@ -108,8 +108,11 @@ class Ground:
 def _target(repository: Repository, wanted: str | None) -> tuple[str | None, CommitId]:
     """The wanted revision, or what the main worktree is on: where work is integrated into."""
     where = repository
-    if wanted is None and not repository.is_bare:
-        where = repository.at(repository.worktrees()[0].path)
+    if wanted is None:
+        # A bare repository may have worktrees, none of which is the main one.
+        root = repository.root.resolve()
+        is_checked_out = any(each.path == root for each in repository.worktrees())
+        where = repository.at(root if is_checked_out else repository.common_dir)
     revision = wanted or "HEAD"
     tip = where.commit_of(revision)
     if tip is None:

@@ -197,6 +197,22 @@ def test_work_that_conflicts_with_the_target_is_behind(place: Place) -> None:
     assert station.sighting().picture.somebody_meets
 
 
+@pytest.mark.parametrize("seen_from", ["bare", "first"])
+def test_the_target_of_a_bare_repository_is_its_own_head(
+    place: Place, tmp_path: Path, seen_from: str
+) -> None:
+    bare = tmp_path / "bare"
+    place.repo.git("clone", "--quiet", "--bare", str(place.repo.path), str(bare))
+    for name, text in (("first", "mine\n"), ("second", "other\n")):
+        worktree = tmp_path / name
+        place.repo.git("worktree", "add", "--quiet", "-b", name, str(worktree), "main", at=bare)
+        place.repo.commit(name, edit("a.py", 5, text), at=worktree)
+    workplace = open_workplace(tmp_path / seen_from, place.repo.home)
+    station = RadarStation(workplace, place.private)
+    assert place.look(station) == pair("first", "second", "hot", "a.py")
+    assert station.sighting().target_ref == "refs/heads/main"
+
+
 def test_work_that_has_landed_is_no_work(place: Place) -> None:
     agent = place.worktree("agent", edit("a.py", 5), branch="agent")
     place.repo.commit("done", at=agent)
