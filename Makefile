@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow check format docs bench clean help
+.PHONY: demo test test-browser test-slow check format docs bench clean help
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,6 +22,11 @@ demo: $(STAMP)    ## watch the referee decide between three providers' patches, 
 
 test: $(STAMP)    ## the fast test suites
 	@$(BIN)/python -m pytest -m 'not slow' -rs
+
+test-browser: $(STAMP) ## the report in a real Chromium; `make test` skips these where there is none
+	@$(BIN)/python -c 'import sys; from tests.browser.chromium import find_chromium as find; \
+	  sys.exit(0 if find() else "no Chromium is installed: apt-get install chromium, or the like")'
+	@$(BIN)/python -m pytest tests/browser
 
 test-slow: $(STAMP) ## the long simulations and crash runs
 	@$(BIN)/python -m pytest -m slow

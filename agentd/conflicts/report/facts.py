@@ -156,8 +156,13 @@ class Review:
 
     @property
     def conflicts(self) -> tuple[Finding, ...]:
-        """The findings in which two changes collide."""
-        return tuple(each for each in self.findings if each.is_conflict)
+        """The findings in which two changes collide; those between two losers come last."""
+        found = [each for each in self.findings if each.is_conflict]
+        return tuple(sorted(found, key=self._is_between_losers))
+
+    def _is_between_losers(self, finding: Finding) -> bool:
+        sides = [self.by_id[each].action for each in finding.bundles if each in self.by_id]
+        return len(sides) > 1 and "merge" not in sides
 
     def counts(self) -> dict[str, int]:
         """Action to how many bundles have it; actions that nobody has are left out."""
