@@ -96,7 +96,9 @@ def _row(
         else element("td")
         for bundle in columns
     ]
-    return element("tr", element("th", _path(path), scope="row", title=path, aria_label=path), *cells)
+    return element(
+        "tr", element("th", _path(path), scope="row", title=path, aria_label=path), *cells
+    )
 
 
 def _path(path: str) -> Html:
