@@ -88,6 +88,7 @@ def _described(options: BundleOptions, workplace: Workplace, made: MadeBundle) -
     """The bundle with what its author says about it."""
     said: dict[str, Any] = {
         "owner": options.owner or _default_owner(options, workplace),
+        "namespace": workplace.repository.namespace,
         "provider": options.provider,
         "intent": options.intent,
         "confidence": options.confidence,

@@ -54,12 +54,12 @@ class _LockFact:
 def collect(daemon: DaemonView, namespace: str, *, task_id: str | None = None) -> Collected:
     """Reads the daemon: all live and past locks of the repository, and all facts of the journal.
 
-    Locks without a namespace may be about any repository and count as this one's. With `task_id`
+    What carries no namespace may be about any repository and counts as this one's. With `task_id`
     only that task's facts are read.
     """
     live = _live_facts(daemon, namespace)
     past = _past_facts(_events(daemon, _LOCK_EVENTS), namespace, live)
-    facts = _newest_facts(_events(daemon, _FACT_EVENTS), task_id)
+    facts = _newest_facts(_events(daemon, _FACT_EVENTS), namespace, task_id)
     of_locks = [*_lock_bundles(live, SourceKind.LOCK), *_lock_bundles(past, SourceKind.PAST_LOCK)]
     return Collected(
         without_superseded((*of_locks, *facts)),
@@ -135,22 +135,29 @@ def _past_facts(
 
 
 def _lock_bundles(facts: Sequence[_LockFact], kind: SourceKind) -> list[Bundle]:
-    return [
-        parse_bundle(
-            fact.metadata,
-            source=Source(kind, fact.lock.resource_key, fact.lock.acquired_at),
-            owner=fact.lock.owner,
-            provider=fact.lock.provider,
-        )
-        for fact in facts
-        if looks_like_bundle(fact.metadata)
-    ]
+    return [_lock_bundle(fact, kind) for fact in facts if looks_like_bundle(fact.metadata)]
+
+
+def _lock_bundle(fact: _LockFact, kind: SourceKind) -> Bundle:
+    key = fact.lock.resource_key
+    bundle = parse_bundle(
+        fact.metadata,
+        source=Source(kind, key, fact.lock.acquired_at),
+        owner=fact.lock.owner,
+        provider=fact.lock.provider,
+    )
+    if bundle.change is None and not bundle.touched_paths and key.startswith(("file:", "dir:")):
+        # Whoever locks a path and says nothing else means to change that path.
+        return replace(bundle, touched_paths=(key.partition(":")[2],))
+    return bundle
 
 
 # Facts of the journal
 
 
-def _newest_facts(events: Iterable[Mapping[str, Any]], task_id: str | None) -> list[Bundle]:
+def _newest_facts(
+    events: Iterable[Mapping[str, Any]], namespace: str, task_id: str | None
+) -> list[Bundle]:
     """The newest bundle of each owner on each node; a result counts more than an intent."""
     newest: dict[tuple[str, str | None], tuple[int, int, Bundle]] = {}
     for event in events:
@@ -160,7 +167,7 @@ def _newest_facts(events: Iterable[Mapping[str, Any]], task_id: str | None) -> l
         nested = payload.get("patch_bundle")
         raw = {**payload, **nested} if isinstance(nested, Mapping) else payload
         raw = {key: value for key, value in raw.items() if key != "patch_bundle"}
-        if not looks_like_bundle(raw):
+        if not looks_like_bundle(raw) or not _is_ours(raw, namespace):
             continue
         kind = str(event.get("action_type"))
         bundle = parse_bundle(
@@ -209,6 +216,13 @@ def _fold_equal(bundles: Sequence[Bundle]) -> list[Bundle]:
             created_at=min(dates) if dates else None,
         )
     return list(folded.values())
+
+
+def left_by(named: Sequence[Bundle], collected: Sequence[Bundle]) -> tuple[Bundle, ...]:
+    """Of the daemon's bundles those that none of the named ones supersedes."""
+    return tuple(
+        bundle for bundle in collected if not any(_supersedes(each, bundle) for each in named)
+    )
 
 
 def _supersedes(newer: Bundle, older: Bundle) -> bool:

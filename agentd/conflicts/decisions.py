@@ -60,7 +60,6 @@ class Why(StrEnum):
     ASSUMPTION_FALSE = "assumption_false"
     VERIFICATION_FAILED = "verification_failed"
     FAILS_TOGETHER = "fails_together"
-    NO_CHANGE = "no_change"
     # escalate
     ASSUMPTION_BROKEN = "assumption_broken"
     """What one assumes another makes false; a wait while that one holds a lock."""

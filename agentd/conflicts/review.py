@@ -16,7 +16,7 @@ import orjson
 from agentd.conflicts.archive import keep_review
 from agentd.conflicts.bundle import Bundle
 from agentd.conflicts.case_codec import decode_case, encode_case
-from agentd.conflicts.collect import Collected, DaemonView, collect
+from agentd.conflicts.collect import Collected, DaemonView, collect, left_by
 from agentd.conflicts.decisions import Action
 from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.git_process import GitProcess
@@ -233,7 +233,8 @@ def _case(
         readable=request.readable,
     )
     submissions: list[Submission] = [
-        intake.take(bundle) for bundle in (*request.bundles, *collected.bundles)
+        intake.take(bundle)
+        for bundle in (*request.bundles, *left_by(request.bundles, collected.bundles))
     ]
     case = Case(target.commit, policy, tuple(submissions), collected.holdings)
     # What is judged is what a replay reads from the record.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from agentd.conflicts.bundle import SourceKind
 from agentd.conflicts.decisions import Action, Decision, Reason, Why, decide_unfit
-from agentd.conflicts.findings import Severity
+from agentd.conflicts.findings import FindingKind, Severity
 from agentd.conflicts.freshness import Freshness, Placed
 from agentd.conflicts.holding import HeldLock, Holdings
 from agentd.conflicts.policy import Policy
@@ -36,11 +36,15 @@ def decide_singly(
 
 
 def is_closed(each: Placed) -> bool:
-    """Whether it has landed, and nobody but the journal names it: nothing is to be decided."""
-    remembered = (SourceKind.LOCK, SourceKind.PAST_LOCK, SourceKind.EVENT)
-    return each.freshness is Freshness.ALREADY_IN_TARGET and all(
-        source.kind in remembered for source in each.candidate.bundle.sources
-    )
+    """Whether nothing is to be decided: only the journal names it, and it has landed, or it was no
+    more than what the holder of a lock that has ended had in mind."""
+    kinds = {source.kind for source in each.candidate.bundle.sources}
+    if kinds == {SourceKind.PAST_LOCK} and any(
+        found.kind is FindingKind.NO_CHANGE_ATTACHED for found in each.all_findings
+    ):
+        return True
+    remembered = {SourceKind.LOCK, SourceKind.PAST_LOCK, SourceKind.EVENT}
+    return each.freshness is Freshness.ALREADY_IN_TARGET and kinds <= remembered
 
 
 def _blocking_lock(each: Placed, placed: Sequence[Placed], holdings: Holdings) -> HeldLock | None:
@@ -70,9 +74,6 @@ def _lock_reason(lock: HeldLock) -> Reason:
 
 def _without_change(each: Placed, holdings: Holdings) -> Decision:
     bundle, bundle_id = each.candidate.bundle, each.candidate.bundle_id
-    if all(source.kind is SourceKind.PAST_LOCK for source in bundle.sources):
-        ended = "Its lock has ended and no change was handed in; there is nothing to merge."
-        return Decision(bundle_id, Action.REJECT, (Reason(Why.NO_CHANGE, ended),))
     held = holdings.live(bundle.owner, bundle.touched_paths)
     keeps = f"It keeps {held.resource_key} and has" if held else "It has"
     reason = Reason(

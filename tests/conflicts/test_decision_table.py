@@ -348,3 +348,28 @@ def test_a_branch_that_was_merged_by_hand_is_closed(make_repo: MakeRepo) -> None
     outcome = repo.review(from_branch("work"), daemon=daemon)
     assert first_reasons(outcome) == {"work": "already_in_target"}
     assert [each["owner"] for each in outcome.record["closed"]] == ["codex"]
+
+
+def test_what_a_holder_had_in_mind_is_no_bundle_once_its_lock_has_ended(
+    make_repo: MakeRepo,
+) -> None:
+    repo, daemon = make_repo({"a.txt": TWENTY}), FakeDaemon()
+    daemon.release(daemon.lock("file:a.txt", "codex", {"intent": "edit"}))
+    outcome = repo.review(patch_bundle("other", repo.patch_of(SEVEN)), daemon=daemon)
+    assert actions(outcome) == {"other": "merge"}
+    assert [each["owner"] for each in outcome.record["closed"]] == ["codex"]
+
+
+def test_a_named_bundle_stands_for_what_its_owner_announced(make_repo: MakeRepo) -> None:
+    repo, daemon = make_repo({"a.txt": TWENTY}), FakeDaemon()
+    daemon.lock("file:a.txt", "codex", {"intent": "say seven"})
+    outcome = repo.review(patch_bundle("codex", repo.patch_of(SEVEN)), daemon=daemon)
+    assert actions(outcome) == {"codex": "merge"}
+
+
+def test_bundles_of_other_repositories_are_left_to_them(make_repo: MakeRepo) -> None:
+    repo, daemon = make_repo({"a.txt": TWENTY}), FakeDaemon()
+    daemon.commit("result", "codex", metadata(repo, SEVEN, namespace="/some/where/else"))
+    daemon.commit("result", "agy", metadata(repo, SEVEN, namespace=str(repo.path)), node="node-2")
+    outcome = repo.review(daemon=daemon)
+    assert actions(outcome) == {"agy": "merge"}
