@@ -18,6 +18,9 @@ _ID_CHARS_MIN = 7
 """Shorter beginnings of commit and bundle ids would match by chance."""
 
 
+_INDENT = (0, 0, 0, 6)
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """One decision that concerns what was asked for."""
@@ -94,6 +97,8 @@ def _connection(
 
 
 def _print(found: list[Explanation]) -> None:
+    from rich.padding import Padding
+
     out = console()
     shown: str | None = None
     for one in found:
@@ -112,9 +117,9 @@ def _print(found: list[Explanation]) -> None:
             styled(f"({one.bundle.get('provider', 'unknown')}, {one.because})", "dim"),
         )
         if intent := one.bundle.get("intent"):
-            out.print(styled(f"      meant to: {intent}"))
+            out.print(Padding(styled(f"meant to: {intent}"), _INDENT))
         for reason in decision["reasons"]:
-            out.print(styled(f"      {reason['message']}"))
+            out.print(Padding(styled(reason["message"]), _INDENT))
 
 
 def _as_json(one: Explanation) -> dict[str, Any]:

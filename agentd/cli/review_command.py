@@ -13,7 +13,7 @@ from agentd.cli.connect import client_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.records import Record, load_record, record_path, save_record
 from agentd.cli.report_file import check_report_file, write_report
-from agentd.cli.review_view import print_review
+from agentd.cli.review_view import conflicting_hunks, print_review
 from agentd.cli.terminal import console, print_json, printable
 from agentd.errors import AgentdError, InvalidParams
 
@@ -222,7 +222,17 @@ def _print(options: ReviewOptions, outcome: ReviewOutcome, kept: str | None) -> 
         print_json(outcome.record)
         return
     out = console()
-    print_review(out, outcome.record, show_hunks=options.show_hunks)
+    record = outcome.record
+    print_review(out, record, show_hunks=options.show_hunks)
+    if record["integration"] and outcome.landed is None:
+        out.print("Nothing was written. To land it, add --apply.", style="dim")
+    if not options.show_hunks and any(True for _ in conflicting_hunks(record)):
+        again = (
+            f"agentd-coord decisions {record['review_id'][:8]} --hunks"
+            if kept is not None
+            else "add --hunks"
+        )
+        out.print(f"Both sides of the conflicts: {again}", style="dim", soft_wrap=True)
     if outcome.landed is not None and outcome.landed.behind is not None:
         out.print(
             f"The checkout in {printable(str(outcome.landed.behind))} was not touched and still "
@@ -232,5 +242,5 @@ def _print(options: ReviewOptions, outcome: ReviewOutcome, kept: str | None) -> 
         out.print(printable(outcome.landed.next_step), style="bold", soft_wrap=True)
     elif outcome.landed is not None:
         out.print(f"Next: {printable(outcome.landed.next_step)}", style="dim", soft_wrap=True)
-    if kept is not None and outcome.record["decisions"]:
+    if kept is not None and record["decisions"]:
         out.print(f"Recorded in {printable(kept)}.", style="dim", soft_wrap=True)

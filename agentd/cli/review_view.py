@@ -31,6 +31,7 @@ _CELL_CHARS: Final = 40
 _PATHS_SHOWN: Final = 2
 _OUTPUT_LINES: Final = 8
 _HUNK_LINES: Final = 20
+_NOTES_SHOWN: Final = 3
 _OTHER_REASONS: Final = 3
 _SHORT: Final = 10
 
@@ -46,7 +47,6 @@ def print_review(console: Console, record: Record, *, show_hunks: bool = False) 
     if show_hunks:
         _print_hunks(console, record)
     _print_integration(console, record)
-    _print_next_steps(console, record, hunks_shown=show_hunks)
 
 
 def owners_by_bundle(record: Record) -> dict[str, str]:
@@ -95,6 +95,7 @@ def _print_decisions(console: Console, record: Record) -> None:
         console.print()
         console.print(line, no_wrap=True, overflow="ellipsis")
         _print_why(console, decision["reasons"])
+        _print_notes(console, record, decision)
     console.print()
 
 
@@ -142,6 +143,25 @@ def _print_why(console: Console, reasons: Sequence[Mapping[str, Any]]) -> None:
         console.print(Padding(styled(more, "dim"), (0, 0, 0, _INDENT)))
 
 
+def _print_notes(console: Console, record: Record, decision: Mapping[str, Any]) -> None:
+    """What somebody should look at although it did not settle the decision."""
+    from rich.padding import Padding
+
+    told = {reason["message"] for reason in decision["reasons"]}
+    notes = dict.fromkeys(
+        finding["message"]
+        for finding in record["findings"]
+        if finding["severity"] == "warning"
+        and finding["bundles"] == [decision["bundle_id"]]
+        and finding["message"] not in told
+    )
+    for note in list(notes)[:_NOTES_SHOWN]:
+        console.print(Padding(styled(f"note: {note}", "yellow"), (0, 0, 0, _INDENT)))
+    if len(notes) > _NOTES_SHOWN:
+        more = f"and {len(notes) - _NOTES_SHOWN} more notes: see --json"
+        console.print(Padding(styled(more, "dim"), (0, 0, 0, _INDENT)))
+
+
 def _print_output(console: Console, output: str) -> None:
     filled = [line for line in output.splitlines() if line.strip()]
     for line in filled[-_OUTPUT_LINES:]:
@@ -172,7 +192,7 @@ def _print_hunks(console: Console, record: Record) -> None:
     from rich.table import Table
 
     names = owners_by_bundle(record)
-    for finding, hunk in _conflicting_hunks(record):
+    for finding, hunk in conflicting_hunks(record):
         sides = [names.get(bundle, bundle) for bundle in finding["bundles"]]
         left, right = (*sides, "the target")[:2] if sides else ("left", "right")
         touch = {"adjacent": "next to each other"}.get(str(hunk.get("touch")), "on the same lines")
@@ -189,9 +209,10 @@ def _print_hunks(console: Console, record: Record) -> None:
         console.print()
 
 
-def _conflicting_hunks(
+def conflicting_hunks(
     record: Record,
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Each pair of hunks that meet, with the finding that tells of it."""
     for finding in record["findings"]:
         for hunk in finding.get("evidence", {}).get("hunks", ()):
             yield finding, hunk
@@ -219,17 +240,8 @@ def _print_integration(console: Console, record: Record) -> None:
         styled("Integration", "bold"),
         styled(f"{integration['commit'][:_SHORT]} = {target_name(record)} with {order}"),
     )
-
-
-def _print_next_steps(console: Console, record: Record, *, hunks_shown: bool) -> None:
-    integration = record.get("integration")
-    if integration and integration.get("ref"):
+    if integration.get("ref"):
         console.print(f"Landed on {printable(_short_ref(integration['ref']))}.")
-    elif integration:
-        console.print(styled("Nothing was written. To land it, add --apply.", "dim"))
-    if not hunks_shown and any(True for _ in _conflicting_hunks(record)):
-        command = f"agentd-coord decisions {record['review_id'][:8]} --hunks"
-        console.print(styled(f"Both sides of the conflicts: {command}", "dim"), soft_wrap=True)
 
 
 def _short_ref(ref: str) -> str:
