@@ -140,9 +140,10 @@ def _python(content: bytes) -> Summary:
         return found
     try:
         from agentd.conflicts.symbols.python_syntax import read_python_syntax
+
+        return read_python_syntax(content)
     except ImportError:
         return Summary(Language.PYTHON, parsed=False, strict=False)
-    return read_python_syntax(content)
 
 
 def _by_syntax(language: Language, content: bytes, path: str) -> Summary:

@@ -1,0 +1,218 @@
+"""What the guard reads, asks for, keeps and says it did not look at."""
+
+from __future__ import annotations
+
+import builtins
+import symtable
+import sys
+from pathlib import Path
+
+import pytest
+
+from agentd.conflicts.symbols import syntax
+from agentd.conflicts.symbols.findings import Grade, Level, WhichSide
+from agentd.conflicts.symbols.guard import SymbolGuard, guard_pair
+from agentd.conflicts.symbols.languages import NotRead, summarise
+from agentd.conflicts.symbols.library import FILE_BYTES_MAX
+from agentd.conflicts.symbols.mapping_keys import read_mapping
+from agentd.conflicts.symbols.python_summary import read_python
+from agentd.conflicts.symbols.sides import Side
+from agentd.conflicts.symbols.summary import Summary
+from agentd.conflicts.symbols.summary_cache import SummaryCache
+from tests.conflicts.symbols.trees import Trees, guard, strong
+
+STORE = "def load(path):\n    return path\n\n\ndef save(path):\n    return path\n"
+BASE = {
+    "app/store.py": STORE,
+    "app/run.py": "def run(a):\n    return a\n\n\nclass Box:\n    def put(self, item):\n"
+    "        return item\n\n    def get(self):\n        return 1\n",
+}
+
+
+def test_an_unrelated_pair_costs_no_merge(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    watch = SymbolGuard(trees)
+    left = watch.prepare(trees.side({"app/store.py": STORE + "\n\nX = 1\n"}))
+    right = watch.prepare(trees.side({"app/new.py": "def other():\n    return 2\n"}))
+    assert watch.pair(left, right).findings == ()
+    assert trees.merges == 0
+
+
+def test_a_suspicion_that_the_sides_settle_costs_no_merge(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    watch = SymbolGuard(trees)
+    moved = {"app/store.py": "from app.files import load, save\n", "app/files.py": STORE}
+    left = watch.prepare(trees.side(moved))
+    right = watch.prepare(trees.side({"app/new.py": "from app.store import load\n"}))
+    assert watch.pair(left, right).findings == ()
+    assert trees.merges == 0
+
+
+def test_every_blob_is_read_once(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    watch = SymbolGuard(trees)
+    left = watch.prepare(trees.side({"app/store.py": "X = 1\n"}))
+    right = watch.prepare(trees.side({"app/new.py": "from app.store import load\n"}))
+    for _ in range(3):
+        assert strong(watch.pair(left, right)) == ["S1 load"]
+    assert len(trees.reads) == len(set(trees.reads))
+
+
+def test_kept_summaries_are_not_read_again(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    left = trees.side({"app/store.py": "X = 1\n"})
+    right = trees.side({"app/new.py": "from app.store import load\n"})
+    cache = SummaryCache(tmp_path / "summaries")
+    first = guard_pair(left, right, trees, cache)
+    trees.reads.clear()
+    assert guard_pair(left, right, trees, SummaryCache(tmp_path / "summaries")) == first
+    assert trees.reads == []
+
+
+def test_damaged_summaries_are_read_again(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    left = trees.side({"app/store.py": "X = 1\n"})
+    right = trees.side({"app/new.py": "from app.store import load\n"})
+    cache = SummaryCache(tmp_path / "summaries")
+    first = guard_pair(left, right, trees, cache)
+    kept = [path for path in (tmp_path / "summaries").rglob("*") if path.is_file()]
+    assert kept
+    for number, path in enumerate(kept):
+        path.write_bytes([b"", b"[]", b"{}", b"[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]"][number % 4])
+    assert guard_pair(left, right, trees, cache) == first
+
+
+def test_sides_of_different_bases_are_no_pair(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    with pytest.raises(ValueError, match="same tree"):
+        guard_pair(Side("base", {}), Side("other", {}), trees)
+
+
+def test_what_was_not_read_is_said(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    large = "x = 1\n" * (FILE_BYTES_MAX // 6 + 1)
+    result = guard(
+        trees,
+        {"lib/a.rb": "def a; end\n", "app/large.py": large, "README.md": "text\n"},
+        {"lib/b.kt": "fun b() {}\n"},
+    )
+    said = {(each.side, each.path): each.reason for each in result.not_analysed}
+    assert set(said) == {
+        (WhichSide.LEFT, "lib/a.rb"),
+        (WhichSide.LEFT, "app/large.py"),
+        (WhichSide.RIGHT, "lib/b.kt"),
+    }
+    assert "larger" in said[WhichSide.LEFT, "app/large.py"]
+
+
+def test_a_file_that_grew_too_large_was_not_removed(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    large = STORE + "x = 1\n" * (FILE_BYTES_MAX // 6 + 1)
+    assert (
+        guard(trees, {"app/store.py": large}, {"app/new.py": "import app.store\n"}).findings == ()
+    )
+
+
+def test_a_missing_grammar_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    syntax._parser.cache_clear()
+    monkeypatch.setitem(sys.modules, "tree_sitter_go", None)
+    found = summarise("a.go", b"package a\n")
+    assert isinstance(found, NotRead)
+    assert found.reason == "the grammar tree_sitter_go is not installed"
+    result = guard(Trees(BASE, tmp_path), {"a.go": "package a\n"}, {"b.py": "X = 1\n"})
+    assert [each.path for each in result.not_analysed] == ["a.go"]
+
+
+def test_python_is_read_without_any_grammar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syntax._parser.cache_clear()
+    monkeypatch.setitem(sys.modules, "tree_sitter_python", None)
+    old = summarise("a.py", b"print 1\n")
+    assert isinstance(old, Summary)
+    assert not old.parsed
+    result = guard(
+        Trees(BASE, tmp_path), {"app/store.py": "X = 1\n"}, {"n.py": "from app.store import load\n"}
+    )
+    assert strong(result) == ["S1 load"]
+
+
+def test_a_text_conflict_is_not_the_guards(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    left = trees.side({"app/store.py": "X = 1\n", "app/run.py": "A = 1\n"})
+    right = trees.side({"app/new.py": "from app.store import load\n", "app/run.py": "B = 1\n"})
+    assert guard_pair(left, right, trees).blocking == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "grade"),
+    [
+        (("run(a)", "run(a, b=1)"), ("return a", "return a + 1"), Grade.SAME_FUNCTION),
+        (("return item", "return item + 1"), ("return 1", "return 2"), Grade.SAME_CLASS),
+        (("return a", "return a + 1"), ("return 1", "return 2"), Grade.NONE),
+    ],
+)
+def test_grades(
+    tmp_path: Path, left: tuple[str, str], right: tuple[str, str], grade: Grade
+) -> None:
+    trees = Trees(BASE, tmp_path)
+    watch = SymbolGuard(trees)
+    prepared = [
+        watch.prepare(trees.side({"app/run.py": BASE["app/run.py"].replace(*change)}))
+        for change in (left, right)
+    ]
+    assert watch.pair(prepared[0], prepared[1]).grade is grade
+
+
+def test_neighbours_and_member_doubts(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    result = guard(
+        trees,
+        {"app/run.py": BASE["app/run.py"].replace("    def get(self):\n        return 1\n", "")},
+        {"app/new.py": "def use(box):\n    return box.get()\n"},
+    )
+    assert [each.level for each in result.findings] == [Level.MEMBER]
+    assert result.blocking == []
+    neighbours = guard(
+        trees,
+        {"app/store.py": STORE.replace("return path\n\n\n", "return path + 1\n\n\n")},
+        {"app/new.py": "from app.store import load\n\n\ndef use():\n    return load(1)\n"},
+    )
+    assert neighbours.grade is Grade.NEIGHBOURS
+    assert neighbours.grade_names == ("app/new.py::use -> load",)
+
+
+def test_a_data_file_that_no_longer_reads(tmp_path: Path) -> None:
+    assert not read_mapping("a.json", b'{"a": 1,}').parsed
+    assert not read_mapping("a.toml", b"a = 1\na = 2\n").parsed
+    assert read_mapping("a.json", b'{"a": {"b": 1}, "c": {"b": 1}}').twice == {}
+
+
+def _free_names(table: symtable.SymbolTable) -> set[str]:
+    names = {
+        each.get_name()
+        for each in table.get_symbols()
+        if each.is_referenced() and (each.is_global() or table.get_type() == "module")
+    }
+    for child in table.get_children():
+        names |= _free_names(child)
+    return names
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(__file__).parents[3].glob("agentd/**/*.py")), ids=lambda path: path.stem
+)
+def test_scopes_are_those_of_python(path: Path) -> None:
+    """The names that a file takes from its top level are the ones that the compiler finds."""
+    source = path.read_text()
+    summary = read_python(source)
+    assert summary is not None
+    every = {use.name for use in summary.uses if not use.owner}
+    # Annotations are not evaluated here, and the compiler leaves them out.
+    evaluated = {use.name for use in summary.uses if not use.owner and not use.guarded}
+    theirs = _free_names(symtable.symtable(source, str(path), "exec"))
+    imported_inside = {each.local for each in summary.imports} - summary.bound
+    assert theirs <= every
+    assert evaluated - theirs <= {each.local for each in summary.imports}
+    known = {*dir(builtins), "__file__", "__name__", "__doc__"}
+    assert every - summary.bound - imported_inside <= known
