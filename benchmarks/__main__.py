@@ -17,6 +17,7 @@ BENCHMARKS: Mapping[str, str] = {
     "locks": "lock operations a second beside a naive daemon, PostgreSQL and Redis",
     "nodes": "acquiring a node in a task of 100,000 beside one of 100",
     "start": "time to the first answer, to --help, and memory, beside a bare interpreter",
+    "pairs": "the conflict matrix of 1,000 bundles beside asking git about every pair",
     "review": "judging 50 bundles on 2,000 files beside one git merge-tree a pair",
     "radar": "from a saved file to the line about it, beside one git status",
 }

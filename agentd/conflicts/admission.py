@@ -87,6 +87,8 @@ class Admission:
 
     def admit(self, submissions: Sequence[Submission]) -> tuple[Candidate, ...]:
         """The candidates, in the order of the submissions; equal ones become one."""
+        commits = [c for each in submissions for c in (each.base, each.head) if c is not None]
+        self._trees |= self._quarantine.trees_of(commits)
         built = [self._build(submission) for submission in submissions]
         with_tree = [
             index
@@ -112,9 +114,9 @@ class Admission:
         findings = [*submission.bundle.findings, *submission.findings]
         if submission.base is None:
             return findings, None, None
-        base_tree = self._tree_of(submission.base)
+        base_tree = self._trees[submission.base]
         if submission.head is not None:
-            return findings, base_tree, self._tree_of(submission.head)
+            return findings, base_tree, self._trees[submission.head]
         if submission.patch is None:
             return findings, base_tree, None
         patch = self._quarantine.read_blobs([submission.patch])[submission.patch]
@@ -122,11 +124,6 @@ class Admission:
         if isinstance(made, Finding):
             return [*findings, made], base_tree, None
         return findings, base_tree, made
-
-    def _tree_of(self, commit: CommitId) -> TreeId:
-        if commit not in self._trees:
-            self._trees[commit] = self._quarantine.tree_of(commit)
-        return self._trees[commit]
 
     def _candidate(
         self,

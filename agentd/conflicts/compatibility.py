@@ -14,6 +14,7 @@ from typing import Final
 from agentd.conflicts.bundle import Bundle
 from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonObject, Severity
+from agentd.conflicts.footprints import take_footprints
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.holding import Holdings
@@ -75,7 +76,11 @@ class _Judge:
         self._merger = merger
 
     def compatibility(self) -> Compatibility:
-        footprints = self._footprints()
+        footprints = take_footprints(
+            self._quarantine,
+            self._tip_tree,
+            {bundle_id: TreeId(str(each.tree)) for bundle_id, each in self._placed.items()},
+        )
         by_id = {footprint.bundle_id: footprint for footprint in footprints}
         meetings = find_meetings(footprints)
         answers = self._ask_git(meetings)
@@ -91,20 +96,6 @@ class _Judge:
             findings.append(finding)
         touched = {bundle_id: tuple(footprint.by_path) for bundle_id, footprint in by_id.items()}
         return Compatibility(tuple(edges), tuple(findings), touched, len(meetings), len(answers))
-
-    def _footprints(self) -> tuple[Footprint, ...]:
-        order = list(self._placed.values())
-        pairs = [(str(self._tip_tree), str(each.tree)) for each in order]
-        hunks = self._quarantine.hunks(pairs)
-        renames = self._quarantine.changes(pairs, renames=True)
-        return tuple(
-            Footprint(
-                each.candidate.bundle_id,
-                files,
-                tuple((c.old_path, c.path) for c in changes if c.old_path is not None),
-            )
-            for each, files, changes in zip(order, hunks, renames, strict=True)
-        )
 
     def _bundle(self, bundle_id: BundleId) -> Bundle:
         return self._placed[bundle_id].candidate.bundle

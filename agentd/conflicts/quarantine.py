@@ -126,6 +126,20 @@ class Quarantine:
         """The tree of a commit."""
         return TreeId(self._object_id(["rev-parse", "--verify", f"{commit}^{{tree}}"]))
 
+    def trees_of(self, commits: Sequence[CommitId]) -> dict[CommitId, TreeId]:
+        """The trees of many commits, in one call."""
+        wanted = list(dict.fromkeys(commits))
+        if not wanted:
+            return {}
+        stdin = "".join(f"{commit}^{{tree}}\n" for commit in wanted).encode()
+        lines = self.run(["cat-file", "--batch-check"], stdin=stdin, check=True).text.split("\n")
+        found = {}
+        for commit, line in zip(wanted, lines, strict=True):
+            if line.split(" ")[1:2] != ["tree"]:
+                raise DependencyFailed("git_failed", f"The tree of {commit} cannot be read.")
+            found[commit] = TreeId(line.split(" ")[0])
+        return found
+
     def merge_base(self, left: CommitId, right: CommitId) -> CommitId | None:
         """The best common ancestor, or None."""
         found = self.run(["merge-base", left, right])

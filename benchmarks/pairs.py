@@ -1,0 +1,251 @@
+"""The conflict matrix of up to 1,000 bundles, in memory, beside asking git about every pair.
+
+Indexing reads from git, once, which lines each bundle changes; the matrix is every meeting of two
+bundles with its verdict as far as lines can tell; then git is asked about the doubtful ones, the
+first time and again with what was remembered. Beside it: `git merge-tree`, a process for each pair
+and `--stdin`, measured on a sample and scaled up to all pairs.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from agentd.conflicts.findings import BundleId
+from agentd.conflicts.footprints import take_footprints
+from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git_process import GitProcess
+from agentd.conflicts.merge_result import Merge
+from agentd.conflicts.merge_store import MergeStore
+from agentd.conflicts.merging import Merger
+from agentd.conflicts.pairs import Footprint, PairIndex, find_meetings
+from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.repository import Repository
+from benchmarks.many_bundles import Crowded, make_crowded
+from benchmarks.report import BenchmarkFailed, Goal, Report
+from benchmarks.servers import ROOT
+from benchmarks.workplace import Workplace, clean_environment
+
+REPOSITORIES: Final = {"small": 2_000, "large": 100_000}
+QUICK_REPOSITORIES: Final = {"small": 2_000}
+SIZES: Final = (50, 200, 1_000)
+PROCESS_SAMPLE: Final = 60
+STDIN_SAMPLE: Final = 600
+INDEX_SECS_MAX: Final = 1.0
+MATRIX_SECS_MAX: Final = 1.0
+MEMORY_MB_MAX: Final = 300.0
+ALL_MERGE, NOT_ALL_MERGE = 0, 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One size on one repository, in seconds."""
+
+    files: int
+    bundles: int
+    pairs: int
+    met: int
+    doubtful: int
+    index: float
+    matrix: float
+    one_more: float
+    git_first: float
+    git_again: float
+    processes: float
+    stdin: float
+
+
+def run(workplace: Workplace) -> Report:
+    """The measurements."""
+    measured: list[_Measured] = []
+    memory = 0.0
+    for name, files in (QUICK_REPOSITORIES if workplace.quick else REPOSITORIES).items():
+        workplace.say(f"making a repository of {files:,} files and {max(SIZES):,} bundles")
+        home = workplace.subdirectory(f"home-{name}")
+        environment = clean_environment(home)
+        path = workplace.directory / f"{name}.git"
+        crowded = make_crowded(path, environment, files=files, bundles=max(SIZES))
+        for size in SIZES:
+            workplace.say(f"{files:,} files, {size:,} bundles")
+            measured.append(_measure(crowded, home / f"agentd-{size}", size))
+        if name == "small":
+            size = 200 if workplace.quick else max(SIZES)
+            workplace.say(f"reviewing {size:,} bundles for its memory")
+            memory = _review_memory(crowded, home, size)
+    return _report(measured, memory)
+
+
+def _measure(crowded: Crowded, home: Path, size: int) -> _Measured:
+    git = GitProcess()
+    quarantine = Quarantine(home, Repository(crowded.path, git), git)
+    tip_tree, trees = _trees(crowded, size)
+    start = time.perf_counter()
+    footprints = take_footprints(quarantine, tip_tree, trees)
+    index = time.perf_counter() - start
+    matrix = []
+    for _ in range(3):
+        start = time.perf_counter()
+        meetings = find_meetings([_fresh(each) for each in footprints])
+        matrix.append(time.perf_counter() - start)
+    doubtful = [each for each in meetings if each.doubtful and not each.identical]
+    merges = [Merge(tip_tree, trees[each.left], trees[each.right]) for each in doubtful]
+    store = MergeStore(quarantine.merges_file, now_secs=0)
+    asked = []
+    for _ in range(2):
+        merger = Merger(quarantine, store=store)
+        start = time.perf_counter()
+        merger.merge_all(merges, trees=False)
+        asked.append(time.perf_counter() - start)
+    pairs = size * (size - 1) // 2
+    return _Measured(
+        files=crowded.files,
+        bundles=size,
+        pairs=pairs,
+        met=len(meetings),
+        doubtful=len(doubtful),
+        index=index,
+        matrix=median(matrix),
+        one_more=_one_more(footprints),
+        git_first=asked[0],
+        git_again=asked[1],
+        processes=_by_processes(crowded, size) * pairs,
+        stdin=_by_stdin(crowded, size) * pairs,
+    )
+
+
+def _fresh(footprint: Footprint) -> Footprint:
+    """Without what an earlier round worked out."""
+    return Footprint(footprint.bundle_id, footprint.files, footprint.renames)
+
+
+def _one_more(footprints: Sequence[Footprint]) -> float:
+    """What one new bundle costs when all others are in the index."""
+    spent = []
+    for last in range(5):
+        index = PairIndex()
+        for place, each in enumerate(footprints):
+            if place != last:
+                index.add(each)
+        newcomer = _fresh(footprints[last])
+        start = time.perf_counter()
+        index.add(newcomer)
+        spent.append(time.perf_counter() - start)
+    return median(spent)
+
+
+def _git(crowded: Crowded, *arguments: str, stdin: str = "") -> str:
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=crowded.path,
+        env=dict(crowded.environment),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1):
+        raise BenchmarkFailed(f"git {arguments[0]} failed:\n{done.stderr}")
+    return done.stdout
+
+
+def _trees(crowded: Crowded, size: int) -> tuple[TreeId, dict[BundleId, TreeId]]:
+    names = ["main", *(crowded.branch(number) for number in range(size))]
+    listed = _git(crowded, "rev-parse", *(f"{name}^{{tree}}" for name in names)).split()
+    trees = {BundleId(name): TreeId(tree) for name, tree in zip(names, listed, strict=True)}
+    return trees.pop(BundleId("main")), trees
+
+
+def _sample(crowded: Crowded, size: int, count: int) -> list[tuple[str, str]]:
+    chosen = random.Random(7)
+    return [
+        (crowded.branch(left), crowded.branch(right))
+        for left, right in (chosen.sample(range(size), 2) for _ in range(count))
+    ]
+
+
+def _by_processes(crowded: Crowded, size: int) -> float:
+    sample = _sample(crowded, size, PROCESS_SAMPLE)
+    start = time.perf_counter()
+    for left, right in sample:
+        _git(crowded, "merge-tree", "--write-tree", "--name-only", left, right)
+    return (time.perf_counter() - start) / len(sample)
+
+
+def _by_stdin(crowded: Crowded, size: int) -> float:
+    sample = _sample(crowded, size, STDIN_SAMPLE)
+    lines = "".join(f"{left} {right}\n" for left, right in sample)
+    start = time.perf_counter()
+    _git(crowded, "merge-tree", "--write-tree", "--name-only", "--stdin", stdin=lines)
+    return (time.perf_counter() - start) / len(sample)
+
+
+def _review_memory(crowded: Crowded, home: Path, size: int) -> float:
+    """The most memory, in MB, that any process of a whole review takes."""
+    branches = [word for number in range(size) for word in ("--branch", crowded.branch(number))]
+    command = [sys.executable, "-m", "agentd.cli.coord", "review", "--repo", str(crowded.path)]
+    command += ["--target", "main", *branches, "--json", "--no-record"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**crowded.environment, "AGENTD_HOME": str(home / "agentd-memory")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (ALL_MERGE, NOT_ALL_MERGE):
+        raise BenchmarkFailed(f"the review failed ({done.returncode}):\n{done.stderr}")
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def _report(measured: Sequence[_Measured], memory: float) -> Report:
+    largest = [each for each in measured if each.bundles == max(SIZES)]
+    columns = ["files", "bundles", "pairs", "met", "index", "matrix", "one more"]
+    columns += ["ask git", "again", "--stdin, all", "a process each", "against processes"]
+    return Report(
+        name="pairs",
+        title="the conflict matrix in memory beside asking git about every pair",
+        columns=columns,
+        rows=[_row(each) for each in measured],
+        goals=[
+            Goal("indexing 1,000 bundles", max(e.index for e in largest), INDEX_SECS_MAX, "s"),
+            Goal("matrix of 1,000 bundles", max(e.matrix for e in largest), MATRIX_SECS_MAX, "s"),
+            Goal("memory of a review", memory, MEMORY_MB_MAX, "MB"),
+        ],
+        notes=[
+            f"git's figures are scaled up from {PROCESS_SAMPLE} processes and {STDIN_SAMPLE} "
+            "lines; the others are measured whole",
+            "`ask git`: the doubtful pairs, in batches; `again`: with what was remembered",
+        ],
+        figures={
+            "memory_mb": memory,
+            "measured": [
+                {name: getattr(each, name) for name in _Measured.__dataclass_fields__}
+                for each in measured
+            ],
+        },
+    )
+
+
+def _row(each: _Measured) -> tuple[str, ...]:
+    return (
+        f"{each.files:,}",
+        f"{each.bundles:,}",
+        f"{each.pairs:,}",
+        f"{each.met:,}",
+        f"{each.index:.2f} s",
+        f"{each.matrix * 1000:.1f} ms",
+        f"{each.one_more * 1000:.2f} ms",
+        f"{each.git_first:.2f} s",
+        f"{each.git_again * 1000:.0f} ms",
+        f"{each.stdin:,.0f} s",
+        f"{each.processes:,.0f} s",
+        f"{each.processes / (each.index + each.matrix):,.0f}×",
+    )
