@@ -90,6 +90,7 @@ def merge_decisions(settlement: Settlement, chosen: Sequence[Placed]) -> list[De
             Action.MERGE,
             (
                 proved,
+                *_move_reasons(each),
                 *_standing_reasons(
                     each.candidate.bundle_id,
                     beaten.get(each.candidate.bundle_id, []),
@@ -115,6 +116,15 @@ def _proof_reason(proof: Proof) -> Reason:
         "name one in .agentd/review.toml.",
         {"tree": proof.tree},
     )
+
+
+def _move_reasons(each: Placed) -> list[Reason]:
+    """That the bundle is judged on another tip than the one on which the review began."""
+    return [
+        Reason(Why.TARGET_MOVED, found.message, found.evidence)
+        for found in each.findings
+        if found.kind is FindingKind.TARGET_MOVED
+    ]
 
 
 def _neighbours(each: Placed, chosen: Sequence[Placed]) -> list[Candidate]:

@@ -22,6 +22,7 @@ def encode_case(case: Case) -> dict[str, Any]:
     """The case as JSON values."""
     return {
         "target": case.target,
+        "moved_from": case.moved_from,
         "policy": case.policy.to_json(),
         "submissions": [_encode_submission(each) for each in case.submissions],
         "locks": [{**lock.to_json(), "shared": lock.shared} for lock in case.holdings.locks],
@@ -32,6 +33,7 @@ def decode_case(data: Mapping[str, Any]) -> Case:
     """The case that was encoded."""
     return Case(
         target=CommitId(data["target"]),
+        moved_from=None if data.get("moved_from") is None else CommitId(data["moved_from"]),
         policy=policy_from_json(data["policy"]),
         submissions=tuple(_decode_submission(each) for each in data["submissions"]),
         holdings=Holdings(tuple(HeldLock(**lock) for lock in data["locks"])),

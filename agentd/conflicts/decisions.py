@@ -38,6 +38,8 @@ class Why(StrEnum):
     COMPATIBLE = "compatible"
     PREFERRED = "preferred"
     IDENTICAL = "identical"
+    TARGET_MOVED = "target_moved"
+    """While the review ran; nothing of that touches the bundle's paths."""
     # rebase
     STALE_BASE = "stale_base"
     STALE_CONFLICT = "stale_conflict"

@@ -49,6 +49,8 @@ class FindingKind(StrEnum):
     MOVING_BASE = "moving_base"
     STALE_CLEAN = "stale_clean"
     STALE_CONFLICT = "stale_conflict"
+    TARGET_MOVED = "target_moved"
+    """While the review ran; nothing of that touches the bundle's paths."""
     # Its change cannot be had, or is none.
     NO_CHANGE_ATTACHED = "no_change_attached"
     CHANGE_UNREADABLE = "change_unreadable"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from agentd.conflicts.admission import Candidate
 from agentd.conflicts.conflict_kinds import conflict_kinds
@@ -20,16 +19,21 @@ from agentd.conflicts.findings import (
     JsonValue,
     counted,
     error,
+    info,
     warning,
 )
 from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.history import CommitInfo, commits_between, count_between
+from agentd.conflicts.history import (
+    COMMITS_SHOWN,
+    CommitInfo,
+    TargetMove,
+    commits_between,
+    count_between,
+)
 from agentd.conflicts.hunk_overlap import conflicting_hunks, hunks_to_json
 from agentd.conflicts.merge_result import Merge, MergeResult
 from agentd.conflicts.merging import Merger
 from agentd.conflicts.quarantine import Quarantine
-
-COMMITS_SHOWN: Final = 20
 
 
 class Freshness(StrEnum):
@@ -74,9 +78,13 @@ def place(
     merger: Merger,
     *,
     allow_stale_clean: bool,
+    moved: TargetMove | None = None,
 ) -> tuple[Placed, ...]:
-    """Holds the candidates against the tip, in their order."""
-    placer = _Placer(quarantine, tip, allow_stale_clean)
+    """Holds the candidates against the tip, in their order.
+
+    One that was in step before the target moved stays in step where the move does not touch it.
+    """
+    placer = _Placer(quarantine, tip, allow_stale_clean, moved)
     merges = {each.bundle_id: placer.merge_of(each) for each in candidates}
     wanted = [merge for merge in merges.values() if merge is not None]
     merged = dict(zip(wanted, merger.merge_all(wanted), strict=True))
@@ -93,11 +101,13 @@ class _Placer:
         quarantine: Quarantine,
         tip: CommitId,
         allow_stale_clean: bool,
+        moved: TargetMove | None,
     ) -> None:
         self._quarantine = quarantine
         self._tip = tip
         self._tip_tree = quarantine.tree_of(tip)
         self._allow_stale_clean = allow_stale_clean
+        self._moved = moved
         self._counts: dict[CommitId, int] = {}
 
     def merge_of(self, candidate: Candidate) -> Merge | None:
@@ -124,7 +134,25 @@ class _Placer:
             return self._conflicting(candidate, base, merged)
         if merged.tree == self._tip_tree:
             return self._landed(candidate, base)
+        moved = self._moved
+        if moved is not None and _was_in_step(candidate, moved) and moved.spares(candidate.paths):
+            return self._still_in_step(candidate, moved, merged.tree)
         return self._stale(candidate, base, merged.tree)
+
+    def _still_in_step(self, candidate: Candidate, moved: TargetMove, tree: TreeId) -> Placed:
+        newest = "".join(
+            f", {each.commit[:12]} ({each.subject}) last" for each in moved.commits[:1]
+        )
+        found = info(
+            FindingKind.TARGET_MOVED,
+            f"The target moved from {moved.before[:12]} to {self._tip[:12]} during the review, "
+            f"by {counted(moved.count, 'commit')}{newest}; none of that touches its paths and it "
+            "merges cleanly, so it counts as in step and was judged anew on the new tip.",
+            before=moved.before,
+            tip=moved.tip,
+            commits=_commits_json(moved.commits),
+        )
+        return Placed(candidate, Freshness.IN_STEP, tree, (found.about(candidate.bundle_id),))
 
     def _between(self, candidate: Candidate, base: CommitId) -> tuple[int, tuple[CommitInfo, ...]]:
         if base not in self._counts:
@@ -151,7 +179,10 @@ class _Placer:
 
     def _stale(self, candidate: Candidate, base: CommitId, tree: TreeId) -> Placed:
         count, touching = self._between(candidate, base)
-        behind = f"Its base {base[:12]} is {counted(count, 'commit')} behind the target"
+        behind = (
+            f"Its base {base[:12]} is {counted(count, 'commit')} behind the target"
+            f"{self._meanwhile(candidate)}"
+        )
         if count == 0:
             behind = f"Its base {base[:12]} is not in the target's history"
         if touching:
@@ -187,8 +218,9 @@ class _Placer:
         )
         found = error(
             FindingKind.STALE_CONFLICT,
-            f"Its base {base[:12]} is {counted(count, 'commit')} behind the target and its change "
-            f"conflicts in {where}{cause}; rebase it onto {self._tip[:12]} and hand it in again.",
+            f"Its base {base[:12]} is {counted(count, 'commit')} behind the target"
+            f"{self._meanwhile(candidate)} and its change conflicts in {where}{cause}; "
+            f"rebase it onto {self._tip[:12]} and hand it in again.",
             paths[0] if paths else None,
             base=base,
             tip=self._tip,
@@ -205,6 +237,12 @@ class _Placer:
             (found.about(candidate.bundle_id),),
         )
 
+    def _meanwhile(self, candidate: Candidate) -> str:
+        moved = self._moved
+        if moved is None or not _was_in_step(candidate, moved):
+            return ""
+        return f" (which moved during the review, from {moved.before[:12]})"
+
     def _hunks(self, candidate: Candidate, paths: Sequence[str]) -> list[JsonObject]:
         """Where both changed the same lines of the base: left the bundle, right the target."""
         base_tree = str(candidate.base_tree)
@@ -212,6 +250,10 @@ class _Placer:
             [(base_tree, str(candidate.tree)), (base_tree, self._tip_tree)]
         )
         return hunks_to_json(conflicting_hunks(mine, targets, paths))
+
+
+def _was_in_step(candidate: Candidate, moved: TargetMove) -> bool:
+    return candidate.base == moved.before or candidate.base_tree == moved.before_tree
 
 
 def _commits_json(commits: Sequence[CommitInfo]) -> list[JsonValue]:

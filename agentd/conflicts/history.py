@@ -1,4 +1,4 @@
-"""What happened on the target since a bundle's base: the commits that matter to it."""
+"""What happened on the target: since a bundle's base, and while a review ran."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agentd.conflicts.git_names import CommitId
+from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.quarantine import Quarantine
 
 _PATHS_MAX: Final = 500
 """A command line takes only so many."""
+COMMITS_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +51,39 @@ def commits_between(
 def count_between(quarantine: Quarantine, base: CommitId, tip: CommitId) -> int:
     """How many commits `base..tip` has."""
     return int(quarantine.run(["rev-list", "--count", f"{base}..{tip}"], check=True).text)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetMove:
+    """The way of the target from where a review found it to where it had to begin anew."""
+
+    before: CommitId
+    before_tree: TreeId
+    tip: CommitId
+    count: int
+    commits: tuple[CommitInfo, ...]
+    """The newest of them."""
+    paths: frozenset[str]
+    """All that differs between the two; of a moved file both names."""
+    rewritten: bool
+    """Whether the old tip is not in the new one's history: then nothing stays in step."""
+
+    def spares(self, paths: Sequence[str]) -> bool:
+        """Whether it only adds to the history, and leaves the paths alone."""
+        return not self.rewritten and self.paths.isdisjoint(paths)
+
+
+def target_move(quarantine: Quarantine, before: CommitId, tip: CommitId) -> TargetMove:
+    """What the target's move consists of."""
+    before_tree = quarantine.tree_of(before)
+    trees = (str(before_tree), str(quarantine.tree_of(tip)))
+    (changes,) = quarantine.changes([trees], renames=False)
+    return TargetMove(
+        before,
+        before_tree,
+        tip,
+        count_between(quarantine, before, tip),
+        commits_between(quarantine, before, tip, (), limit=COMMITS_SHOWN),
+        frozenset(path for change in changes for path in change.paths),
+        not quarantine.is_ancestor(before, tip),
+    )

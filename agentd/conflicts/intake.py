@@ -58,6 +58,8 @@ class Intake:
     quarantine: Quarantine
     target: CommitId
     bundle_bytes_max: int
+    assumed_base: CommitId | None = None
+    """For patches that name none; the target where there is none."""
     base_override: CommitId | None = None
     directory: Path | None = None
     """Where the review was asked for; relative paths of patch files may start here."""
@@ -126,11 +128,12 @@ class Intake:
         """The base of a patch whose bundle names none: the one that the patch names, or the tip."""
         trailer = _BASE_TRAILER.search(data)
         if trailer is None:
-            return self.target, info(
+            tip = self.assumed_base or self.target
+            return tip, info(
                 FindingKind.BASE_ASSUMED,
-                f"It names no base, so the target's tip {self.target[:12]} was taken; "
+                f"It names no base, so the target's tip {tip[:12]} was taken; "
                 "declare `base_revision` (or give --base).",
-                commit=self.target,
+                commit=tip,
             )
         named = trailer[1].decode()
         base = self.repository.commit_of(named)

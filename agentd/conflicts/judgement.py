@@ -25,6 +25,7 @@ from agentd.conflicts.decisions import Action, Decision, Reason, Winner, decide_
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
 from agentd.conflicts.freshness import Placed, place
 from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.history import TargetMove, target_move
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.intake import Submission
 from agentd.conflicts.ledger import Account
@@ -50,6 +51,8 @@ class Case:
     policy: Policy
     submissions: tuple[Submission, ...]
     holdings: Holdings = field(default_factory=Holdings)
+    moved_from: CommitId | None = None
+    """Where the target was when the review began, if it moved while the review ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class Judgement:
     assumptions: Mapping[BundleId, tuple[Checked, ...]]
     meetings: int
     asked: int
+    moved: TargetMove | None = None
+    """What happened to the target while the review ran."""
 
 
 def judge(
@@ -128,12 +133,14 @@ class _Judge:
             self._quarantine, self._attributes(candidates), self._memory.store, self._memory.scope
         )
         self._progress(f"holding {len(candidates)} bundles against the target")
+        moved = self._target_move()
         everything = place(
             candidates,
             self._quarantine,
             self._case.target,
             merger,
             allow_stale_clean=self._policy.freshness.allow_stale_clean,
+            moved=moved,
         )
         closed = tuple(each for each in everything if is_closed(each))
         placed = self._assumptions.at_target([each for each in everything if not is_closed(each)])
@@ -167,7 +174,13 @@ class _Judge:
             assumptions=self._assumptions.checked,
             meetings=compatibility.meetings,
             asked=compatibility.asked,
+            moved=moved,
         )
+
+    def _target_move(self) -> TargetMove | None:
+        if self._case.moved_from is None:
+            return None
+        return target_move(self._quarantine, self._case.moved_from, self._case.target)
 
     def _admit(self) -> tuple[Candidate, ...]:
         self._progress(f"reading {len(self._case.submissions)} bundles")

@@ -13,6 +13,7 @@ import orjson
 
 from agentd.conflicts.assumption_checks import Checked
 from agentd.conflicts.freshness import Placed
+from agentd.conflicts.history import TargetMove
 from agentd.conflicts.judgement import Judgement
 from agentd.conflicts.policy import Policy
 
@@ -52,6 +53,7 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
         "pairs": {"met": judgement.meetings, "asked_git": judgement.asked},
         "integration": None,
         "ledger": judgement.ledger.to_json() if judgement.ledger is not None else None,
+        "moved": _move_json(judgement.moved) if judgement.moved is not None else None,
     }
     if judgement.integration is not None:
         made["integration"] = {
@@ -61,6 +63,19 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
             "ref": None,
         }
     return {key: printable(value) for key, value in made.items()}
+
+
+def _move_json(move: TargetMove) -> dict[str, Any]:
+    return {
+        "from": move.before,
+        "to": move.tip,
+        "count": move.count,
+        "rewritten": move.rewritten,
+        "commits": [
+            {"commit": each.commit, "author": each.author, "subject": each.subject}
+            for each in move.commits
+        ],
+    }
 
 
 def _bundle_json(each: Placed, checked: Sequence[Checked] = ()) -> dict[str, Any]:

@@ -122,8 +122,10 @@ def review(request: ReviewRequest, *, progress: Progress = lambda _: None) -> Re
     with mistakes, git failing twice. Whatever is wrong with a bundle is in the record instead.
     """
     workplace = open_workplace(request.repository, request.home)
+    began: CommitId | None = None
     for _ in range(LANDING_ATTEMPTS):
-        target = _target(workplace.repository, request.target)
+        target = _target(workplace.repository, request.target, began)
+        began = began or target.commit
         outcome = _review_once(request, workplace, target, progress)
         try:
             return _land(request, workplace, target, outcome)
@@ -141,9 +143,11 @@ class _Target:
     ref: str | None
     commit: CommitId
     name: str
+    moved_from: CommitId | None
+    """Where it was when the review began, if that is somewhere else."""
 
 
-def _target(repository: Repository, revision: str | None) -> _Target:
+def _target(repository: Repository, revision: str | None, began: CommitId | None) -> _Target:
     name = revision or "HEAD"
     commit = repository.commit_of(name)
     if commit is None:
@@ -154,7 +158,8 @@ def _target(repository: Repository, revision: str | None) -> _Target:
             path="target",
             rule="must name a commit",
         )
-    return _Target(repository.branch_of(name), commit, name)
+    moved_from = began if began != commit else None
+    return _Target(repository.branch_of(name), commit, name, moved_from)
 
 
 def _review_once(
@@ -228,6 +233,7 @@ def _case(
         quarantine=workplace.quarantine,
         target=target.commit,
         bundle_bytes_max=policy.limits.bundle_bytes_max,
+        assumed_base=target.moved_from,
         base_override=override,
         directory=request.directory,
         readable=request.readable,
@@ -236,7 +242,7 @@ def _case(
         intake.take(bundle)
         for bundle in (*request.bundles, *left_by(request.bundles, collected.bundles))
     ]
-    case = Case(target.commit, policy, tuple(submissions), collected.holdings)
+    case = Case(target.commit, policy, tuple(submissions), collected.holdings, target.moved_from)
     # What is judged is what a replay reads from the record.
     return decode_case(orjson.loads(canonical_bytes(printable(encode_case(case)))))
 
@@ -258,7 +264,7 @@ def _keep(
     quarantine: Quarantine, record: Mapping[str, Any], case: Case, judgement: Judgement
 ) -> None:
     """Keeps the record in the quarantine, with the objects that a replay needs."""
-    commits = {case.target}
+    commits = {case.target, case.moved_from or case.target}
     blobs: set[ObjectId] = set()
     for submission in case.submissions:
         commits |= {commit for commit in (submission.base, submission.head) if commit}

@@ -10,9 +10,19 @@ import pytest
 from agentd.conflicts.collect import from_branch
 from agentd.conflicts.command_runs import CommandRun
 from agentd.conflicts.policy import Command
+from agentd.conflicts.replay import replay
 from agentd.conflicts.verification import Verifier
 from agentd.errors import AgentdError
-from tests.conflicts.repo_builder import FileContent, Repo, actions, numbered, patch_bundle
+from tests.conflicts.repo_builder import (
+    FileContent,
+    Repo,
+    actions,
+    all_reasons,
+    findings_of,
+    first_reasons,
+    numbered,
+    patch_bundle,
+)
 
 MakeRepo = Callable[[Mapping[str, FileContent]], Repo]
 SEVEN = {"a.txt": numbered(20, {7: "seven\n"})}
@@ -117,6 +127,101 @@ def test_a_target_that_moved_is_reviewed_again(repo: Repo, monkeypatch: pytest.M
     assert len(set(trees)) == 2
     assert outcome.record["target"]["commit"] == repo.head("main")
     assert repo.files(outcome.landed.ref) == {"a.txt", "b.txt", ".agentd/review.toml"}
+
+
+@pytest.fixture
+def pushed(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lets somebody commit to the target while the first command of a review runs."""
+
+    def push(*pushes: Mapping[str, FileContent]) -> None:
+        waiting = list(pushes)
+        run = Verifier.run
+
+        def run_and_push(
+            self: Verifier, tree: str, commands: Sequence[Command] | None = None
+        ) -> tuple[CommandRun, ...]:
+            if waiting:
+                repo.commit("meanwhile", waiting.pop(0))
+            return run(self, tree, commands)
+
+        monkeypatch.setattr(Verifier, "run", run_and_push)
+
+    return push
+
+
+def test_a_moved_target_sends_back_only_what_it_touches(
+    repo: Repo, pushed: Callable[..., None]
+) -> None:
+    """What was in step stays so, is proved on the new tip, and a replay says the same."""
+    repo.branch("two", {"c.txt": "c\n"})
+    patch = patch_bundle("three", repo.patch_of({"d.txt": "d\n"}))  # names no base
+    touched = patch_bundle("four", repo.patch_of({"b.txt": "other\n"}))
+    began = repo.head("main")
+    pushed({"b.txt": "b\n"}, {"e.txt": "e\n"})
+    bundles = (from_branch("one"), from_branch("two"), patch, touched)
+    outcome = repo.review(*bundles, apply=True, policy_text='[verification]\ncommands = ["true"]\n')
+    assert actions(outcome) == {"one": "merge", "two": "merge", "three": "merge", "four": "rebase"}
+    moved = outcome.record["moved"]
+    assert (moved["from"], moved["to"], moved["count"]) == (began, repo.head("main"), 2)
+    assert [each["subject"] for each in moved["commits"]] == ["meanwhile"] * 2
+    for owner in ("one", "two", "three"):
+        reasons = {each["reason"]: each for each in all_reasons(outcome)[owner]}
+        assert reasons["target_moved"]["evidence"]["commits"] == moved["commits"]
+        assert began[:12] in reasons["target_moved"]["message"]
+        assert findings_of(outcome, owner)["target_moved"]["severity"] == "info"
+    (sent_back,) = all_reasons(outcome)["four"]
+    assert sent_back["reason"] == "stale_conflict"
+    assert "moved during the review" in sent_back["message"]
+    assert outcome.landed is not None
+    assert repo.files(outcome.landed.ref) >= {"b.txt", "c.txt", "d.txt", "e.txt"}
+    again = replay(repo.path, repo.home, outcome.record["review_id"])
+    assert again.same_decisions
+    assert again.differences == ()
+
+
+def test_a_target_that_moved_in_a_bundle_s_file_sends_it_back(
+    repo: Repo, pushed: Callable[..., None]
+) -> None:
+    """Also where git merges the two: nobody has looked at them together."""
+    pushed(FIFTEEN)
+    outcome = repo.review(
+        from_branch("one"), apply=True, policy_text='[verification]\ncommands = ["true"]\n'
+    )
+    assert first_reasons(outcome) == {"one": "stale_base"}
+    assert outcome.landed is None
+
+
+def test_the_combination_is_proved_anew_on_the_new_tip(
+    repo: Repo, pushed: Callable[..., None]
+) -> None:
+    pushed({"b.txt": "b\n"})
+    check = "test ! -e b.txt || ! grep -q seven a.txt"
+    outcome = repo.review(
+        from_branch("one"), apply=True, policy_text=f"[verification]\ncommands = [{check!r}]\n"
+    )
+    assert actions(outcome) == {"one": "reject"}
+    assert outcome.landed is None
+
+
+def test_a_target_that_was_rewritten_keeps_nothing_in_step(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Verifier.run
+    began = repo.head("main")
+
+    def run_and_rewrite(
+        self: Verifier, tree: str, commands: Sequence[Command] | None = None
+    ) -> tuple[CommandRun, ...]:
+        if repo.head("main") == began:
+            repo.git("commit", "--quiet", "--amend", "-m", "told otherwise")
+            repo.commit("and on", {"b.txt": "b\n"})
+        return run(self, tree, commands)
+
+    monkeypatch.setattr(Verifier, "run", run_and_rewrite)
+    bundle = patch_bundle("one", repo.diff(began, "one"), base=began)
+    outcome = repo.review(bundle, apply=True, policy_text='[verification]\ncommands = ["true"]\n')
+    assert first_reasons(outcome) == {"one": "stale_base"}
+    assert outcome.record["moved"]["rewritten"]
 
 
 def test_a_target_that_never_rests_ends_in_an_error(
