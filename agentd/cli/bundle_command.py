@@ -5,17 +5,22 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
 
 from agentd.cli.connect import connected_client, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.terminal import print_json, printable
+from agentd.core.resource_keys import ResourceKey, overlap
 
 if TYPE_CHECKING:
+    from agentd.client.sync_client import Client
     from agentd.conflicts.make_bundle import MadeBundle
     from agentd.conflicts.review import Workplace
+
+
+_HAND_IN_OTHERWISE = "Hand the bundle in with --out or --task: a review compares it all the same."
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,7 @@ def _hand_in_as_event(options: BundleOptions, bundle: dict[str, Any]) -> None:
 def _hand_in_as_locks(options: BundleOptions, workplace: Workplace, bundle: dict[str, Any]) -> None:
     """Locks every touched file with the bundle as metadata; prints the leases, which end alone."""
     with connected_client() as client:
+        _refuse_if_held_anywhere(client, bundle)
         granted = client.call(
             "AcquireResourceLocks",
             {
@@ -141,15 +147,34 @@ def _hand_in_as_locks(options: BundleOptions, workplace: Workplace, bundle: dict
                 "if_held": "holder",
             },
         )
-    if granted is None or granted.get("granted") is False:
-        holder = granted["holder"] if granted else {"owner": "somebody", "resource_key": "a file"}
-        fail(
-            f"{holder['owner']} holds {holder['resource_key']}; nothing was locked",
-            hint="Hand the bundle in with --out or --task: a review compares it all the same.",
-        )
+    if granted is None:
+        fail("somebody who came first waits for one of the files", hint=_HAND_IN_OTHERWISE)
+    if granted.get("granted") is False:
+        _refuse(granted["holder"])
     for lock in granted["locks"]:
         sys.stdout.write(f"{printable(lock['resource_key'])} {lock['lease_id']}\n")
     _say(f"handed in with {len(granted['locks'])} locks for {options.ttl_secs} s")
+
+
+def _refuse_if_held_anywhere(client: Client, bundle: dict[str, Any]) -> None:
+    """Refuses where somebody who named no namespace holds one of the files.
+
+    The daemon keeps namespaces apart; whoever left it out may well mean this repository.
+    """
+    for lock in client.call("ListResourceLocks", {"namespace": ""})["locks"]:
+        held = ResourceKey(lock["resource_key"])
+        theirs = lock["owner"] != bundle["owner"] and lock["mode"] == "exclusive"
+        if theirs and any(
+            overlap(held, ResourceKey(f"file:{path}")) for path in bundle["touched_paths"]
+        ):
+            _refuse(lock)
+
+
+def _refuse(holder: dict[str, Any]) -> NoReturn:
+    fail(
+        f"{holder['owner']} holds {holder['resource_key']}; nothing was locked",
+        hint=_HAND_IN_OTHERWISE,
+    )
 
 
 def _say(text: str) -> None:

@@ -72,6 +72,16 @@ def test_a_held_file_is_said_and_nothing_is_locked(coord: Command, worktree: Pat
     assert len(coord("locks", "--json").json()["locks"]) == 3
 
 
+def test_a_lock_without_a_namespace_counts_for_this_repository_too(
+    coord: Command, daemon: StartedDaemon, worktree: Path
+) -> None:
+    with daemon.client() as client:
+        client.acquire_resource_lock(resource_key="dir:shop", owner="plain")
+    locked = coord("bundle", "--lock", "--owner", "codex-a", at=worktree)
+    assert locked.code == 1
+    assert "plain holds dir:shop" in locked.err
+
+
 def test_an_event_carries_it_to_the_review(
     coord: Command, daemon: StartedDaemon, worktree: Path
 ) -> None:
