@@ -15,6 +15,7 @@ from agentd.conflicts.freshness import Freshness, Placed, place
 from agentd.conflicts.git_names import CommitId
 from agentd.conflicts.intake import Submission
 from agentd.conflicts.merge_attributes import merge_attributes
+from agentd.conflicts.merging import Merger
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.proposals.offer import Offer, make_offer
 from agentd.conflicts.quarantine import Quarantine
@@ -67,7 +68,8 @@ def rebase(
 def _placed(candidate: Candidate, quarantine: Quarantine, tip: CommitId, policy: Policy) -> Placed:
     paths = candidate.paths if candidate.tree is not None else ()
     attributes = merge_attributes(quarantine, quarantine.tree_of(tip), paths, policy)
-    (placed,) = place([candidate], quarantine, tip, allow_stale_clean=True, attributes=attributes)
+    merger = Merger(quarantine, attributes)
+    (placed,) = place([candidate], quarantine, tip, merger, allow_stale_clean=True)
     return placed
 
 

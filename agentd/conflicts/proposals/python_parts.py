@@ -1,0 +1,141 @@
+"""Reads a Python file into containers of imports, definitions and entries. Pure."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator, Sequence
+
+from agentd.conflicts.proposals.blocks import Container, Kind, Part
+
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def read_python(text: str, lines: Sequence[bytes]) -> Container | None:
+    """The file as a container; None where it does not parse."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Odd escapes in somebody's strings are not our affair.
+            module = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return Container("", tuple(_Reader(lines).parts(module.body, "")))
+
+
+class _Reader:
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self._lines = lines
+
+    def parts(self, body: Sequence[ast.stmt], scope: str) -> Iterator[Part]:
+        floor = 0
+        for statement in body:
+            first, last = _extent(statement)
+            first = self._with_comments(first, floor)
+            floor = last
+            yield self._part(statement, first, last, scope)
+
+    def _with_comments(self, first: int, floor: int) -> int:
+        while first > floor and self._lines[first - 1].lstrip().startswith(b"#"):
+            first -= 1
+        return first
+
+    def _part(self, statement: ast.stmt, first: int, last: int, scope: str) -> Part:
+        match statement:
+            case ast.Import() | ast.ImportFrom():
+                names, inside = _imported(statement), self._imported_names(statement, scope)
+                if "*" in names or (names and _is_future(statement)):
+                    return Part(first, last, None, names)  # What it does depends on its place.
+                return Part(first, last, Kind.IMPORT, names, inside)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                return Part(first, last, Kind.DEFINITION, frozenset([statement.name]))
+            case ast.ClassDef():
+                inner = f"{scope}{statement.name}."
+                inside = Container(inner, tuple(self.parts(statement.body, inner)))
+                return Part(first, last, Kind.DEFINITION, frozenset([statement.name]), inside)
+            case ast.If() if not statement.orelse and _is_for_types(statement.test):
+                inside = Container(scope, tuple(self.parts(statement.body, scope)))
+                return Part(first, last, None, inside=inside)
+            case ast.Assign() | ast.AnnAssign() if statement.value is not None:
+                name = ast.unparse(
+                    statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+                )
+                inside = self._entries(statement.value, f"{scope}{name}=")
+                return Part(first, last, None, frozenset([name]), inside)
+        return Part(first, last, None)
+
+    def _imported_names(
+        self, statement: ast.Import | ast.ImportFrom, scope: str
+    ) -> Container | None:
+        if isinstance(statement, ast.Import) or statement.end_lineno == statement.lineno:
+            return None
+        parts = [
+            Part(
+                alias.lineno - 1,
+                alias.end_lineno or alias.lineno,
+                Kind.IMPORT,
+                frozenset([alias.asname or alias.name]),
+            )
+            for alias in statement.names
+        ]
+        source = "." * statement.level + (statement.module or "")
+        return self._if_whole_lines(f"{scope}from {source}:", parts)
+
+    def _entries(self, value: ast.expr, scope: str) -> Container | None:
+        match value:
+            case ast.Dict():
+                parts = [
+                    Part(
+                        key.lineno - 1,
+                        item.end_lineno or item.lineno,
+                        Kind.ENTRY if isinstance(key, ast.Constant) else None,
+                        frozenset([ast.unparse(key)]),
+                        self._entries(item, f"{scope}{ast.unparse(key)}:"),
+                    )
+                    for key, item in zip(value.keys, value.values, strict=True)
+                    if key is not None
+                ]
+                if len(parts) < len(value.keys):
+                    return None  # What `**` brings in may be overridden by what follows.
+            case ast.List() | ast.Tuple() | ast.Set():
+                parts = [
+                    Part(
+                        item.lineno - 1,
+                        item.end_lineno or item.lineno,
+                        Kind.ENTRY if isinstance(item, ast.Constant) else None,
+                        frozenset([ast.unparse(item)]),
+                    )
+                    for item in value.elts
+                ]
+            case _:
+                return None
+        return self._if_whole_lines(scope, parts)
+
+    def _if_whole_lines(self, scope: str, parts: Sequence[Part]) -> Container | None:
+        """A container with commas, where no line belongs to two of its parts."""
+        ends = [0, *(part.last for part in parts)]
+        if any(part.first < end for part, end in zip(parts, ends, strict=False)):
+            return None
+        return Container(scope, tuple(parts), commas=True)
+
+
+def _extent(statement: ast.stmt) -> tuple[int, int]:
+    first = statement.lineno
+    if isinstance(statement, _Definition):
+        first = min([first, *(decorator.lineno for decorator in statement.decorator_list)])
+    return first - 1, statement.end_lineno or statement.lineno
+
+
+def _imported(statement: ast.Import | ast.ImportFrom) -> frozenset[str]:
+    return frozenset(
+        alias.asname
+        or (alias.name.partition(".")[0] if isinstance(statement, ast.ImportFrom) else alias.name)
+        for alias in statement.names
+    )
+
+
+def _is_future(statement: ast.Import | ast.ImportFrom) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return ast.unparse(test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING")

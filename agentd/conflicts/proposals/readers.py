@@ -1,0 +1,55 @@
+"""Which reader reads a file, by its name. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from posixpath import basename, splitext
+from typing import Final, TypeAlias
+
+from agentd.conflicts.proposals.blocks import Container
+from agentd.conflicts.proposals.python_parts import read_python
+from agentd.conflicts.proposals.regions import lines_of
+from agentd.conflicts.proposals.text_parts import read_list, read_names
+
+Reader: TypeAlias = Callable[[bytes], Container | None]
+"""The content of a file as a container; None where it does not parse."""
+
+_CHANGELOG: Final = re.compile(r"(change(s|log)?|news|history|release[-_ ]?notes)\b", re.IGNORECASE)
+_PEOPLE: Final = re.compile(r"(authors?|contributors?|thanks|credits)(\.\w+)?$", re.IGNORECASE)
+_PROSE: Final = frozenset({".md", ".markdown", ".rst"})
+
+
+def reader_of(path: str) -> Reader | None:
+    """The reader of a file; None where there is none."""
+    name = basename(path)
+    extension = splitext(name)[1].lower()
+    if extension in (".py", ".pyi"):
+        return _python
+    if _PEOPLE.match(name) and extension in ("", ".txt", ".rst", ".md"):
+        return _names
+    if extension in _PROSE or (_CHANGELOG.match(name) and extension in ("", ".txt")):
+        return _list
+    return None
+
+
+def _text(content: bytes) -> str | None:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    # A lone carriage return ends a line for some readers and not for git.
+    return None if "\r" in text.replace("\r\n", "") else text
+
+
+def _python(content: bytes) -> Container | None:
+    text = _text(content)
+    return None if text is None else read_python(text, lines_of(content))
+
+
+def _list(content: bytes) -> Container | None:
+    return None if _text(content) is None else read_list(lines_of(content))
+
+
+def _names(content: bytes) -> Container | None:
+    return None if _text(content) is None else read_names(lines_of(content))
