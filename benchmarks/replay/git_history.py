@@ -42,13 +42,17 @@ class GitHistory:
             "GIT_NO_REPLACE_OBJECTS": "1",
             "LC_ALL": "C",
         }
-        self._reader = subprocess.Popen(
-            ["git", "cat-file", "--batch"],
+        self._reader = self._start("cat-file", "--batch")
+        self._differ = self._start("diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames")
+        self._merged: dict[tuple[int, int], str] = {}
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["git", *arguments],
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        self._merged: dict[tuple[int, int], str] = {}
 
     @staticmethod
     def _objects(git_dir: Path) -> Path:
@@ -56,12 +60,12 @@ class GitHistory:
         return inner if inner.is_dir() else git_dir / "objects"
 
     def close(self) -> None:
-        """Ends the reading process."""
-        if self._reader.stdin is not None:
-            self._reader.stdin.close()
-        if self._reader.stdout is not None:
-            self._reader.stdout.close()
-        self._reader.wait()
+        """Ends the reading processes."""
+        for process in (self._reader, self._differ):
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    stream.close()
+            process.wait()
 
     def git(self, *arguments: str) -> tuple[int, str]:
         """Exit status and output of a command."""
@@ -84,24 +88,62 @@ class GitHistory:
         """All best common ancestors."""
         return self.git("merge-base", "--all", left, right)[1].split()
 
-    def clean_tree(self, left: str, right: str) -> str | None:
-        """The tree of a clean merge; None where git finds a conflict or lacks an object."""
-        status, output = self.git("merge-tree", "--write-tree", "-z", "--name-only", left, right)
-        tree = output.partition("\0")[0].strip()
-        return tree if status == 0 and len(tree) == len(_NONE) else None
+    def clean_trees(self, merges: Sequence[Merge]) -> dict[Merge, str]:
+        """The trees of those merges that are clean, in as few calls as possible."""
+        clean: dict[Merge, str] = {}
+        start = 0
+        while start < len(merges):
+            answered = self._merge_batch(merges[start:], clean)
+            start += answered + 1  # A line that cannot be merged ends the batch: step over it.
+        return clean
+
+    def _merge_batch(self, merges: Sequence[Merge], clean: dict[Merge, str]) -> int:
+        """Merges until one fails; says how many were answered."""
+        done = subprocess.run(
+            ["git", "merge-tree", "--write-tree", "--stdin", "-z", "--name-only", "--no-messages"],
+            env=self._environment,
+            input="".join(f"{each.left} {each.right}\n" for each in merges).encode(),
+            capture_output=True,
+        )
+        # Status, tree, the conflicted paths, and an empty field that ends each answer.
+        fields = done.stdout.split(b"\0")
+        index = 0
+        for count, merge in enumerate(merges):
+            if index + 1 >= len(fields) or fields[index] not in (b"0", b"1"):
+                return count
+            status, tree = fields[index], fields[index + 1].decode()
+            index += 2
+            while index < len(fields) and fields[index]:
+                index += 1
+            index += 1
+            if status == b"1":
+                clean[merge] = tree
+        return len(merges)
 
     def tree(self, commit: str) -> str:
         """The tree of a commit."""
-        return self.git("rev-parse", f"{commit}^{{tree}}")[1].strip()
+        found = self._object(commit)
+        if found is None or found[0] != b"commit":
+            raise LookupError(f"no commit {commit}")
+        return found[1][5 : found[1].index(b"\n")].decode()
 
     def side(self, base: str, commit: str) -> Side:
         """What a commit makes of a base."""
-        return Side(self.tree(base), self.changes(base, commit))
+        base_tree = self.tree(base)
+        return Side(base_tree, self.changes(base_tree, self.tree(commit)))
 
     def changes(self, old: str, new: str) -> dict[str, FileChange]:
-        """The files that differ; links and submodules left out."""
-        _, output = self.git("diff-tree", "-r", "-z", "--raw", "--no-renames", old, new)
-        fields = output.split("\0")
+        """The files that differ between two trees; links and submodules left out."""
+        stdin, stdout = self._differ.stdin, self._differ.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(f"{old} {new}\nend\n".encode())  # What is no pair of trees is repeated.
+        stdin.flush()
+        stdout.readline()
+        output = b""
+        while not output.endswith(b"end\n"):
+            output += stdout.readline()
+        fields = output[:-4].decode("utf-8", "surrogateescape").split("\0")
         changes = {}
         for meta, path in zip(fields[::2], fields[1::2], strict=False):
             old_mode, new_mode, before, after, _ = meta[1:].split(" ")
@@ -137,18 +179,22 @@ class GitHistory:
     def read_blobs(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
         """The contents of some blobs; what is missing is left out."""
         contents = {}
+        for blob in blobs:
+            found = self._object(blob)
+            if found is not None and found[0] == b"blob":
+                contents[blob] = found[1]
+        return contents
+
+    def _object(self, name: str) -> tuple[bytes, bytes] | None:
+        """Kind and content of an object; None where it is missing."""
         stdin, stdout = self._reader.stdin, self._reader.stdout
         assert stdin is not None
         assert stdout is not None
-        for blob in blobs:
-            stdin.write(f"{blob}\n".encode())
-            stdin.flush()
-            header = stdout.readline().split()
-            if len(header) != 3:
-                continue
-            size = int(header[2])
-            content = stdout.read(size)
-            stdout.read(1)
-            if header[1] == b"blob":
-                contents[blob] = content
-        return contents
+        stdin.write(f"{name}\n".encode())
+        stdin.flush()
+        header = stdout.readline().split()
+        if len(header) != 3:
+            return None
+        content = stdout.read(int(header[2]))
+        stdout.read(1)
+        return header[1], content

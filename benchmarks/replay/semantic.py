@@ -21,9 +21,11 @@ from pathlib import Path
 from agentd.conflicts.symbols.findings import GuardResult
 from agentd.conflicts.symbols.guard import SymbolGuard
 from agentd.conflicts.symbols.summary_cache import SummaryCache
-from benchmarks.replay.git_history import GitHistory
+from benchmarks.replay.git_history import GitHistory, Merge
 
 _STRONG = {"S1", "S2", "S4", "S5", "parse"}
+_BATCH = 200
+"""How many merges git is asked for at once."""
 
 
 def main() -> None:
@@ -67,7 +69,9 @@ def replay_cases(clones: Path, cases: Path, scratch: Path, cache: SummaryCache) 
             tally["no clone"] += 1
             continue
         history = GitHistory(clone, scratch)
-        result = look(history, cache, case["base"], case["left"], case["right"])
+        merge = Merge(case["merge"], case["left"], case["right"])
+        tree = history.clean_trees([merge]).get(merge)
+        result = None if tree is None else look(history, cache, case["base"], merge, tree)
         history.close()
         strong = bool(result and result.blocking)
         wanted = bool(_STRONG.intersection(case["levels"])) and case["label"] == "true"
@@ -84,16 +88,13 @@ def replay_cases(clones: Path, cases: Path, scratch: Path, cache: SummaryCache) 
 
 
 def look(
-    history: GitHistory, cache: SummaryCache, base: str, left: str, right: str
-) -> GuardResult | None:
-    """What the guard says about one merge; None where git finds a conflict."""
-    tree = history.clean_tree(left, right)
-    if tree is None:
-        return None
+    history: GitHistory, cache: SummaryCache, base: str, merge: Merge, tree: str
+) -> GuardResult:
+    """What the guard says about one clean merge."""
     guard = SymbolGuard(history, cache)
-    sides = (history.side(base, left), history.side(base, right))
-    history.expect(*sides, tree)
-    return guard.pair(guard.prepare(sides[0]), guard.prepare(sides[1]))
+    left, right = history.side(base, merge.left), history.side(base, merge.right)
+    history.expect(left, right, tree)
+    return guard.pair(guard.prepare(left), guard.prepare(right))
 
 
 def measure_rate(
@@ -105,23 +106,20 @@ def measure_rate(
     tally: Counter[str] = Counter()
     flagged = out.open("w") if out is not None else None
     started = time.monotonic()
-    for commit, base, left, right in _clean_merges(history, limit, tally):
-        result = look(history, cache, base, left, right)
-        if result is None:
-            tally["conflict"] += 1
-            continue
+    for merge, base, tree in _clean_merges(history, limit, tally):
+        result = look(history, cache, base, merge, tree)
         tally["clean"] += 1
         tally[f"grade {result.grade.value}"] += 1
         levels = {finding.level.value for finding in result.findings}
         tally.update(f"level {level}" for level in levels)
         if result.blocking:
             tally["strong"] += 1
-            print(f"{commit} {base[:12]} {left[:12]} {right[:12]}", flush=True)
+            print(f"{merge.commit} {base[:12]} {merge.left[:12]} {merge.right[:12]}", flush=True)
             for finding in result.blocking[:20]:
                 print(f"    {finding.level.value} {finding.message}", flush=True)
             if flagged is not None:
                 messages = [[each.level.value, each.message] for each in result.blocking]
-                flagged.write(json.dumps({"merge": commit, "findings": messages}) + "\n")
+                flagged.write(json.dumps({"merge": merge.commit, "findings": messages}) + "\n")
                 flagged.flush()
     if flagged is not None:
         flagged.close()
@@ -135,15 +133,20 @@ def measure_rate(
 
 def _clean_merges(
     history: GitHistory, limit: int, tally: Counter[str]
-) -> Iterator[tuple[str, str, str, str]]:
-    for count, merge in enumerate(history.merges()):
-        if limit and count >= limit:
-            return
-        bases = history.merge_bases(merge.left, merge.right)
-        if len(bases) != 1 or bases[0] in (merge.left, merge.right):
-            tally["no or several bases, or one side only"] += 1
-            continue
-        yield merge.commit, bases[0], merge.left, merge.right
+) -> Iterator[tuple[Merge, str, str]]:
+    """The merges with one base that git finds clean, each with its base and tree."""
+    merges = list(history.merges())[: limit or None]
+    for start in range(0, len(merges), _BATCH):
+        batch = merges[start : start + _BATCH]
+        clean = history.clean_trees(batch)
+        for merge in batch:
+            bases = history.merge_bases(merge.left, merge.right)
+            if len(bases) != 1 or bases[0] in (merge.left, merge.right):
+                tally["no or several bases, or one side only"] += 1
+            elif merge not in clean:
+                tally["conflict"] += 1
+            else:
+                yield merge, bases[0], clean[merge]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
+from agentd.conflicts.symbols.python_nodes import children, walk
+
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 ScopeNode: TypeAlias = FunctionNode | ast.ClassDef | ast.Module
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -25,7 +27,7 @@ def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
         if isinstance(node, (*_SCOPES, *_COMPREHENSIONS)):
             pending.extend(_outside_body(node))
         else:
-            pending.extend(ast.iter_child_nodes(node))
+            pending.extend(children(node))
 
 
 def bound_names(scope: ast.AST) -> dict[str, bool]:
@@ -45,9 +47,7 @@ def bound_names(scope: ast.AST) -> dict[str, bool]:
 
 def global_names(tree: ast.Module) -> frozenset[str]:
     """The names that a module has, those that functions declare `global` included."""
-    declared = {
-        name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
-    }
+    declared = {name for node in walk(tree) if isinstance(node, ast.Global) for name in node.names}
     return frozenset(bound_names(tree)) | declared
 
 
@@ -87,7 +87,7 @@ def _body(scope: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
         yield from scope.body
     else:
-        yield from ast.iter_child_nodes(scope)
+        yield from children(scope)
 
 
 def _outside_body(node: ast.AST) -> Iterator[ast.AST]:
@@ -98,7 +98,7 @@ def _outside_body(node: ast.AST) -> Iterator[ast.AST]:
         yield from node.keywords
     elif isinstance(node, _COMPREHENSIONS):
         # Only walrus targets reach out; they are found as NamedExpr by their own walk.
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if isinstance(inner, ast.NamedExpr):
                 yield inner.target
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from agentd.conflicts.symbols.digests import digest_lines
+from agentd.conflicts.symbols.python_nodes import children, walk
 from agentd.conflicts.symbols.python_scopes import arguments, binds, bound_names, global_names
 from agentd.conflicts.symbols.python_signatures import (
     call_shape,
@@ -111,7 +112,7 @@ class _Reader:
         self.lines = self.text.splitlines()
         self.roots = {
             name
-            for node in ast.walk(self.tree)
+            for node in walk(self.tree)
             if isinstance(node, ast.alias | ast.ClassDef)
             for name in binds(node)
         }
@@ -194,7 +195,7 @@ class _Reader:
                 self._expression(node, context)
 
     def _compound(self, node: ast.AST, context: _Context) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.stmt):
                 self._statement(child, context)
             elif isinstance(child, ast.match_case):
@@ -221,7 +222,7 @@ class _Reader:
             return
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
-            for inner in ast.walk(target):
+            for inner in walk(target):
                 for name in binds(inner):
                     self._define(node, Kind.VALUE, name, context, repeatable=True)
 
@@ -322,7 +323,7 @@ class _Reader:
             parameters = arguments(method)
             if not parameters:
                 continue
-            for inner in ast.walk(method):
+            for inner in walk(method):
                 if (
                     isinstance(inner, ast.Attribute)
                     and isinstance(inner.ctx, ast.Store)
@@ -386,11 +387,11 @@ class _Reader:
                 targets = {
                     name: False
                     for generator in node.generators
-                    for inner_node in ast.walk(generator.target)
+                    for inner_node in walk(generator.target)
                     for name in binds(inner_node)
                 }
                 inner = replace(context, scopes=(*context.scopes, targets))
-                for child in ast.iter_child_nodes(node):
+                for child in children(node):
                     self._expression(child, inner)
             case ast.AnnAssign():
                 self._expression(node.annotation, replace(context, guarded=True))
@@ -404,10 +405,10 @@ class _Reader:
             case ast.IfExp():
                 guarded = context.guarded or _depends_on_platform(node.test)
                 inner = replace(context, guarded=guarded)
-                for child in ast.iter_child_nodes(node):
+                for child in children(node):
                     self._expression(child, inner)
             case _:
-                for child in ast.iter_child_nodes(node):
+                for child in children(node):
                     self._expression(child, context)
 
     def _is_global(self, name: str, context: _Context) -> bool:
@@ -468,7 +469,7 @@ class _Reader:
                 owner = self._chain(value, context)
                 if owner is not None:
                     self.calls.append(Call(owner, attr, shape, node.lineno, context.guarded))
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self._expression(child, context)
 
 
@@ -481,7 +482,7 @@ def _top_level_ranges(tree: ast.Module) -> Iterator[tuple[int, int]]:
 
 
 def _mentions(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Name):
             yield inner.id
         elif isinstance(inner, ast.Attribute):
@@ -490,7 +491,7 @@ def _mentions(node: ast.AST) -> Iterator[str]:
 
 def _spoken(tree: ast.Module) -> Iterator[str]:
     """The words in a file's strings that could be names."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from (word for word in node.value.split() if word.isidentifier())
 
@@ -510,7 +511,7 @@ def _catches(handler: ast.ExceptHandler) -> bool:
         return True
     return any(
         decorator_name(node) in _CAUGHT
-        for node in ast.walk(handler.type)
+        for node in walk(handler.type)
         if isinstance(node, ast.Name | ast.Attribute)
     )
 
@@ -541,7 +542,7 @@ def _is_closed(node: ast.ClassDef) -> bool:
         return False
     if any(decorator_name(base) != "object" for base in node.bases):
         return False
-    for each in ast.walk(node):
+    for each in walk(node):
         if isinstance(each, ast.FunctionDef) and each.name in ("__getattr__", "__getattribute__"):
             return False
         if isinstance(each, ast.Call) and decorator_name(each) in ("setattr", "update", "vars"):
