@@ -186,7 +186,7 @@ def bundle_command(
     ] = None,
     owner: Annotated[
         str | None,
-        typer.Option(help="The worker's name. Default: AGENTD_SESSION_ID or the branch's name."),
+        typer.Option(help="The worker's name. Default: the branch's, or the directory's."),
     ] = None,
     provider: Annotated[str, typer.Option(help="Whose agent it is.")] = "unknown",
     intent: Annotated[str, typer.Option(help="What the change is for.")] = "",
