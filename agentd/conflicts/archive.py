@@ -1,7 +1,9 @@
 """Keeps the records of reviews in the quarantine, with the objects that a replay needs.
 
 One ref a review; below it a commit whose parents are the commits, and whose tree holds the patches
-and the record. It must not know what is in a record.
+and the record. What the target's history does not have is copied from the user's repository, so
+that a review outlives its branches; the target's own history stays borrowed. It must not know what
+is in a record.
 """
 
 from __future__ import annotations
@@ -19,18 +21,57 @@ _RECORD_NAME: Final = "record.json"
 def keep_review(
     quarantine: Quarantine,
     review_id: str,
+    target: CommitId,
     commits: Sequence[CommitId],
     blobs: Sequence[ObjectId],
     record: bytes,
 ) -> None:
     """Holds on to a record and its objects."""
+    _copy(quarantine, target, [*commits, *blobs])
     files = {str(blob): blob for blob in blobs} | {_RECORD_NAME: quarantine.store_blob(record)}
     holder = quarantine.commit(
         quarantine.make_tree(files),
-        sorted(set(commits)),
+        sorted({target, *commits}),
         message=f"Keeps what review {review_id} needs\n",
     )
     quarantine.run(["update-ref", f"{_PREFIX}{review_id}", holder], check=True)
+
+
+def _copy(quarantine: Quarantine, target: CommitId, objects: Sequence[str]) -> None:
+    """Packs what the objects reach and the target does not into the quarantine.
+
+    The name of the pack follows from what is in it: the same bundles again make no second one.
+    """
+    pack = quarantine.git_dir / "objects" / "pack" / "pack"
+    quarantine.run(
+        ["pack-objects", "--revs", "--non-empty", "-q", "--missing=allow-any", str(pack)],
+        stdin="".join(f"{line}\n" for line in (*sorted(set(objects)), f"^{target}")).encode(),
+        check=True,
+    )
+
+
+def missing_objects(quarantine: Quarantine, objects: Sequence[str]) -> tuple[str, ...]:
+    """Those of the objects that neither the quarantine nor the user's repository has."""
+    wanted = list(dict.fromkeys(objects))
+    if not wanted:
+        return ()
+    told = quarantine.run(
+        ["cat-file", "--batch-check"],
+        stdin="".join(f"{each}\n" for each in wanted).encode(),
+        check=True,
+    )
+    lines = told.text.split("\n")
+    return tuple(
+        each for each, line in zip(wanted, lines, strict=True) if line.endswith(" missing")
+    )
+
+
+def is_whole(quarantine: Quarantine, found: str) -> bool:
+    """Whether all that an object holds is there, but for a commit's history."""
+    listed = quarantine.run(
+        ["rev-list", "--no-walk", "--objects", "--quiet", "--end-of-options", found]
+    )
+    return listed.status == 0
 
 
 def kept_reviews(quarantine: Quarantine, beginning: str = "") -> tuple[str, ...]:

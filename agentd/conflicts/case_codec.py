@@ -6,7 +6,6 @@ one. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentd.conflicts.bundle import Bundle, Claim, ClaimStatus, Source, SourceKind
@@ -14,8 +13,10 @@ from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
 from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.holding import HeldLock, Holdings
 from agentd.conflicts.intake import Submission
+from agentd.conflicts.json_fields import Fields
 from agentd.conflicts.judgement import Case
 from agentd.conflicts.policy import policy_from_json
+from agentd.conflicts.policy_errors import PolicyError
 
 
 def encode_case(case: Case) -> dict[str, Any]:
@@ -29,14 +30,36 @@ def encode_case(case: Case) -> dict[str, Any]:
     }
 
 
-def decode_case(data: Mapping[str, Any]) -> Case:
-    """The case that was encoded."""
+def decode_case(data: object) -> Case:
+    """The case that was encoded. Raises `FieldProblem` where it is none."""
+    fields = Fields(data, "case")
+    try:
+        policy = policy_from_json(fields.json("policy"))
+    except PolicyError as wrong:
+        raise fields.problem("policy", f"cannot be used: {wrong.message}") from None
     return Case(
-        target=CommitId(data["target"]),
-        moved_from=None if data.get("moved_from") is None else CommitId(data["moved_from"]),
-        policy=policy_from_json(data["policy"]),
-        submissions=tuple(_decode_submission(each) for each in data["submissions"]),
-        holdings=Holdings(tuple(HeldLock(**lock) for lock in data["locks"])),
+        target=CommitId(fields.object_id("target")),
+        moved_from=_commit(fields, "moved_from"),
+        policy=policy,
+        submissions=tuple(_decode_submission(each) for each in fields.members("submissions")),
+        holdings=Holdings(tuple(_decode_lock(each) for each in fields.members("locks"))),
+    )
+
+
+def _commit(fields: Fields, name: str) -> CommitId | None:
+    found = fields.object_id_or_none(name)
+    return None if found is None else CommitId(found)
+
+
+def _decode_lock(fields: Fields) -> HeldLock:
+    return HeldLock(
+        resource_key=fields.text("resource_key"),
+        owner=fields.text("owner"),
+        provider=fields.text("provider"),
+        acquired_at=fields.text("acquired_at"),
+        expires_at=fields.text_or_none("expires_at"),
+        live=fields.truth("live"),
+        shared=fields.truth("shared"),
     )
 
 
@@ -52,15 +75,16 @@ def _encode_submission(submission: Submission) -> dict[str, Any]:
     }
 
 
-def _decode_submission(data: Mapping[str, Any]) -> Submission:
+def _decode_submission(fields: Fields) -> Submission:
+    patch = fields.object_id_or_none("patch")
     return Submission(
-        bundle=_decode_bundle(data["bundle"]),
-        base=None if data["base"] is None else CommitId(data["base"]),
-        patch=None if data["patch"] is None else ObjectId(data["patch"]),
-        head=None if data["head"] is None else CommitId(data["head"]),
-        branch_head=None if data["branch_head"] is None else CommitId(data["branch_head"]),
-        findings=_decode_findings(data["findings"]),
-        change_digest=data["change_digest"],
+        bundle=_decode_bundle(fields.member("bundle")),
+        base=_commit(fields, "base"),
+        patch=None if patch is None else ObjectId(patch),
+        head=_commit(fields, "head"),
+        branch_head=_commit(fields, "branch_head"),
+        findings=_decode_findings(fields),
+        change_digest=fields.text("change_digest"),
     )
 
 
@@ -94,45 +118,53 @@ def _encode_bundle(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _decode_bundle(data: Mapping[str, Any]) -> Bundle:
+def _decode_bundle(fields: Fields) -> Bundle:
     return Bundle(
-        owner=data["owner"],
-        provider=data["provider"],
-        base_revision=data["base_revision"],
-        touched_paths=tuple(data["touched_paths"]),
-        intent=data["intent"],
-        diff_summary=data["diff_summary"],
-        assumptions=tuple(data["assumptions"]),
-        confidence=data["confidence"],
-        conflicts=tuple(data["conflicts"]),
-        alternative_of=data["alternative_of"],
-        task_id=data["task_id"],
-        node_id=data["node_id"],
-        enforcement=data["enforcement"],
-        created_at=data["created_at"],
-        branch=data["branch"],
-        sources=tuple(
-            Source(SourceKind(each["kind"]), each["detail"], each["at"]) for each in data["sources"]
-        ),
+        owner=fields.text("owner"),
+        provider=fields.text("provider"),
+        base_revision=fields.text_or_none("base_revision"),
+        touched_paths=fields.paths("touched_paths"),
+        intent=fields.text("intent"),
+        diff_summary=fields.text("diff_summary"),
+        assumptions=fields.texts("assumptions"),
+        confidence=fields.number("confidence") if fields.has("confidence") else None,
+        conflicts=fields.texts("conflicts"),
+        alternative_of=fields.text_or_none("alternative_of"),
+        task_id=fields.text_or_none("task_id"),
+        node_id=fields.text_or_none("node_id"),
+        enforcement=fields.text("enforcement"),
+        created_at=fields.text_or_none("created_at"),
+        branch=fields.text_or_none("branch"),
+        sources=_decode_sources(fields),
         claims=tuple(
-            Claim(ClaimStatus(each["status"]), each["text"], each["command"])
-            for each in data["claims"]
+            Claim(each.word("status", ClaimStatus), each.text("text"), each.text_or_none("command"))
+            for each in fields.members("claims")
         ),
-        extra=data["extra"],
-        findings=_decode_findings(data["findings"]),
+        extra=fields.json("extra"),
+        findings=_decode_findings(fields),
     )
 
 
-def _decode_findings(data: Sequence[Mapping[str, Any]]) -> tuple[Finding, ...]:
+def _decode_sources(fields: Fields) -> tuple[Source, ...]:
+    sources = tuple(
+        Source(each.word("kind", SourceKind), each.text("detail"), each.text_or_none("at"))
+        for each in fields.members("sources")
+    )
+    if not sources:
+        raise fields.problem("sources", "must not be empty")
+    return sources
+
+
+def _decode_findings(fields: Fields) -> tuple[Finding, ...]:
     return tuple(
         Finding(
-            kind=FindingKind(each["kind"]),
-            severity=Severity(each["severity"]),
-            message=each["message"],
-            bundles=tuple(BundleId(bundle) for bundle in each["bundles"]),
-            path=each["path"],
-            symbol=each["symbol"],
-            evidence=each["evidence"],
+            kind=each.word("kind", FindingKind),
+            severity=each.word("severity", Severity),
+            message=each.text("message"),
+            bundles=tuple(BundleId(bundle) for bundle in each.texts("bundles")),
+            path=each.path_or_none("path"),
+            symbol=each.text_or_none("symbol"),
+            evidence=each.json("evidence"),
         )
-        for each in data
+        for each in fields.members("findings")
     )

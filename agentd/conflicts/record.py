@@ -147,7 +147,7 @@ def canonical_bytes(value: Any) -> bytes:
 
 def decisions_bytes(record: Mapping[str, Any]) -> bytes:
     """The decisions of a record, to be compared with a replay's."""
-    return canonical_bytes(record["decisions"])
+    return canonical_bytes(record.get("decisions"))
 
 
 def for_daemon(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentd.conflicts.command_runs import CommandRun, RunStatus
+from agentd.conflicts.json_fields import Fields
 from agentd.conflicts.policy import Command
 from agentd.conflicts.proof import CommandRunner
 
@@ -58,6 +59,29 @@ class RecordedRuns:
             tree=tree,
             problem="the record has no result of it on this tree",
         )
+
+
+def decode_runs(inputs: Fields, name: str) -> RecordedRuns:
+    """Recorded results as somebody hands them in. Raises `FieldProblem` where they are none."""
+    return RecordedRuns([_run(each).to_json() for each in inputs.members(name)])
+
+
+def _run(fields: Fields) -> CommandRun:
+    return CommandRun(
+        command=fields.text("command"),
+        name=fields.text("name"),
+        status=fields.word("status", RunStatus),
+        tree=fields.object_id("tree"),
+        exit_code=fields.integer("exit_code") if fields.has("exit_code") else None,
+        seconds=fields.number("seconds"),
+        output_tail=fields.text("output_tail"),
+        output_bytes=fields.integer("output_bytes"),
+        output_sha256=fields.text("output_sha256"),
+        sandbox=fields.text("sandbox"),
+        attempts=fields.integer("attempts"),
+        cached=fields.truth("cached"),
+        problem=fields.text_or_none("problem"),
+    )
 
 
 def decode_run(data: Mapping[str, Any]) -> CommandRun:

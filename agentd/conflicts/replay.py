@@ -13,18 +13,19 @@ from typing import Any
 
 import orjson
 
-from agentd.conflicts.archive import kept_reviews, record_of
+from agentd.conflicts.archive import is_whole, kept_reviews, missing_objects, record_of
 from agentd.conflicts.case_codec import decode_case
-from agentd.conflicts.judgement import judge
+from agentd.conflicts.json_fields import FieldProblem, Fields
+from agentd.conflicts.judgement import Case, Judgement, judge
 from agentd.conflicts.record import (
     ENGINE_VERSION,
     canonical_bytes,
     decisions_bytes,
     judgement_to_json,
 )
-from agentd.conflicts.recorded_runs import RecordedRuns
+from agentd.conflicts.recorded_runs import RecordedRuns, decode_runs
 from agentd.conflicts.review import Workplace, open_workplace
-from agentd.errors import NotFound
+from agentd.errors import DependencyFailed, InvalidParams, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,9 @@ def replay_record(workplace: Workplace, record: Mapping[str, Any]) -> Replay:
             f"this is version {ENGINE_VERSION}.",
             hint="Replay it with the agentd that made it, or review again.",
         )
-    case = decode_case(inputs["case"])
-    quarantine = workplace.quarantine.with_timeout(case.policy.limits.git_timeout_secs)
-    judgement = judge(case, quarantine, RecordedRuns(inputs["command_runs"]))
+    review_id = str(record.get("review_id"))
+    case, runs = _inputs(review_id, record)
+    judgement = _judged(workplace, review_id, case, runs)
     made = judgement_to_json(judgement)
     again = {**record, **made}
     same = decisions_bytes(again) == decisions_bytes(record)
@@ -87,7 +88,58 @@ def replay_record(workplace: Workplace, record: Mapping[str, Any]) -> Replay:
         if canonical_bytes(_comparable(part, made[part]))
         != canonical_bytes(_comparable(part, record.get(part)))
     ]
-    return Replay(str(record["review_id"]), again, same, tuple(differences))
+    return Replay(review_id, again, same, tuple(differences))
+
+
+def _inputs(review_id: str, record: Mapping[str, Any]) -> tuple[Case, RecordedRuns]:
+    try:
+        whole = Fields(record, "record")
+        whole.text("repository")
+        whole.member("target").text("commit")
+        inputs = whole.member("inputs")
+        return decode_case(inputs.json("case")), decode_runs(inputs, "command_runs")
+    except FieldProblem as wrong:
+        raise InvalidParams(
+            "invalid_field",
+            f"Review {review_id} cannot be replayed: in its record {wrong}.",
+            hint="Name a record as the review wrote it, or the review's id.",
+            path=wrong.path,
+            rule=wrong.rule,
+        ) from None
+
+
+def _judged(workplace: Workplace, review_id: str, case: Case, runs: RecordedRuns) -> Judgement:
+    quarantine = workplace.quarantine.with_timeout(case.policy.limits.git_timeout_secs)
+    needed: dict[str, str] = {case.target: "its target"}
+    if case.moved_from is not None:
+        needed.setdefault(case.moved_from, "its target's first tip")
+    for each in case.submissions:
+        for found in (each.base, each.head, each.patch, each.branch_head):
+            if found is not None:
+                needed.setdefault(found, f"the bundle of {each.bundle.owner}")
+    missing = missing_objects(quarantine, list(needed))
+    if missing:
+        first = missing[0]
+        raise _gone(review_id, f"the object {first[:12]} of {needed[first]} is gone")
+    try:
+        return judge(case, quarantine, runs)
+    except DependencyFailed as failure:
+        if failure.reason != "git_failed":
+            raise
+        commits = [each for each in needed if not is_whole(quarantine, each)]
+        if not commits:
+            raise
+        damaged = f"{needed[commits[0]]} ({commits[0][:12]}) is no longer whole: files are gone"
+        raise _gone(review_id, damaged) from failure
+
+
+def _gone(review_id: str, what: str) -> NotFound:
+    return NotFound(
+        "review_not_found",
+        f"Review {review_id} cannot be replayed: {what} from the repository and from the quarantine"
+        ", as after a rewritten history is pruned.",
+        hint="Its record still says what was decided and why; for a new verdict, review again.",
+    )
 
 
 def _comparable(part: str, value: Any) -> Any:

@@ -175,6 +175,22 @@ def _review_once(
         else Collected()
     )
     case = _case(request, workplace, target, policy, collected)
+    return review_case(request, workplace, case, target.name, policy_source, progress)
+
+
+def review_case(
+    request: ReviewRequest,
+    workplace: Workplace,
+    case: Case,
+    target: str,
+    policy_source: str,
+    progress: Progress = lambda _: None,
+) -> ReviewOutcome:
+    """Judges a case and records what came out; of the request only how to verify and to keep.
+
+    `target` is the name of the case's target.
+    """
+    policy = case.policy
     quarantine = workplace.quarantine.with_timeout(policy.limits.git_timeout_secs)
     runs = RecordingRuns(_verifier(request, quarantine, policy))
     memory = Memory(
@@ -187,7 +203,11 @@ def _review_once(
         "review_id": review_id,
         "created_at": rfc3339(request.clock.now()),
         "repository": printable(workplace.repository.namespace),
-        "target": {"ref": target.ref, "name": target.name, "commit": target.commit},
+        "target": {
+            "ref": workplace.repository.branch_of(target),
+            "name": target,
+            "commit": case.target,
+        },
         "git_version": workplace.git_version,
         "engine_version": ENGINE_VERSION,
         "policy": policy_to_json(policy, policy_source),
@@ -264,7 +284,7 @@ def _keep(
     quarantine: Quarantine, record: Mapping[str, Any], case: Case, judgement: Judgement
 ) -> None:
     """Keeps the record in the quarantine, with the objects that a replay needs."""
-    commits = {case.target, case.moved_from or case.target}
+    commits = {case.moved_from} if case.moved_from else set()
     blobs: set[ObjectId] = set()
     for submission in case.submissions:
         commits |= {commit for commit in (submission.base, submission.head) if commit}
@@ -272,7 +292,12 @@ def _keep(
     if judgement.integration is not None:
         commits.add(judgement.integration.commit)
     keep_review(
-        quarantine, record["review_id"], sorted(commits), sorted(blobs), canonical_bytes(record)
+        quarantine,
+        record["review_id"],
+        case.target,
+        sorted(commits),
+        sorted(blobs),
+        canonical_bytes(record),
     )
 
 
