@@ -9,26 +9,43 @@ from collections.abc import Iterable, Sequence
 
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import ObjectId, TreeId
-from agentd.conflicts.ledger import Account, Books, Entry, FileState, account
+from agentd.conflicts.ledger import Books, Entry, FileState, audit
+from agentd.conflicts.ledger_summary import LedgerSummary, summarise_ledger
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_GITLINK, TreeChange
+from agentd.conflicts.weaving import woven_files
 
 
 def check_ledger(
     quarantine: Quarantine, tip_tree: TreeId, result: TreeId, accepted: Sequence[Placed]
-) -> Account:
+) -> LedgerSummary:
     """Accounts for every line between the tip, the accepted bundles and the result."""
-    return account(open_books(quarantine, tip_tree, result, accepted))
+    (integrated,) = quarantine.changes([(str(tip_tree), str(result))], renames=True)
+    books = _open_books(quarantine, tip_tree, result, accepted, integrated)
+    return summarise_ledger(
+        books,
+        audit(books),
+        {each.candidate.bundle_id: _lines(each.candidate.changes) for each in accepted},
+        target_paths=len(quarantine.entries(tip_tree)),
+        result_lines=_lines(integrated),
+    )
 
 
-def open_books(
-    quarantine: Quarantine, tip_tree: TreeId, result: TreeId, accepted: Sequence[Placed]
+def _lines(changes: Sequence[TreeChange]) -> tuple[int, int]:
+    return sum(each.additions for each in changes), sum(each.deletions for each in changes)
+
+
+def _open_books(
+    quarantine: Quarantine,
+    tip_tree: TreeId,
+    result: TreeId,
+    accepted: Sequence[Placed],
+    integrated: Sequence[TreeChange],
 ) -> Books:
     """Reads the files of all sides that differ anywhere."""
     bases = sorted({str(each.candidate.base_tree) for each in accepted})
-    pairs = [(str(tip_tree), str(result)), *((base, str(tip_tree)) for base in bases)]
-    differences = quarantine.changes(pairs, renames=True)
-    integrated, drifts = differences[0], differences[1:]
+    pairs = [(base, str(tip_tree)) for base in bases if base != tip_tree]
+    drifts = quarantine.changes(pairs, renames=True)
     target_renames = _renames(change for drift in drifts for change in drift)
     paths = {path for change in integrated for path in change.paths}
     for each in accepted:
@@ -50,6 +67,7 @@ def open_books(
         entries=entries,
         contents={str(blob): content for blob, content in contents.items()},
         target_renames=target_renames,
+        woven=woven_files(quarantine, tip_tree, result, accepted),
     )
 
 

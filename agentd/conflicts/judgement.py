@@ -28,7 +28,7 @@ from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.history import TargetMove, target_move
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.intake import Submission
-from agentd.conflicts.ledger import Account
+from agentd.conflicts.ledger_summary import LedgerSummary
 from agentd.conflicts.merge_attributes import merge_attributes
 from agentd.conflicts.merge_result import MergeAttributes
 from agentd.conflicts.merge_store import MergeStore
@@ -86,7 +86,7 @@ class Judgement:
     decisions: tuple[Decision, ...]
     proofs: tuple[Proof, ...]
     integration: Integration | None
-    ledger: Account | None
+    ledger: LedgerSummary | None
     """None where nothing was composed that it could be held against."""
     assumptions: Mapping[BundleId, tuple[Checked, ...]]
     meetings: int
@@ -125,7 +125,7 @@ class _Judge:
         self._assumptions = AssumptionChecks(quarantine, runner, self._tip_tree, case.policy)
         self._decisions: dict[BundleId, Decision] = {}
         self._findings: list[Finding] = []
-        self._ledger: Account | None = None
+        self._ledger: LedgerSummary | None = None
 
     def judge(self) -> Judgement:
         candidates = self._admit()
@@ -312,9 +312,8 @@ class _Judge:
         self._ledger = check_ledger(
             self._quarantine, self._tip_tree, settlement.composition.tree, chosen
         )
-        discrepancies = self._ledger.discrepancies
-        self._findings += ledger_findings(discrepancies)
-        return ledger_reason(discrepancies) if discrepancies else None
+        self._findings += ledger_findings(self._ledger.discrepancies)
+        return None if self._ledger.balanced else ledger_reason(self._ledger.discrepancies)
 
 
 def _overlap(silent: Candidate, other: Candidate, shared: Sequence[str]) -> Finding:

@@ -1,9 +1,10 @@
 """Accounts for every line: what the accepted bundles add is there, what they remove is gone.
 
 Independent of whatever merged: it reads the files of each side itself and counts whole lines, with
-multiplicity. A difference is in order only where a bundle, or the target since a bundle's base,
-accounts for it by name. Files that nobody touches must be byte-identical to the target's. Pure:
-contents in, discrepancies out; it must not know how the result was made.
+multiplicity; where several changed a file, each side's lines must stand in its own order as well. A
+difference is in order only where a bundle, or the target since a bundle's base, accounts for it by
+name. Files that nobody touches must be byte-identical to the target's. Pure: contents in,
+discrepancies out; it must not know how the result was made.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agentd.conflicts.findings import BundleId, JsonObject
+from agentd.conflicts.line_order import LineFile, misplaced
 
 _LINES_SHOWN: Final = 10
 
@@ -53,6 +55,8 @@ class Books:
     """Blob to content, for all blobs above."""
     target_renames: tuple[tuple[str, str], ...] = ()
     """What the target moved since some bundle's base."""
+    woven: tuple[LineFile, ...] = ()
+    """The text files that several sides changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +79,6 @@ class Discrepancy:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What the books come to."""
-
-    discrepancies: tuple[Discrepancy, ...]
-    files: int
-    """Those that differ anywhere between the target, the bundles and the result."""
-    bundles: int
-    lines_added: int
-    """Lines of the result that the target does not have, each as often as it stands there more."""
-    lines_removed: int
-
-    def to_json(self) -> JsonObject:
-        """The account as the record has it."""
-        return {
-            "balanced": not self.discrepancies,
-            "files": self.files,
-            "bundles": self.bundles,
-            "lines_added": self.lines_added,
-            "lines_removed": self.lines_removed,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class _Group:
     """Paths that renames tie together; lines may move among them."""
 
@@ -116,24 +97,50 @@ def audit(books: Books) -> tuple[Discrepancy, ...]:
     ]
     for group in groups:
         found += _audit_group(group, books)
+    found += _audit_order(books)
     return tuple(sorted(found, key=lambda each: (each.path, each.problem)))
 
 
-def account(books: Books) -> Account:
-    """Audits the books, and sums up what was accounted for."""
-    groups = _groups(books)
-    added = removed = 0
-    for group in groups:
-        target, result = _lines(group, books, books.target), _lines(group, books, books.result)
-        added += (result - target).total()
-        removed += (target - result).total()
-    return Account(
-        audit(books),
-        files=sum(len(group.paths) for group in groups),
-        bundles=len(books.entries),
-        lines_added=added,
-        lines_removed=removed,
-    )
+def _audit_order(books: Books) -> list[Discrepancy]:
+    known = {entry.bundle_id for entry in books.entries}
+    found = []
+    for file in books.woven:
+        wrong = misplaced(file)
+        if wrong is not None:
+            sides = (BundleId(side.who) for side in file.sides)
+            found.append(
+                Discrepancy(
+                    file.path,
+                    tuple(sorted(side for side in sides if side in known)),
+                    f"its lines are not in the order that {wrong[0]} has them in",
+                    (_shown(wrong[1]),),
+                )
+            )
+    return found
+
+
+def accounted_elsewhere(books: Books) -> dict[BundleId, int]:
+    """How many lines of each bundle the result has through another's, or the target's, change."""
+    found = {entry.bundle_id: 0 for entry in books.entries}
+    for group in _groups(books):
+        target, result = (_lines(group, books, files) for files in (books.target, books.result))
+        nets = [_net(group, books, entry) for entry in group.entries]
+        for line in {line for net in nets for line in net if net[line]}:
+            delta = result[line] - target[line]
+            for sign in (1, -1):
+                left = max(sign * delta, 0)
+                for entry, net in zip(group.entries, nets, strict=True):
+                    claimed = max(sign * net[line], 0)
+                    own = min(claimed, left)
+                    left -= own
+                    found[entry.bundle_id] += claimed - own
+    return found
+
+
+def _net(group: _Group, books: Books, entry: Entry) -> Counter[bytes]:
+    net = _lines(group, books, entry.after)
+    net.subtract(_lines(group, books, entry.before))
+    return net
 
 
 def _groups(books: Books) -> tuple[_Group, ...]:
@@ -180,12 +187,23 @@ def _audit_group(group: _Group, books: Books) -> list[Discrepancy]:
 
 
 def _only_author(group: _Group, books: Books) -> Entry | None:
-    """The bundle that alone touches these files, where the target has not changed them since."""
-    if len(group.entries) != 1:
-        return None
+    """The bundle that alone touches these files, where the target has not changed them since.
+
+    Several that do exactly the same count as one.
+    """
     entry = group.entries[0]
+    if any(not _alike(group, entry, other) for other in group.entries[1:]):
+        return None
     in_step = all(books.target.get(path) == entry.before.get(path) for path in group.paths)
     return entry if in_step else None
+
+
+def _alike(group: _Group, one: Entry, other: Entry) -> bool:
+    return all(
+        one.before.get(path) == other.before.get(path)
+        and one.after.get(path) == other.after.get(path)
+        for path in group.paths
+    )
 
 
 def _audit_exact(group: _Group, books: Books, entry: Entry) -> list[Discrepancy]:
@@ -278,8 +296,7 @@ def _audit_lines(group: _Group, books: Books, bundles: tuple[BundleId, ...]) -> 
     nets: list[tuple[BundleId, Counter[bytes], Counter[bytes]]] = []
     for entry in group.entries:
         before = _lines(group, books, entry.before)
-        net = _lines(group, books, entry.after)
-        net.subtract(before)
+        net = _net(group, books, entry)
         drift = Counter(target)
         drift.subtract(before)
         nets.append((entry.bundle_id, net, drift))

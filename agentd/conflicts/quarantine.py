@@ -52,8 +52,8 @@ class Quarantine:
         self._git = git
         self._home = home
         self.git_dir = home / "quarantine" / f"{repository.identity}.git"
-        self.merges_file = home / "quarantine" / f"{repository.identity}.merges.sqlite3"
-        """For the memory of merges: beside the repository, as nothing of git's."""
+        self.merges_file = self.git_dir / "agentd-merges.sqlite3"
+        """For the memory of merges; nothing of git's."""
         self._trials = TrialMerges(self, git, repository.object_format)
         self._create()
         self._borrow()
@@ -209,11 +209,19 @@ class Quarantine:
         arguments.append("--find-renames" if renames else "--no-renames")
         return self._diff(arguments, pairs, parse_tree_changes)
 
-    def hunks(self, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[FileHunks, ...], ...]:
-        """Which lines changed between the trees of each pair, in one call."""
-        arguments = ["diff-tree", "--stdin", "-r", "-z", "--raw", "-p", "-U0"]
-        arguments += ["--histogram", "--no-renames", "--full-index", "--no-ext-diff"]
-        return self._diff([*arguments, "--no-textconv"], pairs, parse_hunks)
+    def hunks(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        renames: bool = False,
+        paths: Sequence[str] = (),
+    ) -> tuple[tuple[FileHunks, ...], ...]:
+        """Which lines changed between the trees of each pair, in one call; of some paths alone
+        where any are given."""
+        arguments = ["diff-tree", "--stdin", "-r", "-z", "--raw", "-p", "-U0", "--histogram"]
+        arguments.append("--find-renames" if renames else "--no-renames")
+        arguments += ["--full-index", "--no-ext-diff", "--no-textconv", "--", *paths]
+        return self._diff(arguments, pairs, parse_hunks)
 
     def patch(self, old: TreeId, new: TreeId) -> bytes:
         """What changed between two trees as a patch that applies exactly, binary files included."""

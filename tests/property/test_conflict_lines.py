@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from agentd.conflicts.accounting import check_ledger
+from agentd.conflicts.admission import Candidate
+from agentd.conflicts.bundle import Bundle
 from agentd.conflicts.findings import BundleId
+from agentd.conflicts.freshness import Freshness, Placed
 from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.hunk_overlap import Touch, meeting_hunks
+from agentd.conflicts.intake import Submission
 from agentd.conflicts.ledger import Books, Entry, FileState, audit
 from agentd.conflicts.pairs import Footprint, find_meetings
 from agentd.conflicts.quarantine import Quarantine
@@ -198,3 +204,50 @@ def nested_tree(quarantine: Quarantine, files: dict[str, bytes]) -> TreeId:
         for name, inner in directories.items()
     ]
     return TreeId(quarantine.run(["mktree"], stdin="".join(entries).encode(), check=True).text)
+
+
+bundle_files = st.dictionaries(st.sampled_from(["a", "b"]), edits, min_size=1, max_size=2)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(bundles=st.lists(bundle_files, min_size=2, max_size=4), chaos=st.randoms())
+def test_no_accepted_combination_loses_or_moves_a_hunk(
+    quarantine: Quarantine,
+    bundles: list[dict[str, list[tuple[int, int, list[str]]]]],
+    chaos: Random,
+) -> None:
+    """Whatever merges balances; and with any two different lines exchanged it does not."""
+    start = {name: "".join(LINES).encode() for name in ("a", "b")}
+    base = tree_with(quarantine, start)
+    tree, taken = base, []
+    for number, changes in enumerate(bundles):
+        files = start | {name: edited(change, keep_end=True) for name, change in changes.items()}
+        own = tree_with(quarantine, files)
+        if own == base:
+            continue
+        merged = quarantine.merge(base, tree, own)
+        if merged.clean:
+            tree = merged.tree
+            taken.append(placed_bundle(quarantine, BundleId(f"b-{number}"), base, own))
+    assume(taken)
+    assert check_ledger(quarantine, base, tree, taken).discrepancies == ()
+    result = {name: quarantine.blob_at(tree, name) or b"" for name in start}
+    name = chaos.choice(sorted(start))
+    lines = result[name].splitlines(keepends=True)
+    assume(len(set(lines)) > 1)
+    first, second = chaos.sample(range(len(lines)), 2)
+    assume(lines[first] != lines[second])
+    lines[first], lines[second] = lines[second], lines[first]
+    spoilt = tree_with(quarantine, result | {name: b"".join(lines)})
+    assert check_ledger(quarantine, base, spoilt, taken).discrepancies
+
+
+def placed_bundle(
+    quarantine: Quarantine, bundle_id: BundleId, base: TreeId, tree: TreeId
+) -> Placed:
+    (changes,) = quarantine.changes([(base, tree)], renames=True)
+    submission = Submission(Bundle(str(bundle_id), "test", ()))
+    candidate = Candidate(bundle_id, submission, base, tree, changes, ())
+    return Placed(candidate, Freshness.IN_STEP, tree)

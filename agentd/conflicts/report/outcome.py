@@ -9,7 +9,14 @@ from agentd.conflicts.report.facts import Review
 from agentd.conflicts.report.markup import Html, code, element, join, section, table
 from agentd.conflicts.report.names import bundle_link
 from agentd.conflicts.report.overview import target_name
-from agentd.conflicts.report.reading import Json, number_of, object_of, text_of, texts_of
+from agentd.conflicts.report.reading import (
+    Json,
+    number_of,
+    object_of,
+    objects_of,
+    text_of,
+    texts_of,
+)
 
 _SHORT: Final = 12
 
@@ -124,7 +131,7 @@ def ledger_section(review: Review) -> Html:
 
 
 def _sums(ledger: Json) -> Html:
-    files, bundles = number_of(ledger, "files"), number_of(ledger, "bundles")
+    files, bundles = number_of(ledger, "files"), len(objects_of(ledger, "bundles"))
     return element(
         "p",
         f"Accounted for: {counted(files, 'file')} of {counted(bundles, 'bundle')}, "
