@@ -46,18 +46,10 @@ class Landing:
     tip: CommitId
 
     def on_new_branch(self, commit: CommitId, review_id: str, name: str | None) -> Landed:
-        """Makes a branch for the integration. Raises `git_failed` where the name is taken."""
+        """Makes a branch for the integration. Raises `invalid_field` where the name is taken."""
         branch = name or f"{_BRANCH_PREFIX}{review_id[:8]}"
         ref = f"refs/heads/{branch}"
-        checked = self.repository.run(["check-ref-format", "--branch", branch])
-        if checked.status != 0:
-            raise InvalidParams(
-                "invalid_field",
-                f"{branch!r} is no name for a branch.",
-                hint="Choose another name.",
-                path="branch",
-                rule="must be a name for a branch",
-            )
+        check_branch_name(self.repository, branch)
         self._check_tip()
         self._send(commit)
         if not self.repository.move_ref(ref, commit, None, f"agentd: review {review_id}"):
@@ -70,15 +62,7 @@ class Landing:
 
     def onto_target(self, commit: CommitId, review_id: str) -> Landed:
         """Moves the reviewed branch itself. Raises `TipMoved` where it moved in the meantime."""
-        ref = self.target_ref
-        if ref is None:
-            raise InvalidParams(
-                "invalid_field",
-                "What was reviewed is no branch, so there is nothing to move.",
-                hint="Review with --target BRANCH, or land on a new branch.",
-                path="target",
-                rule="must be a branch to be moved",
-            )
+        ref = check_movable(self.target_ref)
         self._check_tip()
         self._send(commit)
         if not self.repository.move_ref(ref, commit, self.tip, f"agentd: review {review_id}"):
@@ -98,3 +82,56 @@ class Landing:
 
     def _send(self, commit: CommitId) -> None:
         self.repository.receive(self.quarantine.pack(commit, [self.tip]))
+
+
+def check_movable(target_ref: str | None) -> str:
+    """The branch to move. Raises `invalid_field` where what is reviewed is none."""
+    if target_ref is None:
+        raise InvalidParams(
+            "invalid_field",
+            "The target is no branch, so there is nothing to move.",
+            hint="Review with --target BRANCH, or land on a new branch.",
+            path="target",
+            rule="must be a branch to be moved",
+        )
+    return target_ref
+
+
+def check_branch_name(repository: Repository, branch: str) -> None:
+    """Whether a new branch may be called so. Raises `invalid_field` where not."""
+    ref = f"refs/heads/{branch}"
+    # The check of git's for branches would take `@{-1}` for the name of another branch.
+    well_formed = repository.run(["check-ref-format", ref]).status == 0
+    if not well_formed or branch.startswith("-") or branch == "HEAD":
+        raise InvalidParams(
+            "invalid_field",
+            f"{branch!r} is no name for a branch.",
+            hint="Choose another name.",
+            path="branch",
+            rule="must be a name for a branch",
+        )
+    taken = _in_the_way(repository, ref)
+    if taken is not None:
+        there = taken.removeprefix("refs/heads/")
+        raise InvalidParams(
+            "invalid_field",
+            f"The branch {branch} cannot be made: {there} exists already.",
+            hint="Choose another name with --branch-name, or delete that branch.",
+            path="branch",
+            rule="must be a name for a new branch",
+        )
+
+
+def _in_the_way(repository: Repository, ref: str) -> str | None:
+    """A ref of this name, or one that is a directory where this is a file, or the reverse."""
+    parts = ref.split("/")
+    above = ["/".join(parts[:length]) for length in range(3, len(parts))]
+    # A pattern of git's here names a ref, or all that is below it.
+    listed = repository.run(["for-each-ref", "--format=%(refname)", ref], check=True).text
+    found = [name for name in listed.split("\n") if name]
+    found += [
+        name
+        for name in above
+        if repository.run(["show-ref", "--verify", "--quiet", name]).status == 0
+    ]
+    return found[0] if found else None

@@ -22,7 +22,13 @@ from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.intake import Intake, Submission
 from agentd.conflicts.judgement import Case, Judgement, Memory, judge
-from agentd.conflicts.landing import Landed, Landing, TipMoved
+from agentd.conflicts.landing import (
+    Landed,
+    Landing,
+    TipMoved,
+    check_branch_name,
+    check_movable,
+)
 from agentd.conflicts.merge_store import MergeStore
 from agentd.conflicts.policy import POLICY_PATH, Policy, parse_policy
 from agentd.conflicts.quarantine import Quarantine
@@ -125,7 +131,9 @@ def review(request: ReviewRequest, *, progress: Progress = lambda _: None) -> Re
     began: CommitId | None = None
     for _ in range(LANDING_ATTEMPTS):
         target = _target(workplace.repository, request.target, began)
-        began = began or target.commit
+        if began is None:
+            _check_landing(request, workplace.repository, target)
+            began = target.commit
         outcome = _review_once(request, workplace, target, progress)
         try:
             return _land(request, workplace, target, outcome)
@@ -160,6 +168,16 @@ def _target(repository: Repository, revision: str | None, began: CommitId | None
         )
     moved_from = began if began != commit else None
     return _Target(repository.branch_of(name), commit, name, moved_from)
+
+
+def _check_landing(request: ReviewRequest, repository: Repository, target: _Target) -> None:
+    """Refuses what cannot be landed as asked before anything long begins."""
+    if not request.apply:
+        return
+    if request.onto_target:
+        check_movable(target.ref)
+    elif request.branch is not None:
+        check_branch_name(repository, request.branch)
 
 
 def _review_once(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,12 @@ class Repo:
         listed = self.raw_git("ls-tree", "-r", "-z", "--name-only", revision)
         return {name.decode("utf-8", "surrogateescape") for name in listed.split(b"\0") if name}
 
-    def review(self, *bundles: Bundle, **options: Any) -> ReviewOutcome:
+    def review(
+        self,
+        *bundles: Bundle,
+        progress: Callable[[str], None] = lambda _: None,
+        **options: Any,
+    ) -> ReviewOutcome:
         return review(
             ReviewRequest(
                 repository=options.pop("repository", self.path),
@@ -151,7 +156,8 @@ class Repo:
                 environ={"PATH": os.environ["PATH"]},
                 use_bubblewrap=False,
                 **options,
-            )
+            ),
+            progress=progress,
         )
 
     def fingerprint(self) -> str:

@@ -59,10 +59,50 @@ def test_a_new_branch_with_the_checkout_left_alone(repo: Repo) -> None:
 def test_the_branch_has_the_name_that_was_asked_for(repo: Repo) -> None:
     outcome = repo.review(from_branch("one"), apply=True, branch="merged/now")
     assert outcome.record["integration"]["ref"] == "refs/heads/merged/now"
-    with pytest.raises(AgentdError, match="may exist already"):
-        repo.review(from_branch("one"), apply=True, branch="merged/now")
-    with pytest.raises(AgentdError, match="no name for a branch"):
-        repo.review(from_branch("one"), apply=True, branch="-x..y")
+
+
+@pytest.mark.parametrize(
+    ("branch", "said"),
+    [
+        ("merged/now", "merged/now exists already"),
+        ("merged/now/below", "merged/now exists already"),
+        ("merged", "merged/now exists already"),
+        ("-x..y", "no name for a branch"),
+        ("-x", "no name for a branch"),
+        ("@{-1}", "no name for a branch"),
+        ("HEAD", "no name for a branch"),
+        ("", "no name for a branch"),
+    ],
+)
+def test_a_branch_that_cannot_be_made_is_refused_before_anything_runs(
+    repo: Repo, branch: str, said: str
+) -> None:
+    repo.git("branch", "merged/now")
+    with pytest.raises(AgentdError, match=said) as refused:
+        repo.review(from_branch("one"), progress=pytest.fail, apply=True, branch=branch)
+    assert refused.value.reason == "invalid_field"
+
+
+def test_a_branch_that_appears_while_the_commands_run_stays(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Verifier.run
+
+    def run_and_take(
+        self: Verifier, tree: str, commands: Sequence[Command] | None = None
+    ) -> tuple[CommandRun, ...]:
+        repo.git("branch", "--force", "wanted", "main")
+        return run(self, tree, commands)
+
+    monkeypatch.setattr(Verifier, "run", run_and_take)
+    with pytest.raises(AgentdError, match="wanted exists already"):
+        repo.review(
+            from_branch("one"),
+            apply=True,
+            branch="wanted",
+            policy_text='[verification]\ncommands = ["true"]\n',
+        )
+    assert repo.head("wanted") == repo.head("main")
 
 
 def test_the_target_itself_moves_when_asked(repo: Repo) -> None:
@@ -95,7 +135,13 @@ def test_a_target_that_is_no_branch_can_be_reviewed_but_not_moved(repo: Repo) ->
     commit = repo.head("main")
     assert actions(repo.review(from_branch("one"), target=commit)) == {"one": "merge"}
     with pytest.raises(AgentdError, match="no branch"):
-        repo.review(from_branch("one"), target=commit, apply=True, onto_target=True)
+        repo.review(
+            from_branch("one"),
+            progress=pytest.fail,
+            target=commit,
+            apply=True,
+            onto_target=True,
+        )
 
 
 def test_nothing_lands_where_nothing_merges(repo: Repo) -> None:
