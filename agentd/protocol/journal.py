@@ -48,8 +48,8 @@ class CommitEventParams(WriteParams):
     )
     action_type: Name = Field(
         default=DEFAULT_ACTION_TYPE,
-        description="`intent`, `progress`, `result`, `conflict` or a name of your own that does not "
-        "begin as the daemon's do (`task.`, `node.`, `lock.`, `session.`).",
+        description="`intent`, `progress`, `result`, `conflict` or a name of your own that does "
+        "not begin as the daemon's do (`task.`, `node.`, `lock.`, `session.`).",
     )
     payload: JsonAny = Field(
         default_factory=dict,

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 DECISION = re.compile(r"^[✔↻…✘!] (\w+) +([a-z-]+) ", re.MULTILINE)
 README = Path(__file__).parents[2] / "README.md"
 

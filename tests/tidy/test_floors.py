@@ -83,8 +83,22 @@ FLOORS: tuple[tuple[str, int], ...] = (
 SAME_FLOOR_ALLOWED = {WORDS, RULES, CONTRACT, EDGES, USE_CASES, DISPATCH, DRIVERS, SHELLS}
 
 PURE_BANS = frozenset(
-    "asyncio sqlite3 aiosqlite git subprocess socket random secrets time os threading shutil "
-    "tempfile uuid".split()
+    [
+        "asyncio",
+        "sqlite3",
+        "aiosqlite",
+        "git",
+        "subprocess",
+        "socket",
+        "random",
+        "secrets",
+        "time",
+        "os",
+        "threading",
+        "shutil",
+        "tempfile",
+        "uuid",
+    ]
 )
 """What a pure rule may not import: I/O, clocks, randomness, the environment."""
 
