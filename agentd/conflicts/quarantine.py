@@ -31,7 +31,7 @@ from agentd.conflicts.tree_changes import (
     sections,
 )
 from agentd.conflicts.trial_merges import TrialMerges
-from agentd.errors import DependencyFailed
+from agentd.errors import DependencyFailed, Unavailable
 
 _T = TypeVar("_T")
 
@@ -54,12 +54,19 @@ class Quarantine:
         self.git_dir = home / "quarantine" / f"{repository.identity}.git"
         self.merges_file = self.git_dir / "agentd-merges.sqlite3"
         """For the memory of merges; nothing of git's."""
+        self.summaries = self.git_dir / "agentd-symbols"
+        """For what was read out of source files."""
         self._trials = TrialMerges(self, git, repository.object_format)
-        self._create()
-        self._borrow()
+        try:
+            self._create()
+            self._borrow()
+        except OSError as problem:
+            raise _unusable(self.git_dir, problem.strerror or str(problem)) from problem
 
     def _create(self) -> None:
         if (self.git_dir / "HEAD").exists():
+            if not os.access(self.git_dir / "objects", os.W_OK | os.X_OK):
+                raise _unusable(self.git_dir, "its objects cannot be written")
             return
         self.git_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = Path(tempfile.mkdtemp(prefix=".new-", dir=self.git_dir.parent))
@@ -361,6 +368,14 @@ class Quarantine:
                 "git_failed", f"`git {arguments[0]}` answered {result.text[:200]!r}."
             )
         return result.text
+
+
+def _unusable(git_dir: Path, why: str) -> Unavailable:
+    return Unavailable(
+        "home_unusable",
+        f"The quarantine {git_dir} cannot be made or written: {why}.",
+        path=str(git_dir),
+    )
 
 
 def _write_if_different(path: Path, content: bytes) -> None:

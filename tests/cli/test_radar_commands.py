@@ -22,6 +22,7 @@ import pytest
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
 from tests.cli.conftest import PRICING, SHIPPING, Command
+from tests.fakes.signals import default_signals
 
 WAIT_SECS = 60.0
 INTERRUPTED = 130
@@ -106,6 +107,7 @@ def watching(
         env={**environment, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=default_signals,
     )
     try:
         yield process
@@ -193,6 +195,7 @@ def test_on_a_terminal_a_table_is_kept_up_and_the_cursor_given_back(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
+        preexec_fn=default_signals,
     )
     os.close(theirs)
     try:

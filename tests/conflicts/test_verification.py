@@ -21,6 +21,7 @@ from agentd.conflicts.sandbox import find_bubblewrap
 from agentd.conflicts.verification import Step, VerificationProgress, Verifier
 from agentd.core.clock import Instant
 from agentd.errors import DependencyFailed
+from tests.fakes.signals import default_signals
 
 PATIENCE_SECS = 30.0
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "MY_TOKEN": "t", "PASSED": "p"}
@@ -392,7 +393,11 @@ def interrupted_review(bench: Bench, number: signal.Signals) -> int:
     """Starts a review, ends it with a signal in the middle of a command; its exit code."""
     bench.directory.mkdir()
     arguments = [str(bench.directory), ENVIRON["PATH"], str(bench.walls)]
-    review = subprocess.Popen([sys.executable, "-c", REVIEW, *arguments], stderr=subprocess.DEVNULL)
+    review = subprocess.Popen(
+        [sys.executable, "-c", REVIEW, *arguments],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=default_signals,
+    )
     try:
         deadline = time.monotonic() + PATIENCE_SECS
         while not any(bench.directory.glob("scratch/*/tree/ready")):
