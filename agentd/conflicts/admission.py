@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -83,7 +83,6 @@ class Admission:
         self._policy = policy
         self._patches = PatchAdmission(quarantine, policy.limits)
         self._trees: dict[CommitId, TreeId] = {}
-        self._folded_names: dict[TreeId, Mapping[str, str]] = {}
 
     def admit(self, submissions: Sequence[Submission]) -> tuple[Candidate, ...]:
         """The candidates, in the order of the submissions; equal ones become one."""
@@ -136,7 +135,7 @@ class Admission:
         bundle_id = bundle_digest(submission, tree)
         # A head that is its own base has landed, or is not begun: freshness tells which.
         if tree is not None and base_tree is not None and submission.head != submission.base:
-            findings += self._judge_changes(submission.bundle, changes, base_tree)
+            findings += self._judge_changes(submission.bundle, changes)
         findings += _judge_claims(submission.bundle)
         return Candidate(
             bundle_id=bundle_id,
@@ -147,9 +146,7 @@ class Admission:
             findings=tuple(finding.about(bundle_id) for finding in findings),
         )
 
-    def _judge_changes(
-        self, bundle: Bundle, changes: tuple[TreeChange, ...], base_tree: TreeId
-    ) -> list[Finding]:
+    def _judge_changes(self, bundle: Bundle, changes: tuple[TreeChange, ...]) -> list[Finding]:
         if not changes:
             return [
                 error(
@@ -171,7 +168,6 @@ class Admission:
         return [
             *self._rule_findings(changes),
             *self._symlink_findings(changes),
-            *self._case_findings(changes, base_tree),
             *_misdeclared(bundle, changes),
         ]
 
@@ -208,37 +204,6 @@ class Admission:
                     )
                 )
         return findings
-
-    def _case_findings(self, changes: Sequence[TreeChange], base_tree: TreeId) -> list[Finding]:
-        added = [change for change in changes if change.status in "AR"]
-        if not added:
-            return []
-        names = dict(self._names(base_tree))
-        for change in changes:
-            gone = change.old_path if change.old_path is not None else change.path
-            if change.status in "DR" and names.get(gone.casefold()) == gone:
-                del names[gone.casefold()]
-        findings = []
-        for change in added:
-            twin = names.setdefault(change.path.casefold(), change.path)
-            if twin != change.path:
-                findings.append(
-                    warning(
-                        FindingKind.CASE_TWIN,
-                        f"{change.path} differs from {twin} only in case: macOS and Windows cannot "
-                        "check out both; choose another name.",
-                        change.path,
-                        twin=twin,
-                    )
-                )
-        return findings
-
-    def _names(self, tree: TreeId) -> Mapping[str, str]:
-        if tree not in self._folded_names:
-            self._folded_names[tree] = {
-                path.casefold(): path for path in self._quarantine.entries(tree)
-            }
-        return self._folded_names[tree]
 
 
 def bundle_digest(submission: Submission, tree: TreeId | None) -> BundleId:

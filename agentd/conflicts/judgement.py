@@ -19,6 +19,7 @@ from agentd.conflicts.acceptance import (
 from agentd.conflicts.accounting import check_ledger
 from agentd.conflicts.admission import Admission, Candidate, covers
 from agentd.conflicts.assumption_checks import AssumptionChecks, Checked
+from agentd.conflicts.case_twins import with_case_twins
 from agentd.conflicts.compatibility import find_edges
 from agentd.conflicts.composition import Composer
 from agentd.conflicts.decisions import Action, Decision, Reason, Winner, decide_lost
@@ -142,6 +143,7 @@ class _Judge:
             allow_stale_clean=self._policy.freshness.allow_stale_clean,
             moved=moved,
         )
+        everything = with_case_twins(everything, self._quarantine, self._tip_tree)
         closed = tuple(each for each in everything if is_closed(each))
         placed = self._assumptions.at_target([each for each in everything if not is_closed(each)])
         self._findings += [found for each in (*closed, *placed) for found in each.all_findings]
