@@ -37,10 +37,19 @@ class Compatibility:
 
     edges: tuple[Edge, ...]
     findings: tuple[Finding, ...]
-    touched: Mapping[BundleId, tuple[str, ...]]
-    """The paths that each changes on the tip; of a moved file both."""
+    footprints: tuple[Footprint, ...]
     meetings: int
     asked: int
+
+    @property
+    def touched(self) -> Mapping[BundleId, tuple[str, ...]]:
+        """The paths that each changes on the tip; of a moved file both."""
+        return {each.bundle_id: tuple(each.by_path) for each in self.footprints}
+
+    @property
+    def apart(self) -> frozenset[tuple[BundleId, BundleId]]:
+        """The pairs with an edge."""
+        return frozenset((edge.left, edge.right) for edge in self.edges)
 
 
 def find_edges(
@@ -94,8 +103,7 @@ class _Judge:
         for edge, finding in (*self._alternatives(), *self._generated(by_id)):
             edges.append(edge)
             findings.append(finding)
-        touched = {bundle_id: tuple(footprint.by_path) for bundle_id, footprint in by_id.items()}
-        return Compatibility(tuple(edges), tuple(findings), touched, len(meetings), len(answers))
+        return Compatibility(tuple(edges), tuple(findings), footprints, len(meetings), len(answers))
 
     def _bundle(self, bundle_id: BundleId) -> Bundle:
         return self._placed[bundle_id].candidate.bundle

@@ -44,6 +44,8 @@ class Why(StrEnum):
     STALE_BASE = "stale_base"
     STALE_CONFLICT = "stale_conflict"
     CONFLICTS_WITH_MERGED = "conflicts_with_merged"
+    SYMBOL_CONFLICT = "symbol_conflict"
+    """A name that one takes away or changes the other uses; a wait while that one has a lock."""
     DOES_NOT_COMPOSE = "does_not_compose"
     ASSUMPTION_OUTDATED = "assumption_outdated"
     # wait
@@ -185,6 +187,8 @@ def _judge_edge(edge: Edge, winner: Winner, loser: BundleId) -> tuple[Action, Re
                 "the merge, and hand in the rest of the change without it.",
                 evidence,
             )
+        case EdgeKind.SYMBOL:
+            return _judge_symbol(edge, winner, path, evidence)
         case EdgeKind.ASSUMPTION:
             return _judge_assumption(winner, loser, evidence)
         case EdgeKind.MODIFY_DELETE | EdgeKind.SUBMODULE:
@@ -195,6 +199,30 @@ def _judge_edge(edge: Edge, winner: Winner, loser: BundleId) -> tuple[Action, Re
             )
         case _:
             return _judge_conflict(edge, winner, path, evidence)
+
+
+def _judge_symbol(
+    edge: Edge, winner: Winner, path: str, evidence: dict[str, JsonValue]
+) -> tuple[Action, Reason]:
+    signs = (edge.evidence or {}).get("signs")
+    first = signs[0] if isinstance(signs, Sequence) and signs else None
+    said = first.get("message") if isinstance(first, Mapping) else f"names in {path} do not match."
+    lock = winner.live_lock
+    if lock is not None:
+        evidence["holder"] = lock.to_json()
+        until = f" until {lock.expires_at}" if lock.expires_at else ""
+        return Action.WAIT, Reason(
+            Why.SYMBOL_CONFLICT,
+            f"Its lines merge with those of {winner.owner}, its names do not: {said} "
+            f"{winner.owner} holds {lock.resource_key}{until}, so wait until that has landed.",
+            evidence,
+        )
+    return Action.REBASE, Reason(
+        Why.SYMBOL_CONFLICT,
+        f"Its lines merge with those of {winner.owner}, which was preferred, its names do not: "
+        f"{said} Rebase it onto the result and adapt it.",
+        evidence,
+    )
 
 
 def _judge_assumption(

@@ -91,6 +91,9 @@ class FindingKind(StrEnum):
     """Each pair merges, the whole set does not."""
     SYMBOL_CONFLICT = "symbol_conflict"
     """git merges the two, but what one takes away or changes the other uses."""
+    SYMBOL_DOUBT = "symbol_doubt"
+    """A weak sign of the same; it blocks nothing."""
+    NOT_ANALYSED = "not_analysed"
     ASSUMPTION_BROKEN = "assumption_broken"
     """One makes false what the other assumes."""
     # The combination.

@@ -20,7 +20,7 @@ from agentd.conflicts.accounting import check_ledger
 from agentd.conflicts.admission import Admission, Candidate, covers
 from agentd.conflicts.assumption_checks import AssumptionChecks, Checked
 from agentd.conflicts.case_twins import with_case_twins
-from agentd.conflicts.compatibility import find_edges
+from agentd.conflicts.compatibility import Compatibility, find_edges
 from agentd.conflicts.composition import Composer
 from agentd.conflicts.decisions import Action, Decision, Reason, Winner, decide_lost
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
@@ -29,6 +29,7 @@ from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.history import TargetMove, target_move
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.intake import Submission
+from agentd.conflicts.interaction import Interaction
 from agentd.conflicts.ledger_summary import LedgerSummary
 from agentd.conflicts.merge_attributes import merge_attributes
 from agentd.conflicts.merge_result import MergeAttributes
@@ -40,6 +41,8 @@ from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.selection import Contender, Edge
 from agentd.conflicts.settlement import Settlement, Settling
 from agentd.conflicts.single_decisions import decide_singly, is_closed
+from agentd.conflicts.symbol_pass import SymbolPass, guard_symbols
+from agentd.conflicts.symbols.summary_cache import SummaryCache
 
 _CONFIDENCE_UNSAID = 50
 
@@ -87,6 +90,8 @@ class Judgement:
     decisions: tuple[Decision, ...]
     proofs: tuple[Proof, ...]
     integration: Integration | None
+    interactions: tuple[Interaction, ...]
+    """Bundles that git merges and that have to do with each other all the same."""
     ledger: LedgerSummary | None
     """None where nothing was composed that it could be held against."""
     assumptions: Mapping[BundleId, tuple[Checked, ...]]
@@ -159,10 +164,12 @@ class _Judge:
         self._findings += compatibility.findings
         clashes = self._assumptions.clashes(placed, compatibility.touched, self._case.holdings)
         self._findings += [found for _, found in clashes]
-        edges = (*compatibility.edges, *(edge for edge, _ in clashes))
+        symbols = self._guard(placed, compatibility, merger)
+        self._findings += symbols.findings
+        edges = (*compatibility.edges, *symbols.edges, *(edge for edge, _ in clashes))
         self._decide_singly(placed)
         composer = Composer(self._quarantine, self._case.target, merger)
-        settlement = self._settle(placed, edges, composer)
+        settlement = self._settle(placed, edges, composer, symbols.interactions)
         integration = self._decide_settled(placed, settlement, composer)
         return Judgement(
             placed=tuple(sorted((*closed, *placed), key=lambda each: each.candidate.bundle_id)),
@@ -173,6 +180,7 @@ class _Judge:
             proofs=settlement.proofs,
             integration=integration,
             ledger=self._ledger,
+            interactions=symbols.interactions,
             assumptions=self._assumptions.checked,
             meetings=compatibility.meetings,
             asked=compatibility.asked,
@@ -202,8 +210,28 @@ class _Judge:
 
     # The set
 
+    def _guard(
+        self, placed: Sequence[Placed], compatibility: Compatibility, merger: Merger
+    ) -> SymbolPass:
+        self._progress("comparing names")
+        return guard_symbols(
+            placed,
+            compatibility.footprints,
+            compatibility.apart,
+            self._quarantine,
+            merger,
+            self._tip_tree,
+            self._case.holdings,
+            # Where nothing of merges is remembered, as in a replay, nothing else is.
+            SummaryCache(self._quarantine.summaries) if self._memory.store is not None else None,
+        )
+
     def _settle(
-        self, placed: Sequence[Placed], edges: Sequence[Edge], composer: Composer
+        self,
+        placed: Sequence[Placed],
+        edges: Sequence[Edge],
+        composer: Composer,
+        interactions: Sequence[Interaction],
     ) -> Settlement:
         contending = [
             each
@@ -211,7 +239,7 @@ class _Judge:
             if each.mergeable and each.candidate.bundle_id not in self._decisions
         ]
         self._declared_overlaps(placed)
-        prover = Prover(self._runner, composer, self._tip_tree, self._policy)
+        prover = Prover(self._runner, composer, self._tip_tree, self._policy, interactions)
         return Settling(
             [self._contender(each) for each in contending],
             edges,

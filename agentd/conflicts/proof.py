@@ -25,6 +25,7 @@ from agentd.conflicts.culprits import Blame, CulpritSet, Outcome, find_culprits
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.interaction import Interaction, closest_first
 from agentd.conflicts.policy import Command, Policy
 
 
@@ -125,12 +126,18 @@ class Prover:
     """Proves combinations of one review."""
 
     def __init__(
-        self, runner: CommandRunner, composer: Composer, tip_tree: TreeId, policy: Policy
+        self,
+        runner: CommandRunner,
+        composer: Composer,
+        tip_tree: TreeId,
+        policy: Policy,
+        interactions: Sequence[Interaction] = (),
     ) -> None:
         self._runner = runner
         self._composer = composer
         self._tip_tree = tip_tree
         self._policy = policy
+        self._interactions = interactions
 
     def prove(self, tree: TreeId, placed: Sequence[Placed]) -> Proof:
         """Runs everything that says something about a combination."""
@@ -152,19 +159,25 @@ class Prover:
         return Check(compare(baseline, run), named_by)
 
     def blame(self, check: Check, placed: Sequence[Placed]) -> CulpritSet[BundleId]:
-        """A smallest set of bundles with which the check fails."""
+        """A smallest set of bundles with which the check fails.
+
+        Those that interact are looked at first and together.
+        """
         by_id = {each.candidate.bundle_id: each for each in placed}
         command = self._command(check)
 
         def outcome(bundles: tuple[BundleId, ...]) -> Outcome:
             if check.named_by and not set(check.named_by) & set(bundles):
                 return Outcome.PASSED  # Nobody of these asked for it.
-            composition = self._composer.compose([by_id[bundle] for bundle in bundles])
+            wanted = set(bundles)  # Composed in the same order as the whole set.
+            composition = self._composer.compose(
+                [each for bundle, each in by_id.items() if bundle in wanted]
+            )
             if composition.clash is not None:
                 return Outcome.UNKNOWN
             return _outcome(self._runner.run(composition.tree, (command,))[0])
 
-        return find_culprits([each.candidate.bundle_id for each in placed], outcome)
+        return find_culprits(closest_first(tuple(by_id), self._interactions), outcome)
 
     def _command(self, check: Check) -> Command:
         text = check.comparison.run.command

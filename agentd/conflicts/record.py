@@ -20,6 +20,7 @@ from agentd.conflicts.policy import Policy
 ENGINE_VERSION: Final = 2
 """Grows when the same inputs may be decided otherwise."""
 _PATHS_MAX: Final = 500
+_INTERACTIONS_MAX: Final = 1_000
 _DAEMON_BYTES_MAX: Final = 900_000
 
 
@@ -52,6 +53,7 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
         "verification": list(checks.values()),
         "pairs": {"met": judgement.meetings, "asked_git": judgement.asked},
         "integration": None,
+        "interactions": [each.to_json() for each in judgement.interactions[:_INTERACTIONS_MAX]],
         "ledger": judgement.ledger.to_json() if judgement.ledger is not None else None,
         "moved": _move_json(judgement.moved) if judgement.moved is not None else None,
     }

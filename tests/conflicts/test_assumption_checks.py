@@ -106,12 +106,11 @@ def test_two_whose_lines_merge_but_not_their_assumptions(make_repo: MakeRepo) ->
 def test_it_waits_for_the_holder_of_a_lock(make_repo: MakeRepo) -> None:
     repo = make_repo(START)
     daemon = FakeDaemon()
-    daemon.lock("file:docs/guide.md", "deleter", {"intent": "tidy"}, namespace=str(repo.path))
-    outcome = repo.review(
-        assuming(repo, "reader", {"b.txt": "b\n"}, "path_exists:docs"),
-        assuming(repo, "deleter", {"docs/guide.md": None}),
-        daemon=daemon,
-    )
+    patch = repo.patch_of({"docs/guide.md": None}).decode()
+    bundle = {"base_revision": f"git:{repo.head()}", "patch": patch}
+    daemon.lock("file:docs/guide.md", "deleter", bundle, namespace=str(repo.path))
+    reader = assuming(repo, "reader", {"b.txt": "b\n"}, "path_exists:docs")
+    outcome = repo.review(reader, daemon=daemon)
     assert actions(outcome) == {"reader": "wait", "deleter": "merge"}
     assert "deleter holds file:docs/guide.md" in all_reasons(outcome)["reader"][0]["message"]
 

@@ -287,9 +287,9 @@ def test_twins_lose_together(make_repo: Callable[[Mapping[str, FileContent]], Re
     for name, text in (("one", "x\n"), ("two", "x\n"), ("holder", "y\n")):
         repo.branch(name, {"a.txt": numbered(20, {7: text})})
     daemon = FakeDaemon()
-    daemon.lock("file:a.txt", "holder", {"intent": "mine"}, namespace=str(repo.path))
-    names = ("one", "two", "holder")
-    outcome = repo.review(*(from_branch(name) for name in names), daemon=daemon)
+    bundle = {"base_revision": f"git:{repo.head()}", "head_revision": "git:holder"}
+    daemon.lock("file:a.txt", "holder", bundle, namespace=str(repo.path))
+    outcome = repo.review(from_branch("one"), from_branch("two"), daemon=daemon)
     assert actions(outcome) == {"one": "wait", "two": "wait", "holder": "merge"}
 
 

@@ -49,6 +49,8 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.patch_text", RULES),
     ("agentd.conflicts.pairs", RULES),
     ("agentd.conflicts.selection", RULES),
+    ("agentd.conflicts.interaction", RULES),
+    ("agentd.conflicts.symbols.findings", RULES),
     ("agentd.conflicts.ledger*", RULES),
     ("agentd.conflicts.line_order", RULES),
     ("agentd.conflicts.policy*", RULES),

@@ -1,0 +1,251 @@
+"""Has the symbol guard look at the pairs that git would merge, and says what follows from it.
+
+Strong signs become edges: the two do not go together although their text merges. Weak ones only say
+how closely the two interact. It reads blobs and merges for the guard; it must not know languages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from agentd.conflicts.findings import (
+    BundleId,
+    Finding,
+    FindingKind,
+    JsonObject,
+    JsonValue,
+    Severity,
+    counted,
+    info,
+)
+from agentd.conflicts.freshness import Placed
+from agentd.conflicts.git_names import ObjectId, TreeId
+from agentd.conflicts.holding import Holdings
+from agentd.conflicts.interaction import Interaction
+from agentd.conflicts.merging import Merger
+from agentd.conflicts.pairs import Footprint
+from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.selection import Edge, EdgeKind
+from agentd.conflicts.symbols.findings import Grade, GuardResult, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.guard import SymbolGuard
+from agentd.conflicts.symbols.library import SummaryStore
+from agentd.conflicts.symbols.sides import FileChange, Side
+from agentd.conflicts.symbols.trees import Prepared
+from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_GITLINK, MODE_SYMLINK, TreeChange
+
+_SIGNS_SHOWN: Final = 20
+_PATHS_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolPass:
+    """What the guard found among all bundles."""
+
+    edges: tuple[Edge, ...]
+    findings: tuple[Finding, ...]
+    interactions: tuple[Interaction, ...]
+
+
+@dataclass(frozen=True)
+class _TreeSide(Side):
+    tree: TreeId
+
+
+class _Sources:
+    """The repository, as the guard reads it."""
+
+    def __init__(self, quarantine: Quarantine, merger: Merger, tip_tree: TreeId) -> None:
+        self._quarantine = quarantine
+        self._merger = merger
+        self._tip_tree = tip_tree
+
+    def read_blobs(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
+        """The contents of some blobs."""
+        read = self._quarantine.read_blobs([ObjectId(blob) for blob in blobs])
+        return {str(blob): content for blob, content in read.items()}
+
+    def listing(self, tree: str) -> Mapping[str, str]:
+        """Path to blob of every file of a tree."""
+        return {
+            path: blob
+            for path, (mode, blob) in self._quarantine.entries(tree).items()
+            if mode not in (MODE_GITLINK, MODE_SYMLINK)
+        }
+
+    def merged(self, left: Side, right: Side) -> Mapping[str, str | None] | None:
+        """What the merge of two sides changes on the tip; None where it conflicts."""
+        if not isinstance(left, _TreeSide) or not isinstance(right, _TreeSide):
+            return None
+        merged = self._merger.merge(self._tip_tree, left.tree, right.tree)
+        if not merged.clean:
+            return None
+        pair = (str(self._tip_tree), str(merged.tree))
+        (changes,) = self._quarantine.changes([pair], renames=False)
+        return {each.path: _new(each) for each in changes if _is_file(each)}
+
+
+def guard_symbols(
+    placed: Sequence[Placed],
+    footprints: Sequence[Footprint],
+    apart: Collection[tuple[BundleId, BundleId]],
+    quarantine: Quarantine,
+    merger: Merger,
+    tip_tree: TreeId,
+    holdings: Holdings,
+    store: SummaryStore | None = None,
+) -> SymbolPass:
+    """Looks at all pairs but those that are known to be apart, and twins."""
+    by_id = {each.candidate.bundle_id: each for each in placed}
+    twins: dict[TreeId, list[BundleId]] = {}
+    sides: dict[TreeId, _TreeSide] = {}
+    for footprint in sorted(footprints, key=lambda each: each.bundle_id):
+        tree = TreeId(str(by_id[footprint.bundle_id].tree))
+        twins.setdefault(tree, []).append(footprint.bundle_id)
+        sides.setdefault(tree, _side(footprint, tip_tree, tree))
+    guard = SymbolGuard(_Sources(quarantine, merger, tip_tree), store)
+    trees = list(sides)
+    prepared = [guard.prepare(side) for side in sides.values()]
+    edges: list[Edge] = []
+    findings = _not_analysed(prepared, [twins[tree] for tree in trees])
+    interactions: list[Interaction] = []
+    for one, other, result in guard.near_pairs(prepared):
+        for mine, others in product(twins[trees[one]], twins[trees[other]]):
+            if (min(mine, others), max(mine, others)) in apart:
+                continue
+            said = _Said(by_id[mine], by_id[others], result, holdings)
+            edges += said.edges()
+            findings += said.findings()
+            interactions += said.interactions()
+    return SymbolPass(
+        tuple(sorted(edges, key=lambda each: (each.left, each.right))),
+        tuple(sorted(findings, key=lambda each: (each.bundles, each.path or "", each.message))),
+        tuple(sorted(interactions, key=lambda each: (each.distance, each.left, each.right))),
+    )
+
+
+def _side(footprint: Footprint, tip_tree: TreeId, tree: TreeId) -> _TreeSide:
+    changes = {
+        file.change.path: FileChange(_old(file.change), _new(file.change))
+        for file in footprint.files
+        if _is_file(file.change)
+    }
+    return _TreeSide(str(tip_tree), changes, tree)
+
+
+def _is_file(change: TreeChange) -> bool:
+    return not {change.old_mode, change.new_mode} & {MODE_GITLINK, MODE_SYMLINK}
+
+
+def _old(change: TreeChange) -> str | None:
+    return None if change.old_mode == MODE_ABSENT else change.old_blob
+
+
+def _new(change: TreeChange) -> str | None:
+    return None if change.new_mode == MODE_ABSENT else change.new_blob
+
+
+def _not_analysed(
+    prepared: Sequence[Prepared], bundles: Sequence[Sequence[BundleId]]
+) -> list[Finding]:
+    if sum(len(each) for each in bundles) < 2:
+        return []
+    found = []
+    for side, members in zip(prepared, bundles, strict=True):
+        if not side.not_read:
+            continue
+        path, reason = side.not_read[0]
+        unread: list[JsonValue] = [
+            {"path": each, "reason": why} for each, why in side.not_read[:_PATHS_SHOWN]
+        ]
+        count = counted(len(side.not_read), "file")
+        found += [
+            info(
+                FindingKind.NOT_ANALYSED,
+                f"{count} of its code could not be read ({path}: {reason}), so whether names of "
+                "it go together with the others' is not known; let a command of the policy tell.",
+                path,
+                files=unread,
+            ).about(bundle)
+            for bundle in members
+        ]
+    return found
+
+
+class _Said:
+    """What the guard said about one pair, in terms of its bundles."""
+
+    def __init__(
+        self, left: Placed, right: Placed, result: GuardResult, holdings: Holdings
+    ) -> None:
+        self._sides = {WhichSide.LEFT: left.candidate, WhichSide.RIGHT: right.candidate}
+        self._result = result
+        self._holdings = holdings
+        self._pair = tuple(sorted((left.candidate.bundle_id, right.candidate.bundle_id)))
+
+    def edges(self) -> list[Edge]:
+        blocking = self._result.blocking
+        if not blocking:
+            return []
+        paths = tuple(
+            dict.fromkeys(spot.path for each in blocking for spot in (each.change, each.meets))
+        )
+        signs: list[JsonValue] = [self._sign(each) for each in blocking[:_SIGNS_SHOWN]]
+        left, right = self._pair
+        evidence: JsonObject = {"signs": signs, "paths": list(paths[:_PATHS_SHOWN])}
+        first_lock = self._first_lock(paths)
+        return [Edge(left, right, EdgeKind.SYMBOL, paths, first_lock=first_lock, evidence=evidence)]
+
+    def findings(self) -> list[Finding]:
+        return [
+            Finding(
+                FindingKind.SYMBOL_CONFLICT if each.blocks else FindingKind.SYMBOL_DOUBT,
+                Severity.ERROR if each.blocks else Severity.INFO,
+                f"{self._owner(each.change)} and {self._owner(each.meets)} merge by lines, but "
+                f"not by names: {each.message}",
+                self._pair,
+                each.meets.path,
+                each.symbol,
+                self._sign(each),
+            )
+            for each in self._result.findings[:_SIGNS_SHOWN]
+        ]
+
+    def interactions(self) -> list[Interaction]:
+        grade, names = self._result.grade, self._result.grade_names
+        if grade is Grade.NONE and self._result.findings:
+            # A doubt about a member is a reason to test the two together, if no more.
+            grade = Grade.NEIGHBOURS
+            names = tuple(dict.fromkeys(each.symbol for each in self._result.findings))
+        left, right = self._pair
+        return [] if grade is Grade.NONE else [Interaction(left, right, grade, names)]
+
+    def _owner(self, spot: Spot) -> str:
+        return self._sides[spot.side].bundle.owner
+
+    def _sign(self, found: SymbolFinding) -> dict[str, JsonValue]:
+        return {
+            "level": found.level.value,
+            "symbol": found.symbol,
+            "message": found.message,
+            "change": self._spot(found.change),
+            "meets": self._spot(found.meets),
+        }
+
+    def _spot(self, spot: Spot) -> dict[str, JsonValue]:
+        return {
+            "bundle": self._sides[spot.side].bundle_id,
+            "owner": self._owner(spot),
+            "path": spot.path,
+            "line": spot.line,
+            "text": spot.text[:200],
+        }
+
+    def _first_lock(self, paths: Sequence[str]) -> BundleId | None:
+        left, right = self._sides[WhichSide.LEFT], self._sides[WhichSide.RIGHT]
+        first = self._holdings.earlier(left.bundle.owner, right.bundle.owner, paths)
+        if first is None:
+            return None
+        return left.bundle_id if first == left.bundle.owner else right.bundle_id
