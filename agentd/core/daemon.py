@@ -22,6 +22,7 @@ from agentd.core.dispatch import Dispatcher
 from agentd.core.expiry import Expiry
 from agentd.core.follow import Followers
 from agentd.core.ids import IdSource, RandomIds
+from agentd.core.indexing import Indexing
 from agentd.core.instance import InstanceLock, bind_socket, inherited_socket, notify_systemd
 from agentd.core.lock_waits import LockWaits
 from agentd.core.logs import configure
@@ -32,7 +33,7 @@ from agentd.core.operations.transaction import LeaseConfig
 from agentd.core.server import Server
 from agentd.core.service import Service
 from agentd.core.storage.database import Reader, backup, open_writer, translated_errors
-from agentd.core.storage.journal import last_instant
+from agentd.core.storage.journal import last_instant, resources_mark
 from agentd.core.storage.migrations import LATEST_VERSION
 from agentd.core.waiting import WaitingRoom
 from agentd.core.writer import Writer
@@ -94,6 +95,7 @@ class Daemon:
 
         with translated_errors():
             clock = sources.clock(last_instant(connection))
+            indexed_up_to = resources_mark(connection)
         metrics = Metrics()
         writer = Writer(connection, clock, sources.ids, _lease_config(settings))
         stack.push_async_callback(writer.stop)
@@ -109,6 +111,9 @@ class Daemon:
             reads=READS,
             local=service.operations,
         )
+        indexing = Indexing(writer, indexed_up_to)
+        stack.push_async_callback(indexing.stop)
+        writer.listen(indexing.notice)
         room = _waits(settings, dispatcher, writer, metrics)
         writer.listen(expiry.notice)
         writer.listen(lambda effects: metrics.counts.update(effects.counts))

@@ -10,7 +10,12 @@ import pytest
 
 from agentd.core.operations.table import WRITES
 from agentd.core.states import Action
-from agentd.core.storage.journal import last_instant, last_seq
+from agentd.core.storage.journal import (
+    index_resources,
+    last_instant,
+    last_seq,
+    resources_mark,
+)
 from agentd.errors import AgentdError, InvalidParams
 from agentd.protocol.tasks import RegisterTaskParams
 from tests.fakes.core import Core
@@ -122,6 +127,46 @@ async def test_events_are_listed_by_what_they_are_about(core: Core) -> None:
     assert await seqs(action_types=[]) == []
     assert await seqs(task_id=str(uuid4())) == []
     assert await seqs(node_id=str(uuid4())) == []
+
+
+@pytest.mark.parametrize("indexed_up_to", range(9))
+@pytest.mark.parametrize("limit", [2, 100])
+async def test_a_resources_events_are_the_same_wherever_the_index_ends(
+    core: Core, indexed_up_to: int, limit: int
+) -> None:
+    task_id = register(core)["task_id"]
+    for key in ("file:a", "file:b", "file:a"):
+        lock = core.write("AcquireResourceLock", resource_key=key)
+        core.write("ReleaseResourceLock", resource_key=key, lease_id=lock["lease_id"])
+    core.write("CommitEvent", task_id=task_id)
+    with core.transaction() as tx:
+        for up_to in range(1, indexed_up_to + 1):
+            assert index_resources(tx.connection, 1) == up_to
+
+    async def seqs(**params: Any) -> list[int]:
+        page = await core.read("ListEvents", limit=limit, **params)
+        return [event["seq"] for event in page["events"]]
+
+    for after_seq in (0, 2, 5, 8):
+        behind = {"after_seq": after_seq}
+        of_a = [seq for seq in (2, 3, 6, 7) if seq > after_seq]
+        assert await seqs(resource_key="file:a", **behind) == of_a[:limit]
+        released = [seq for seq in of_a if seq in (3, 7)]
+        actions = {"action_types": ["lock.released"]}
+        assert await seqs(resource_key="file:a", **actions, **behind) == released[:limit]
+        assert await seqs(resource_key="file:a", task_id=task_id, **behind) == []
+        assert await seqs(resource_key="file:c", **behind) == []
+
+
+def test_the_index_follows_the_journal_and_no_further(core: Core) -> None:
+    for key in ("b", "a", "b"):
+        core.write("AcquireResourceLock", resource_key=key, mode="shared")
+        register(core)
+    with core.transaction() as tx:
+        assert [index_resources(tx.connection, 4) for _ in range(3)] == [4, 6, 6]
+    assert resources_mark(core.connection) == last_seq(core.connection) == 6
+    rows = core.connection.execute("SELECT * FROM journal_resources").fetchall()
+    assert rows == [("a", 3), ("b", 1), ("b", 5)]
 
 
 async def test_paging_through_the_journal_with_last_seq_misses_nothing(core: Core) -> None:

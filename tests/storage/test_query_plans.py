@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agentd.core.operations.journal import index_resources
 from agentd.core.resource_keys import ResourceKey, prefix_range
 from agentd.core.states import TaskState
 from agentd.core.storage import decisions, gauges, journal, locks, node_listing, nodes, tasks
@@ -125,7 +126,9 @@ def test_lapsed_nodes_come_from_the_running_ones_alone(core: Core, also: str) ->
         ({"action_types": ["a", "b"]}, "INTEGER PRIMARY KEY (rowid>?)"),
         ({"task_pk": 1}, "journal_of_task (task_pk=? AND rowid>?)"),
         ({"node_pk": 1}, "journal_of_node (node_pk=? AND rowid>?)"),
-        ({"resource_key": "a"}, "journal_of_resource (resource_key=? AND rowid>?)"),
+        ({"resource_key": "a"}, "INTEGER PRIMARY KEY (rowid>?)"),
+        ({"resource_key": "a", "task_pk": 1}, "journal_of_task (task_pk=? AND rowid>?)"),
+        ({"resource_key": "a", "node_pk": 1}, "journal_of_node (node_pk=? AND rowid>?)"),
         ({"session_id": "a"}, "journal_of_session (session_id=? AND rowid>?)"),
         ({"task_pk": 1, "node_pk": 1}, "journal_of_node (node_pk=? AND rowid>?)"),
         ({"task_pk": 1, "action_types": ["a"]}, "journal_of_task (task_pk=? AND rowid>?)"),
@@ -134,13 +137,29 @@ def test_lapsed_nodes_come_from_the_running_ones_alone(core: Core, also: str) ->
 def test_events_come_from_the_index_of_what_they_are_about(
     core: Core, filters: dict[str, Any], index: str
 ) -> None:
-    nothing = dict.fromkeys(
-        ("task_pk", "node_pk", "session_id", "resource_key", "action_types"), None
-    )
-    query = journal.page_query(after_seq=1, limit=10, **{**nothing, **filters})
-    steps = plans(core.connection, *query)
+    steps = plans(core.connection, *journal.page_query(journal.Filter(**filters), 1, 10))
     assert f"SEARCH j USING INDEX {index}" in steps[0] or f"SEARCH j USING {index}" in steps[0]
     assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in steps)
+
+
+@pytest.mark.parametrize("also", [{}, {"task_pk": 1}, {"action_types": ["a"]}])
+def test_events_of_a_resource_come_from_its_index_in_order(
+    core: Core, also: dict[str, Any]
+) -> None:
+    query = journal.resource_page_query(journal.Filter(resource_key="a", **also), 1, 10)
+    steps = plans(core.connection, *query)
+    assert steps[0] == "SEARCH r USING PRIMARY KEY (resource_key=? AND seq>?)"
+    assert steps[1] == "SEARCH j USING INTEGER PRIMARY KEY (rowid=?)"
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
+def test_indexing_looks_only_at_the_events_that_are_not_indexed(core: Core) -> None:
+    with traced(core.connection) as statements, core.transaction() as tx:
+        index_resources(tx, core.now)
+    (insert,) = (statement for statement in statements if statement.startswith("INSERT"))
+    assert plans(core.connection, insert)[0] == (
+        "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from agentd.core.clock import Instant, has_passed
 from agentd.core.ids import LeaseId, NodeId, TaskId
@@ -16,6 +16,9 @@ from agentd.core.storage import journal, nodes, tasks
 from agentd.core.storage.database import Reader
 from agentd.errors import InvalidParams, NotFound
 from agentd.protocol.journal import CommitEventParams, ListEventsParams
+
+EVENTS_INDEXED_AT_ONCE: Final = 10_000
+"""As few as hold up the requests behind them for some milliseconds only."""
 
 
 def commit_event(tx: Transaction, params: CommitEventParams, now: Instant) -> dict[str, Any]:
@@ -74,6 +77,11 @@ def _author(tx: Transaction, node: nodes.Node, shown: str | None, now: Instant) 
     )
 
 
+def index_resources(tx: Transaction, now: Instant) -> int:
+    """Brings the index by resource nearer to the journal's end; returns up to where."""
+    return journal.index_resources(tx.connection, EVENTS_INDEXED_AT_ONCE)
+
+
 async def list_events(reader: Reader, params: ListEventsParams, now: Instant) -> dict[str, Any]:
     """Returns a page of the journal, oldest first; waiting for a first event is the caller's."""
     async with reader.snapshot() as connection:
@@ -82,15 +90,13 @@ async def list_events(reader: Reader, params: ListEventsParams, now: Instant) ->
         node_pk = await journal.read_node_pk(connection, params.node_id)
         if (params.task_id and task_pk is None) or (params.node_id and node_pk is None):
             return {"events": [], "last_seq": last_seq}  # Nothing can have happened to it.
-        query = journal.page_query(
-            after_seq=params.after_seq,
+        wanted = journal.Filter(
             task_pk=task_pk,
             node_pk=node_pk,
             session_id=params.session_id,
             resource_key=params.resource_key,
             action_types=params.action_types,
-            limit=params.limit,
         )
-        events = await journal.read_page(connection, query)
+        events = await journal.read_page(connection, wanted, params.after_seq, params.limit)
     full = len(events) == params.limit
     return {"events": events, "last_seq": events[-1]["seq"] if full else last_seq}

@@ -1,9 +1,14 @@
-"""The table `journal`: appending to it, and reading it by any of its indexes."""
+"""The table `journal`: appending to it, and reading it by any of its indexes.
+
+The index by resource follows the journal in steps: up to a mark it finds a resource's events, and
+behind the mark a reader looks at each event.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiosqlite
@@ -26,6 +31,15 @@ _COLUMNS = (
 _LAST_OF_TASK = f"{_COLUMNS} WHERE j.task_pk = ? ORDER BY j.seq DESC LIMIT ?"
 
 _LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM journal"
+
+_RESOURCES_MARK = "SELECT up_to_seq FROM journal_resources_mark WHERE only_row = 1"
+_MOVE_RESOURCES_MARK = "UPDATE journal_resources_mark SET up_to_seq = ? WHERE only_row = 1"
+_INDEX_RESOURCES = (  # In the order of the index, so that each of its pages is changed once.
+    "INSERT INTO journal_resources (resource_key, seq) SELECT resource_key, seq FROM journal"
+    " WHERE seq > ? AND seq <= ? AND resource_key IS NOT NULL ORDER BY resource_key, seq"
+)
+
+Query = tuple[str, list[Any]]
 
 
 def append(connection: sqlite3.Connection, event: NewEvent, event_id: str, at: Instant) -> int:
@@ -82,48 +96,104 @@ def last_of_task(connection: sqlite3.Connection, task_pk: int, limit: int) -> li
     return [event_result(row) for row in reversed(rows)]
 
 
-def page_query(
-    *,
-    after_seq: int,
-    task_pk: int | None,
-    node_pk: int | None,
-    session_id: str | None,
-    resource_key: str | None,
-    action_types: Sequence[str] | None,
-    limit: int,
-) -> tuple[str, list[Any]]:
-    """The query for a page of events, driven by the narrowest filter's index."""
-    filters: list[tuple[str, str, Any]] = [
-        ("node_pk", "journal_of_node", node_pk),
-        ("session_id", "journal_of_session", session_id),
-        ("resource_key", "journal_of_resource", resource_key),
-        ("task_pk", "journal_of_task", task_pk),
-    ]
-    given = [entry for entry in filters if entry[2] is not None]
-    where = "".join(f" AND j.{column} = ?" for column, _, _ in given)
-    values: list[Any] = [after_seq, *(value for _, _, value in given)]
-    if action_types is not None:
-        where += f" AND j.action_type IN ({', '.join('?' * len(action_types))})"
-        values += action_types
-    index = f" INDEXED BY {given[0][1]}" if given else ""
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events are asked for: those of which everything that is given here is true."""
+
+    task_pk: int | None = None
+    node_pk: int | None = None
+    session_id: str | None = None
+    resource_key: str | None = None
+    action_types: Sequence[str] | None = None
+
+
+def _conditions(wanted: Filter) -> tuple[str, list[Any]]:
+    columns = {
+        "task_pk": wanted.task_pk,
+        "node_pk": wanted.node_pk,
+        "session_id": wanted.session_id,
+        "resource_key": wanted.resource_key,
+    }
+    given = {column: value for column, value in columns.items() if value is not None}
+    where = "".join(f" AND j.{column} = ?" for column in given)
+    values: list[Any] = list(given.values())
+    if wanted.action_types is not None:
+        where += f" AND j.action_type IN ({', '.join('?' * len(wanted.action_types))})"
+        values += wanted.action_types
+    return where, values
+
+
+def page_query(wanted: Filter, after_seq: int, limit: int) -> Query:
+    """The query for a page of events, driven by the narrowest filter that has an index.
+
+    For a resource alone it looks at each event, which is for the few at the journal's end.
+    """
+    where, values = _conditions(wanted)
+    index = ""
+    if wanted.node_pk is not None:
+        index = " INDEXED BY journal_of_node"
+    elif wanted.session_id is not None:
+        index = " INDEXED BY journal_of_session"
+    elif wanted.task_pk is not None:
+        index = " INDEXED BY journal_of_task"
     source = _COLUMNS.replace("journal AS j", f"journal AS j{index}")
-    sql = f"{source} WHERE j.seq > ?{where} ORDER BY j.seq LIMIT ?"
-    return sql, [*values, limit]
+    return f"{source} WHERE j.seq > ?{where} ORDER BY j.seq LIMIT ?", [after_seq, *values, limit]
+
+
+def resource_page_query(wanted: Filter, after_seq: int, limit: int) -> Query:
+    """The query for a page of a resource's events, among those up to the mark."""
+    where, values = _conditions(wanted)
+    source = _COLUMNS.replace(
+        "journal AS j", "journal_resources AS r CROSS JOIN journal AS j ON j.seq = r.seq"
+    )
+    sql = f"{source} WHERE r.resource_key = ? AND r.seq > ?{where} ORDER BY r.seq LIMIT ?"
+    return sql, [wanted.resource_key, after_seq, *values, limit]
 
 
 async def read_page(
-    connection: aiosqlite.Connection, query: tuple[str, list[Any]]
+    connection: aiosqlite.Connection, wanted: Filter, after_seq: int, limit: int
 ) -> list[dict[str, Any]]:
-    """The events that a `page_query` finds."""
-    sql, values = query
-    return [event_result(tuple(row)) for row in await connection.execute_fetchall(sql, values)]
+    """A page of the journal, oldest first."""
+    events: list[dict[str, Any]] = []
+    has_other_index = wanted.node_pk is not None or wanted.session_id is not None
+    if wanted.resource_key is not None and not has_other_index:
+        mark = await _read_number(connection, _RESOURCES_MARK)
+        if after_seq < mark:
+            events = await _read(connection, resource_page_query(wanted, after_seq, limit))
+            after_seq = mark
+    if len(events) < limit:
+        events += await _read(connection, page_query(wanted, after_seq, limit - len(events)))
+    return events
+
+
+async def _read(connection: aiosqlite.Connection, query: Query) -> list[dict[str, Any]]:
+    return [event_result(tuple(row)) for row in await connection.execute_fetchall(*query)]
+
+
+def resources_mark(connection: sqlite3.Connection) -> int:
+    """The `seq` up to which the events of a resource are found by an index."""
+    mark: int = connection.execute(_RESOURCES_MARK).fetchone()[0]
+    return mark
+
+
+def index_resources(connection: sqlite3.Connection, limit: int) -> int:
+    """Moves the mark over at most `limit` events and returns it."""
+    mark = resources_mark(connection)
+    new_mark = min(mark + limit, last_seq(connection))
+    connection.execute(_INDEX_RESOURCES, (mark, new_mark))
+    connection.execute(_MOVE_RESOURCES_MARK, (new_mark,))
+    return new_mark
 
 
 async def read_last_seq(connection: aiosqlite.Connection) -> int:
     """The `seq` of the last event, 0 in an empty journal."""
-    rows = list(await connection.execute_fetchall(_LAST_SEQ))
-    seq: int = rows[0][0]
-    return seq
+    return await _read_number(connection, _LAST_SEQ)
+
+
+async def _read_number(connection: aiosqlite.Connection, sql: str) -> int:
+    (row,) = await connection.execute_fetchall(sql)
+    number: int = row[0]
+    return number
 
 
 async def read_task_pk(connection: aiosqlite.Connection, task_id: str | None) -> int | None:

@@ -137,7 +137,6 @@ CREATE TABLE journal (
 CREATE INDEX journal_of_task ON journal (task_pk) WHERE task_pk IS NOT NULL;
 CREATE INDEX journal_of_node ON journal (node_pk) WHERE node_pk IS NOT NULL;
 CREATE INDEX journal_of_session ON journal (session_id) WHERE session_id IS NOT NULL;
-CREATE INDEX journal_of_resource ON journal (resource_key) WHERE resource_key IS NOT NULL;
 
 CREATE TRIGGER journal_keeps_events AFTER UPDATE ON journal
 BEGIN
@@ -148,6 +147,21 @@ CREATE TRIGGER journal_loses_nothing BEFORE DELETE ON journal
 BEGIN
     SELECT RAISE(ABORT, 'the journal is append-only');
 END;
+
+-- The journal by resource, for the events up to a mark: it follows the journal in big steps, because
+-- an index that is kept with each event changes another of its pages for nearly each of them.
+CREATE TABLE journal_resources (
+    resource_key TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (resource_key, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE journal_resources_mark (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    up_to_seq INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO journal_resources_mark (only_row, up_to_seq) VALUES (1, 0);
 
 -- AUTOINCREMENT: ended rows are pruned, and a fencing token must never come a second time.
 CREATE TABLE locks (
