@@ -28,6 +28,10 @@ class IdSource(Protocol):
         ...
 
 
+_VARIANT_DIGITS = str.maketrans("0123456789abcdef", "89ab" * 4)
+"""A UUID's two fixed bits in front of two random ones."""
+
+
 class RandomIds:
     """UUIDs of version 4, and of version 7 where many are stored.
 
@@ -56,11 +60,38 @@ class RandomIds:
         millis = f"{self._clock.now():012x}"
         prefix = f"{millis[:8]}-{millis[8:]}-7"
         digits = os.urandom(self._BLOCK_IDS * 10).hex()  # Each system call costs more than an id.
+        variants = digits.translate(_VARIANT_DIGITS)
         return [
-            f"{prefix}{digits[at : at + 3]}-{'89ab'[int(digits[at + 3], 16) & 3]}"
+            f"{prefix}{digits[at : at + 3]}-{variants[at + 3 : at + 4]}"
             f"{digits[at + 4 : at + 7]}-{digits[at + 7 : at + 19]}"
             for at in range(0, len(digits), 20)
         ]
+
+
+_RANDOM_AT = 15
+"""Where the random digits of a UUID of version 4 or 7 begin that are kept in a numbered one."""
+
+
+def numbered_tail(random_id: str) -> str:
+    """The last three groups of a UUID of version 8, from the 74 random bits of another UUID."""
+    return f"8{random_id[_RANDOM_AT:]}"
+
+
+def numbered_id(number: int, tail: str) -> str:
+    """The UUID of version 8 that has a number in front: what it stands for is found by that."""
+    digits = f"{number:012x}"
+    return f"{digits[:8]}-{digits[8:]}-{tail}"
+
+
+def number_in(text: str) -> int | None:
+    """The number in front of a `numbered_id`; None where there cannot be one.
+
+    Says nothing about the rest: it is to be compared with the id that has this number.
+    """
+    try:
+        return int(text[:8] + text[9:13], 16)
+    except ValueError:
+        return None
 
 
 def canonical_uuid(text: str) -> str:

@@ -8,13 +8,15 @@ another. Pure: the storage finds the locks that overlap, these rules judge them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from agentd.core.clock import Instant, UnixSeconds, has_passed
 from agentd.core.ids import LeaseId
 from agentd.core.resource_keys import ResourceKey
 from agentd.core.states import LockMode, LockState
 from agentd.errors import AgentdError, LeaseLost, NotFound
+
+_LIVE: Final = LockState.LIVE
 
 
 class Lock(NamedTuple):
@@ -76,4 +78,4 @@ def refusal(
 
 def is_current(lock: Lock, now: Instant) -> bool:
     """Whether the lock is held, whatever a sweep may have seen."""
-    return lock.state == LockState.LIVE and not has_lapsed(lock, now)
+    return lock.state == _LIVE and not has_lapsed(lock, now)

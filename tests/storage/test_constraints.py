@@ -12,7 +12,7 @@ from tests.fakes.core import Core
 from tests.storage.workers import Worker, chain, register
 
 LOCK = (
-    "INSERT INTO locks (lease_id, namespace, resource_key, mode, owner, provider, acquired_at,"
+    "INSERT INTO locks (lease_secret, namespace, resource_key, mode, owner, provider, acquired_at,"
     " expires_at, metadata) VALUES (?, '', 'a', ?, 'o', 'p', 1, 2, '{}')"
 )
 
@@ -27,13 +27,20 @@ def test_one_live_exclusive_lock_for_a_key(core: Core) -> None:
     refused(core, LOCK, "l2", "exclusive")
     core.connection.execute("UPDATE locks SET state = 'EXPIRED', ended_at = 3")
     core.connection.execute(LOCK, ("l2", "exclusive"))
-    refused(core, "UPDATE locks SET state = 'LIVE', ended_at = NULL WHERE lease_id = 'l1'")
+    refused(core, "UPDATE locks SET state = 'LIVE', ended_at = NULL WHERE lease_secret = 'l1'")
 
 
 def test_many_live_shared_locks_for_a_key(core: Core) -> None:
     for number in range(3):
         core.connection.execute(LOCK, (f"l{number}", "shared"))
-    refused(core, LOCK, "l1", "shared")  # But a lease id stands for one lock.
+    refused(core, "UPDATE locks SET fencing_token = 1")  # But a token stands for one lock.
+
+
+def test_the_newest_lock_stays_so_that_no_fencing_token_comes_twice(core: Core) -> None:
+    core.connection.execute(LOCK, ("l1", "shared"))
+    core.connection.execute(LOCK, ("l2", "shared"))
+    refused(core, "DELETE FROM locks WHERE lease_secret = 'l2'")
+    core.connection.execute("DELETE FROM locks WHERE lease_secret = 'l1'")
 
 
 @pytest.mark.parametrize(

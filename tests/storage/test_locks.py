@@ -10,6 +10,7 @@ from agentd.core.clock import expiry
 from agentd.core.limits import SETTLED_LEASE_SECS
 from agentd.core.operations.transaction import Blocker, Freed
 from agentd.core.resource_keys import ResourceKey
+from agentd.core.storage.locks import prune
 from agentd.errors import AgentdError, InvalidParams, LeaseLost, NotFound, ResourceExhausted
 from tests.fakes.core import PAYLOAD_BYTES_MAX, START, Core
 
@@ -181,9 +182,42 @@ def test_fencing_tokens_only_grow_also_when_locks_are_forgotten(core: Core) -> N
     first = acquire(core, "a")
     core.write("ReleaseResourceLock", resource_key="a", lease_id=first["lease_id"])
     core.tick(SETTLED_LEASE_SECS + 1)
+    assert core.prune() == 0  # The newest stays, because the next token is the one after it.
+    second = acquire(core, "a")
+    assert second["fencing_token"] == 2
     assert core.prune() == 1
-    assert core.one("SELECT count(*) FROM locks") == 0
-    assert acquire(core, "a")["fencing_token"] == 2
+    core.write("ReleaseResourceLock", resource_key="a", lease_id=second["lease_id"])
+    core.tick(SETTLED_LEASE_SECS + 1)
+    assert core.prune() == 0
+    assert core.one("SELECT count(*) FROM locks") == 1
+    assert acquire(core, "a")["fencing_token"] == 3
+
+
+def test_a_lease_is_worth_nothing_if_any_of_its_digits_is_wrong(core: Core) -> None:
+    acquire(core, "a")
+    lease_id = acquire(core, "b")["lease_id"]
+    for at, digit in enumerate(lease_id):
+        for other in ("0" if digit != "0" else "1", digit.upper(), "é", "-", " "):
+            forged = lease_id[:at] + other + lease_id[at + 1 :]
+            if forged != lease_id:
+                shown = {"resource_key": "b", "lease_id": forged}
+                assert refused(core, "ReleaseResourceLock", **shown).reason == "stale_lease"
+    for forged in (lease_id[:-1], lease_id + "0", lease_id[:13], "x", "00000000"):
+        shown = {"resource_key": "b", "lease_id": forged}
+        assert refused(core, "ReleaseResourceLock", **shown).reason == "stale_lease"
+    core.write("ReleaseResourceLock", resource_key="b", lease_id=lease_id)
+
+
+def test_the_database_says_the_same_lease_as_the_answer(core: Core) -> None:
+    core.connection.execute(  # A token that needs more than the first group of digits.
+        "INSERT INTO locks (fencing_token, lease_secret, namespace, resource_key, mode, owner,"
+        " provider, acquired_at, expires_at, metadata)"
+        " VALUES (0x123456789abc, 's', '', 'x', 'exclusive', 'o', 'p', 1, 2, '{}')"
+    )
+    lock = acquire(core, "a")
+    assert lock["lease_id"].startswith("12345678-9abd-8")
+    assert lock["fencing_token"] == 0x123456789ABD
+    assert core.one("SELECT lease_id FROM locks WHERE resource_key = 'a'") == lock["lease_id"]
 
 
 def test_behind_somebody_who_waits_a_free_lock_is_not_granted(core: Core) -> None:
@@ -473,6 +507,7 @@ def test_ended_locks_are_forgotten_after_a_day_live_ones_never(core: Core) -> No
     lease = {"resource_key": "a", "lease_id": released["lease_id"]}
     acquire(core, "b", ttl_secs=7 * 24 * 3600)
     core.write("ReleaseResourceLock", **lease)
+    for_long = acquire(core, "c", ttl_secs=7 * 24 * 3600)
     core.tick(SETTLED_LEASE_SECS - 1)
     assert core.prune() == 0
     assert core.write("ReleaseResourceLock", **lease) == {"ok": True}
@@ -480,3 +515,20 @@ def test_ended_locks_are_forgotten_after_a_day_live_ones_never(core: Core) -> No
     assert core.prune() == 1
     assert refused(core, "ReleaseResourceLock", **lease).reason == "lock_not_found"
     assert acquire(core, "b", "other") is None
+    core.write("ReleaseResourceLock", resource_key="c", lease_id=for_long["lease_id"])
+    acquire(core, "d")
+    core.tick(SETTLED_LEASE_SECS - 1)
+    assert core.prune() == 0  # Ended less than a day ago, however long ago it was acquired.
+    core.tick(1)
+    assert core.prune() == 1
+
+
+def test_locks_are_forgotten_a_bounded_number_at_a_time(core: Core) -> None:
+    for number in range(5):
+        acquire(core, f"k{number}", ttl_secs=10)
+    acquire(core, "newest", ttl_secs=10)
+    core.tick(20)
+    core.sweep()
+    core.tick(SETTLED_LEASE_SECS)
+    with core.transaction() as tx:
+        assert [prune(tx.connection, core.now, 3) for _ in range(3)] == [3, 2, 0]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from agentd.core.ids import RandomIds, canonical_uuid
+from agentd.core.ids import RandomIds, canonical_uuid, number_in, numbered_id, numbered_tail
 
 
 @pytest.mark.parametrize(("version", "make"), [(4, RandomIds.new), (7, RandomIds.new_ordered)])
@@ -36,6 +36,21 @@ def test_ordered_ids_begin_with_the_time_so_that_indexes_grow_at_their_end() -> 
     after = time.time_ns() // 1_000_000
     assert all(before <= int(text[:8] + text[9:13], 16) <= after for text in made)
     assert len({text[14:] for text in made}) == 3
+
+
+@pytest.mark.parametrize("number", [1, 0xFFFF, 0x10000, 0x123456789ABC, (1 << 48) - 1])
+def test_a_numbered_id_is_a_uuid_that_says_its_number(number: int) -> None:
+    ordered = RandomIds().new_ordered()
+    text = numbered_id(number, numbered_tail(ordered))
+    assert canonical_uuid(text) == text
+    assert (UUID(text).version, UUID(text).variant) == (8, "specified in RFC 4122")
+    assert text[15:] == ordered[15:]  # All the random bits.
+    assert number_in(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "-", "x", "lease", "g0000000-0000-8", "é" * 36])
+def test_a_text_without_a_number_in_front(text: str) -> None:
+    assert number_in(text) is None
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ a sweep ran.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from agentd.core import journal
 from agentd.core.clock import Instant, UnixSeconds, expiry
-from agentd.core.ids import LeaseId
+from agentd.core.ids import LeaseId, numbered_tail
 from agentd.core.locks import (
     Lock,
     excludes,
@@ -23,7 +23,7 @@ from agentd.core.locks import (
 from agentd.core.operations.recording import json_text, record
 from agentd.core.operations.transaction import Blocker, Freed, Transaction
 from agentd.core.resource_keys import ResourceKey, prefix_range
-from agentd.core.states import LockState
+from agentd.core.states import LockMode, LockState
 from agentd.core.storage import locks
 from agentd.core.storage.database import Reader
 from agentd.errors import InvalidParams
@@ -36,6 +36,11 @@ from agentd.protocol.locks import (
     LockRequest,
     ReleaseResourceLockParams,
 )
+
+# An enumeration's member and its value take a function call each time they are asked for.
+_LIVE_TEXT: Final = LockState.LIVE.value
+_MODE_TEXTS: Final = {mode: mode.value for mode in LockMode}
+_RELEASED: Final = LockState.RELEASED
 
 
 def acquire_resource_lock(tx: Transaction, params: AcquireResourceLockParams, now: Instant) -> Any:
@@ -101,23 +106,23 @@ def _denied(tx: Transaction, request: LockRequest, blockers: list[Lock]) -> Any:
 def _grant(
     tx: Transaction, request: LockRequest, key: ResourceKey, metadata: str, now: Instant
 ) -> Lock:
-    lease_id = tx.ids.new_ordered()
     expires_at = expiry(now, request.ttl_secs)
-    mode = request.mode.value
+    mode = _MODE_TEXTS[request.mode]
     namespace, owner, provider = request.namespace, request.owner, request.provider
-    token = locks.insert(
+    secret = numbered_tail(tx.ids.new_ordered())
+    token, lease_id = locks.insert(
         tx.connection,
-        (lease_id, namespace, key, mode, owner, provider, now, expires_at, metadata),
+        (secret, namespace, key, mode, owner, provider, now, expires_at, metadata),
     )
     lock = Lock(
         token,
-        LeaseId(lease_id),
+        lease_id,
         namespace,
         key,
         mode,
         owner,
         provider,
-        LockState.LIVE.value,
+        _LIVE_TEXT,
         now,
         expires_at,
         metadata,
@@ -217,10 +222,10 @@ def release_resource_lock(
     """Ends a lock. A repeated release is answered like the first."""
     key, lease_id = ResourceKey(params.resource_key), LeaseId(params.lease_id)
     found = _find(tx, key, lease_id)
-    if found is not None and found.state == LockState.RELEASED:
+    if found is not None and found.state == _RELEASED:
         return {"ok": True}
     lock = _current(tx, found, key, now)
-    _end(tx, lock, LockState.RELEASED, now)
+    _end(tx, lock, _RELEASED, now)
     return {"ok": True}
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from functools import lru_cache
+from hmac import compare_digest
 from typing import Any
 
 import aiosqlite
 import orjson
 
 from agentd.core.clock import Instant, UnixSeconds, rfc3339
-from agentd.core.ids import LeaseId
+from agentd.core.ids import LeaseId, number_in, numbered_id
 from agentd.core.locks import Lock
 from agentd.core.resource_keys import (
     KeyRange,
@@ -25,10 +27,10 @@ _COLUMNS = (
     " acquired_at, expires_at, metadata FROM locks"
 )
 _INSERT = (
-    "INSERT INTO locks (lease_id, namespace, resource_key, mode, owner, provider, acquired_at,"
+    "INSERT INTO locks (lease_secret, namespace, resource_key, mode, owner, provider, acquired_at,"
     " expires_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_BY_LEASE = f"{_COLUMNS} WHERE lease_id = ?"
+_BY_TOKEN = f"{_COLUMNS} WHERE fencing_token = ?"
 _IS_HELD = "SELECT 1 FROM locks WHERE state = 'LIVE' AND resource_key = ?1 AND expires_at > ?2"
 _IS_REPLACED = (
     f"{_IS_HELD} AND namespace = ?3 AND fencing_token <> ?4"
@@ -38,12 +40,14 @@ _RENEW = "UPDATE locks SET expires_at = ? WHERE fencing_token = ?"
 _REWRITE = "UPDATE locks SET expires_at = ?, metadata = ? WHERE fencing_token = ?"
 # The journal keeps the metadata; the ended row is there to answer repeated requests.
 _END = "UPDATE locks SET state = ?, ended_at = ?, metadata = '{}' WHERE fencing_token = ?"
+_STATE_TEXTS = {state: state.value for state in LockState}
 _LAPSED = f"{_COLUMNS} WHERE state = 'LIVE' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
 _NEXT_EXPIRY = "SELECT min(expires_at) FROM locks WHERE state = 'LIVE'"
-_PRUNE = (
-    "DELETE FROM locks WHERE fencing_token IN"
-    " (SELECT fencing_token FROM locks WHERE ended_at <= ? ORDER BY ended_at LIMIT ?)"
+_OLD = (
+    "SELECT fencing_token, acquired_at, ended_at FROM locks WHERE fencing_token > 0"
+    " AND fencing_token < (SELECT max(fencing_token) FROM locks) ORDER BY fencing_token"
 )
+_FORGET = "DELETE FROM locks WHERE fencing_token = ?"
 
 
 _COMPOUND_KEYS_MAX = 64
@@ -77,20 +81,24 @@ def overlapping(connection: sqlite3.Connection, namespace: str, key: ResourceKey
     return [Lock._make(row) for row in rows] if rows else []
 
 
-def insert(connection: sqlite3.Connection, values: tuple[Any, ...]) -> int:
-    """Stores a new live lock and returns its fencing token.
+def insert(connection: sqlite3.Connection, values: tuple[Any, ...]) -> tuple[int, LeaseId]:
+    """Stores a new live lock and returns its fencing token and its lease.
 
-    `values`: lease id, namespace, key, mode, owner, provider, acquired at, expires at, metadata.
+    `values`: a `numbered_tail`, namespace, key, mode, owner, provider, acquired at, expires at,
+    metadata.
     """
     token = connection.execute(_INSERT, values).lastrowid
     assert token is not None  # SQLite sets it after every INSERT into a table with row ids.
-    return token
+    return token, LeaseId(numbered_id(token, values[0]))
 
 
 def by_lease(connection: sqlite3.Connection, lease_id: LeaseId) -> Lock | None:
     """The lock that has, or had, this lease."""
-    row = connection.execute(_BY_LEASE, (lease_id,)).fetchone()
-    return Lock._make(row) if row else None
+    token = number_in(lease_id)
+    row = connection.execute(_BY_TOKEN, (token,)).fetchone()
+    if row is None or not compare_digest(row[1].encode(), lease_id.encode()):
+        return None
+    return Lock._make(row)
 
 
 def is_held(
@@ -119,7 +127,7 @@ def rewrite(connection: sqlite3.Connection, lock: Lock) -> None:
 
 def end(connection: sqlite3.Connection, lock: Lock, state: LockState, now: Instant) -> None:
     """Ends a live lock."""
-    connection.execute(_END, (state.value, now, lock.fencing_token))
+    connection.execute(_END, (_STATE_TEXTS[state], now, lock.fencing_token))
 
 
 def lapsed(connection: sqlite3.Connection, now: Instant, limit: int) -> list[Lock]:
@@ -135,8 +143,19 @@ def next_expiry(connection: sqlite3.Connection) -> UnixSeconds | None:
 
 
 def prune(connection: sqlite3.Connection, ended_before: Instant, limit: int) -> int:
-    """Forgets ended locks and returns how many."""
-    return connection.execute(_PRUNE, (ended_before, limit)).rowcount
+    """Forgets ended locks, but not the newest lock of all, and returns how many.
+
+    None that was acquired later can have ended before, so it looks no further than to the first.
+    """
+    doomed: list[tuple[int]] = []
+    with closing(connection.execute(_OLD)) as rows:
+        for token, acquired_at, ended_at in rows:
+            if acquired_at > ended_before or len(doomed) == limit:
+                break
+            if ended_at is not None and ended_at <= ended_before:
+                doomed.append((token,))
+    connection.executemany(_FORGET, doomed)
+    return len(doomed)
 
 
 def list_query(

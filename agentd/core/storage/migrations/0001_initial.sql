@@ -163,10 +163,13 @@ CREATE TABLE journal_resources_mark (
 
 INSERT INTO journal_resources_mark (only_row, up_to_seq) VALUES (1, 0);
 
--- AUTOINCREMENT: ended rows are pruned, and a fencing token must never come a second time.
+-- A lease is found by the fencing token in its id, which therefore needs no index of its own.
 CREATE TABLE locks (
-    fencing_token INTEGER PRIMARY KEY AUTOINCREMENT,
-    lease_id TEXT NOT NULL UNIQUE,
+    fencing_token INTEGER PRIMARY KEY,
+    lease_secret TEXT NOT NULL,
+    lease_id TEXT NOT NULL GENERATED ALWAYS AS (
+        printf('%08x-%04x-%s', fencing_token >> 16, fencing_token & 65535, lease_secret)
+    ) VIRTUAL,
     namespace TEXT NOT NULL,
     resource_key TEXT NOT NULL,
     mode TEXT NOT NULL CHECK (mode = 'exclusive' OR mode = 'shared'),
@@ -186,7 +189,13 @@ CREATE UNIQUE INDEX locks_live ON locks (
     resource_key, namespace, (CASE mode WHEN 'exclusive' THEN 0 ELSE fencing_token END)
 ) WHERE state = 'LIVE';
 CREATE INDEX locks_by_expiry ON locks (expires_at) WHERE state = 'LIVE';
-CREATE INDEX locks_by_end ON locks (ended_at) WHERE ended_at IS NOT NULL;
+
+-- SQLite gives a new row the number after the greatest, so a fencing token never comes twice.
+CREATE TRIGGER locks_keep_the_newest BEFORE DELETE ON locks
+WHEN OLD.fencing_token = (SELECT max(fencing_token) FROM locks)
+BEGIN
+    SELECT RAISE(ABORT, 'the newest lock is kept');
+END;
 
 CREATE TABLE idempotency (
     key TEXT PRIMARY KEY,
