@@ -61,6 +61,7 @@ class Route:
     method: Method
     metrics: MethodMetrics
     operation: Any = None
+    is_write: bool = False
     start: Callable[[Call], None] | None = None
     """Takes over calls that may wait, or that others may have to wait behind."""
 
@@ -106,13 +107,13 @@ class Call:
     @property
     def is_write(self) -> bool:
         """Whether it changes state, so that calls of its connection keep their order with it."""
-        return self.route.method.access is Access.WRITE
+        return self.route.is_write
 
     def start(self) -> None:
         """Runs the method."""
         if self.route.start is not None:
             self.route.start(self)
-        elif self.is_write:
+        elif self.route.is_write:
             self._dispatcher.writer.submit(self)
         else:
             self._dispatcher.spawn(self.read())
@@ -231,7 +232,12 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._routes = {
-            name: Route(method, metrics.method(name), writes.get(name) or reads.get(name))
+            name: Route(
+                method,
+                metrics.method(name),
+                writes.get(name) or reads.get(name),
+                is_write=method.access is Access.WRITE,
+            )
             for name, method in METHODS.items()
         }
         self._by_any_name: dict[str, Route] = dict(self._routes)

@@ -183,14 +183,14 @@ class Writer:
 
     def _run_together(self, batch: _Batch, now: Instant) -> _Settled | None:
         """Runs all requests; None when one failed after it had written something."""
-        connection, ids, config = self._connection, self._ids, self._config
+        connection = self._connection
+        tx = Transaction(connection, self._ids, self._config)
         settled: _Settled = []
         for write in batch:
-            effects = Effects()
+            tx.effects = effects = Effects()
+            tx.behind_waiter = write.behind_waiter
             changes = connection.total_changes
-            if not write.run(
-                Transaction(connection, ids, config, effects, write.behind_waiter), now
-            ):
+            if not write.run(tx, now):
                 self._check_transaction()
                 if connection.total_changes != changes:
                     return None
@@ -200,14 +200,14 @@ class Writer:
 
     def _run_apart(self, batch: _Batch, now: Instant) -> _Settled:
         """Runs each request in a savepoint, so that it can be undone alone."""
-        connection, ids, config = self._connection, self._ids, self._config
+        connection = self._connection
+        tx = Transaction(connection, self._ids, self._config)
         settled: _Settled = []
         for write in batch:
             connection.execute("SAVEPOINT request")
-            effects = Effects()
-            if not write.run(
-                Transaction(connection, ids, config, effects, write.behind_waiter), now
-            ):
+            tx.effects = effects = Effects()
+            tx.behind_waiter = write.behind_waiter
+            if not write.run(tx, now):
                 self._check_transaction()
                 connection.execute("ROLLBACK TO request")
                 effects = _NO_EFFECTS
@@ -249,8 +249,10 @@ def _failure_of(error: sqlite3.Error | _TransactionLost) -> AgentdError:
 def _merge(settled: _Settled) -> Effects:
     merged = Effects()
     for _, effects in settled:
-        merged.freed += effects.freed
-        merged.runnable |= effects.runnable
+        if effects.freed:
+            merged.freed += effects.freed
+        if effects.runnable:
+            merged.runnable |= effects.runnable
         if effects.last_seq > merged.last_seq:
             merged.last_seq = effects.last_seq
         for counter, increment in effects.counts.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agentd.core.clock import UnixSeconds
 from agentd.core.ids import IdSource, TaskId
@@ -25,39 +26,39 @@ class LeaseConfig:
     payload_bytes_max: int
 
 
-@dataclass(frozen=True, slots=True)
-class Freed:
+class Freed(NamedTuple):
     """A resource that a lock no longer covers."""
 
     namespace: str
     resource_key: ResourceKey
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
+class Blocker(NamedTuple):
     """Somebody whose lock denied a request."""
 
     owner: str
     expires_at: UnixSeconds
 
 
-@dataclass(slots=True)
 class Effects:
     """What happens outside the database after the commit, and only then."""
 
-    freed: list[Freed] = field(default_factory=list)
-    """Wakes those who wait for a lock."""
-    runnable: set[TaskId] = field(default_factory=set)
-    """Tasks in which a node became runnable: wakes those who wait for one."""
-    last_seq: int = 0
-    """The last event appended, or 0: wakes those who follow the journal."""
-    earliest_expiry: UnixSeconds | None = None
-    """The earliest end among the leases granted or renewed: when to sweep next at the latest."""
-    blockers: tuple[Blocker, ...] = ()
-    """Whom a denied lock request waits for."""
-    counts: dict[str, int] = field(default_factory=dict)
-    """Increments of the runtime counters, by their names in the Metrics result. A denied request
-    that may still wait is not counted as denied; whoever ends its wait does that."""
+    __slots__ = ("blockers", "counts", "earliest_expiry", "freed", "last_seq", "runnable")
+
+    def __init__(self) -> None:  # Written out: one is made for each request.
+        self.freed: list[Freed] = []
+        """Wakes those who wait for a lock."""
+        self.runnable: set[TaskId] = set()
+        """Tasks in which a node became runnable: wakes those who wait for one."""
+        self.last_seq = 0
+        """The last event appended, or 0: wakes those who follow the journal."""
+        self.earliest_expiry: UnixSeconds | None = None
+        """The earliest end among the leases granted or renewed: when to sweep at the latest."""
+        self.blockers: tuple[Blocker, ...] = ()
+        """Whom a denied lock request waits for."""
+        self.counts: dict[str, int] = {}
+        """Increments of the runtime counters, by their names in the Metrics result. A denied
+        request that may still wait is not counted as denied; whoever ends its wait does that."""
 
     def count(self, counter: str, increment: int = 1) -> None:
         """Notes an increment of a runtime counter."""
