@@ -120,7 +120,7 @@ def _review(options: ReviewOptions, configured: Settings, client: Client | None)
     from agentd.conflicts.review import review
 
     request = _request(options, configured, client)
-    with _progress(quiet=options.as_json) as report:
+    with progress_line(quiet=options.as_json) as report:
         return review(request, progress=report)
 
 
@@ -175,7 +175,7 @@ def _policy_text(path: Path | None) -> str | None:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+def progress_line(*, quiet: bool) -> Iterator[Callable[[str], None]]:
     """A line on the terminal that says what is being done; nothing where there is no terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
