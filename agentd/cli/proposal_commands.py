@@ -21,6 +21,7 @@ RepositoryOption = Annotated[
 def add_proposal_commands(app: typer.Typer) -> None:
     """Adds the commands to `agentd-coord`."""
     app.command("rebase")(_rebase)
+    app.command("propose")(_propose)
 
 
 def _rebase(
@@ -76,3 +77,72 @@ def _rebase(
             locks=tuple(lock or ()),
         )
         raise typer.Exit(run_rebase(options))
+
+
+def _propose(
+    repo: RepositoryOption = Path(),
+    review: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Take up this review. Default: the last one."),
+    ] = None,
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="Review this bundle (JSON file) with the others named. Many times."),
+    ] = None,
+    patch: Annotated[
+        list[Path] | None,
+        typer.Option(help="The same with a unified diff. Many times."),
+    ] = None,
+    branch: Annotated[
+        list[str] | None,
+        typer.Option(help="The same with a branch or revision. Many times."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="With named bundles: integrate into this. Default: the branch."),
+    ] = None,
+    with_: Annotated[
+        str,
+        typer.Option("--with", help="Who may merge: entity; driver; deepseek. Entity comes first."),
+    ] = "entity",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the verified proposals as bundle files.", dir_okay=False),
+    ] = None,
+    unverified: Annotated[
+        bool,
+        typer.Option("--unverified", help="Be content with what merges though nothing proved it."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a list.")] = False,
+) -> None:
+    """Propose merges for what conflicts, and have each reviewed like any other bundle.
+
+    Merged is what both sides add in one place: imports, functions, methods, tests, entries,
+    changelog lines. A proposal keeps every line of both, has to parse, and is verified with the
+    project's commands in the place of the two that it stands for.
+
+    \b
+    Exit codes: 0 every conflict has a verified proposal, or there is none,
+                10 some conflict has not, 1 failed, 2 wrong usage.
+    \b
+    Examples:
+      agentd-coord propose
+      agentd-coord propose --branch codex/a --branch agy/b --out merged.json
+      agentd-coord propose --review 3f2a91c0 --with deepseek --json
+    """
+    from agentd.cli.propose_command import ProposeOptions, run_propose
+
+    with errors_explained():
+        options = ProposeOptions(
+            repository=repo,
+            target=target,
+            review_id=review,
+            bundle_files=tuple(bundle or ()),
+            patch_files=tuple(patch or ()),
+            branches=tuple(branch or ()),
+            maker=with_,
+            out=out,
+            unverified=unverified,
+            as_json=json,
+        )
+        raise typer.Exit(run_propose(options))

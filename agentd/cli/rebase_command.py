@@ -80,7 +80,7 @@ def _rebase(options: RebaseOptions, workplace: Workplace) -> Rebased | NotRebase
             tip,
             policy,
             daemon=client,
-            kept=kept_cases(workplace, client),
+            kept=_kept_cases(workplace, client),
             directory=Path.cwd(),
         ).find(options.what)
     finally:
@@ -89,10 +89,9 @@ def _rebase(options: RebaseOptions, workplace: Workplace) -> Rebased | NotRebase
     return rebase(submission, workplace.quarantine, tip, policy)
 
 
-def kept_cases(workplace: Workplace, client: Client | None) -> Iterator[Case]:
-    """What the kept reviews of the repository judged, the newest first."""
+def kept_records(workplace: Workplace, client: Client | None) -> Iterator[dict[str, Any]]:
+    """The kept reviews of the repository with their inputs, the newest first."""
     from agentd.conflicts.archive import kept_reviews
-    from agentd.conflicts.case_codec import decode_case
     from agentd.conflicts.replay import kept_record
 
     records = all_records(
@@ -101,7 +100,14 @@ def kept_cases(workplace: Workplace, client: Client | None) -> Iterator[Case]:
     replayable = set(kept_reviews(workplace.quarantine))
     for record in reversed(records):
         if record["review_id"] in replayable:
-            yield decode_case(kept_record(workplace, record["review_id"])["inputs"]["case"])
+            yield kept_record(workplace, record["review_id"])
+
+
+def _kept_cases(workplace: Workplace, client: Client | None) -> Iterator[Case]:
+    from agentd.conflicts.case_codec import decode_case
+
+    for record in kept_records(workplace, client):
+        yield decode_case(record["inputs"]["case"])
 
 
 def _explain(outcome: NotRebased) -> ExitCode:

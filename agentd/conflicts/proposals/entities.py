@@ -15,10 +15,10 @@ from difflib import SequenceMatcher
 from heapq import merge
 from typing import Final
 
-from agentd.conflicts.proposals.blocks import Block, Container, Kind, block_of, outline
+from agentd.conflicts.proposals.blocks import Block, Container, Kind, block_of
 from agentd.conflicts.proposals.readers import Reader, reader_of
-from agentd.conflicts.proposals.regions import LineMerge, Lines, lay_over, lines_of
-from agentd.conflicts.tree_changes import Hunk
+from agentd.conflicts.proposals.regions import LineMerge, Lines, lines_of
+from agentd.conflicts.proposals.sides import Declined, FileSides
 
 _BYTES_MAX: Final = 2 * 2**20
 _SLIDES: Final = 40
@@ -30,31 +30,12 @@ _WORD: Final = re.compile(rb"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True)
-class FileSides:
-    """One file that conflicts: three contents, and how the last two differ from the first."""
-
-    path: str
-    base: bytes
-    left: bytes
-    right: bytes
-    left_hunks: tuple[Hunk, ...]
-    right_hunks: tuple[Hunk, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Merged:
     """A file that could be merged by entity."""
 
     content: bytes
     kinds: tuple[Kind, ...]
     """One a region."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """Why a file is left alone, in a half sentence."""
-
-    reason: str
 
 
 class _Refused(Exception):
@@ -78,10 +59,9 @@ class _FileMerge:
             raise _Refused("nobody here reads such files")
         self._reader: Reader = reader
         self._left, self._right = lines_of(sides.left), lines_of(sides.right)
-        self._base_parts = self._read(sides.base, "the common version")
         self._left_parts = self._read(sides.left, "the first side")
         self._right_parts = self._read(sides.right, "the second side")
-        self._merge = lay_over(lines_of(sides.base), sides.left_hunks, sides.right_hunks)
+        self._merge = sides.lines
 
     def _read(self, content: bytes, whose: str) -> Container:
         parts = self._reader(content)
@@ -90,7 +70,7 @@ class _FileMerge:
         return parts
 
     def merge(self) -> Merged:
-        """Merges region by region, and holds the result against both sides."""
+        """Merges region by region."""
         if not self._merge.regions:
             raise _Refused("its lines do not conflict, so git sees another reason")
         resolutions: list[Lines] = []
@@ -99,9 +79,7 @@ class _FileMerge:
             self._merge, lines, kind = self._resolve(index)
             resolutions.append(lines)
             kinds.append(kind)
-        content = self._merge.resolved(resolutions)
-        self._check(content)
-        return Merged(content, tuple(kinds))
+        return Merged(self._merge.resolved(resolutions), tuple(kinds))
 
     def _resolve(self, index: int) -> tuple[LineMerge, Lines, Kind]:
         if not self._merge.regions[index].inserts_only:
@@ -119,20 +97,6 @@ class _FileMerge:
 
     def _block(self, parts: Container, lines: Lines, start: int, inserted: Lines) -> Block | None:
         return block_of(parts, lines, start, start + len(inserted))
-
-    def _check(self, content: bytes) -> None:
-        """The result parses and binds what both sides bind, and nothing twice."""
-        merged = self._reader(content)
-        if merged is None:
-            raise _Refused("the result would not parse")
-        base, left, right = map(outline, (self._base_parts, self._left_parts, self._right_parts))
-        found = outline(merged)
-        for key in {*base, *left, *right, *found}:
-            if left[key] != base[key] != right[key] and left[key] != right[key]:
-                raise _Refused(f"both change how often {key[1]} is bound")
-            wanted = right[key] if left[key] == base[key] else left[key]
-            if found[key] != wanted:
-                raise _Refused(f"{key[1]} would be bound {found[key]} times, not {wanted}")
 
 
 def _slides(merge: LineMerge, index: int) -> Iterator[LineMerge]:

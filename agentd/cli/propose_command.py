@@ -1,0 +1,185 @@
+"""`agentd-coord propose`: proposes merges for what conflicts, and says what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agentd.cli.connect import client_if_running, fail, settings
+from agentd.cli.exit_codes import ExitCode
+from agentd.cli.rebase_command import kept_records, say, write_offer
+from agentd.cli.review_command import progress_line
+from agentd.cli.terminal import console, print_json, styled
+
+if TYPE_CHECKING:
+    from agentd.conflicts.proposals.making import Maker
+    from agentd.conflicts.proposals.propose import Proposed
+    from agentd.conflicts.review import ReviewRequest, Workplace
+
+_STYLES: Final = {"verified": "green", "unverified": "yellow"}
+ENTITY: Final = "entity"
+DRIVER: Final = "driver"
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeOptions:
+    """The command line of `propose`."""
+
+    repository: Path
+    target: str | None
+    review_id: str | None
+    bundle_files: tuple[Path, ...]
+    patch_files: tuple[Path, ...]
+    branches: tuple[str, ...]
+    maker: str
+    out: Path | None
+    unverified: bool
+    as_json: bool
+
+    @property
+    def names_bundles(self) -> bool:
+        """Whether bundles are reviewed first, rather than an earlier review taken up."""
+        return bool(self.bundle_files or self.patch_files or self.branches)
+
+
+def run_propose(options: ProposeOptions) -> ExitCode:
+    """Proposes and prints. 10 where a conflict is left without a verified proposal."""
+    if options.review_id is not None and options.names_bundles:
+        fail("--review and naming bundles exclude one another", code=ExitCode.USAGE)
+    from agentd.conflicts.proposals.propose import Became
+    from agentd.conflicts.review import open_workplace
+
+    workplace = open_workplace(options.repository, settings().home)
+    request = _request(options)
+    with progress_line(quiet=options.as_json) as report:
+        record = _record(options, request, workplace)
+        proposed = _propose(options, request, workplace, record, report)
+    _print(options, record, proposed)
+    taken = {Became.VERIFIED, Became.UNVERIFIED} if options.unverified else {Became.VERIFIED}
+    if options.out is not None:
+        _write(options.out, [each for each in proposed if each.became in taken])
+    done = all(each.became in taken for each in proposed)
+    return ExitCode.OK if done else ExitCode.NOT_ALL_MERGE
+
+
+def _request(options: ProposeOptions) -> ReviewRequest:
+    from agentd.conflicts.collect import from_branch, from_bundle_file, from_patch_file
+    from agentd.conflicts.review import ReviewRequest
+    from agentd.settings import process_environment
+
+    configured = settings()
+    return ReviewRequest(
+        repository=options.repository,
+        home=configured.home,
+        target=options.target,
+        bundles=(
+            *(from_bundle_file(path) for path in options.bundle_files),
+            *(from_patch_file(path) for path in options.patch_files),
+            *(from_branch(name) for name in options.branches),
+        ),
+        directory=Path.cwd(),
+        readable=tuple(path.resolve().parent for path in options.bundle_files),
+        environ=process_environment(),
+        hidden=(configured.home,),
+    )
+
+
+def _record(
+    options: ProposeOptions, request: ReviewRequest, workplace: Workplace
+) -> Mapping[str, Any]:
+    """The review whose conflicts are taken up: one that is kept, or one of the named bundles."""
+    from agentd.conflicts.replay import kept_record
+    from agentd.conflicts.review import review
+
+    if options.names_bundles:
+        return review(request).record
+    if options.review_id is not None:
+        record: Mapping[str, Any] = kept_record(workplace, options.review_id)
+    else:
+        record = _last_record(workplace)
+    name = str(record["target"]["name"])
+    if workplace.repository.commit_of(name) != record["target"]["commit"]:
+        fail(
+            f"{name} has moved since review {record['review_id'][:8]}",
+            hint="Review again, then propose: what conflicted may not any more.",
+        )
+    return record
+
+
+def _last_record(workplace: Workplace) -> Mapping[str, Any]:
+    client = client_if_running()
+    try:
+        record = next(kept_records(workplace, client), None)
+    finally:
+        if client is not None:
+            client.close()
+    if record is None:
+        fail(
+            "no review of this repository is kept",
+            hint="Run `agentd-coord review` first, or name bundles with --bundle or --branch.",
+        )
+    return record
+
+
+def _propose(
+    options: ProposeOptions,
+    request: ReviewRequest,
+    workplace: Workplace,
+    record: Mapping[str, Any],
+    report: Callable[[str], None],
+) -> tuple[Proposed, ...]:
+    from agentd.conflicts.proposals.propose import Proposing
+
+    return Proposing(request, workplace, record, _makers(options), report).propose()
+
+
+def _makers(options: ProposeOptions) -> Sequence[Maker]:
+    from agentd.conflicts.proposals.making import EntityMaker
+
+    if options.maker != ENTITY:
+        fail(
+            f"nobody is called {options.maker!r}", hint="--with takes entity.", code=ExitCode.USAGE
+        )
+    return (EntityMaker(),)
+
+
+def _print(
+    options: ProposeOptions, record: Mapping[str, Any], proposed: Sequence[Proposed]
+) -> None:
+    if options.as_json:
+        print_json(
+            {
+                "review_id": record["review_id"],
+                "proposals": [each.to_json() for each in proposed],
+            }
+        )
+        return
+    out = console()
+    if not proposed:
+        out.print(f"Review {record['review_id'][:8]} has no conflict that a merge could settle.")
+    for each in proposed:
+        style = _STYLES.get(each.became.value, "red")
+        out.print(
+            styled(f"{each.left.owner} and {each.right.owner}: "),
+            styled(each.became.value, style),
+            sep="",
+        )
+        out.print(styled(f"  {each.message}"), soft_wrap=True)
+        for path, maker in sorted(each.how.items()):
+            out.print(styled(f"  {path} merged by {maker}", "dim"), soft_wrap=True)
+        if each.offer is not None and each.record is not None:
+            out.print(
+                styled(f"  {each.offer.bundle_id}, review {each.record['review_id'][:8]}", "dim")
+            )
+
+
+def _write(out: Path, proposed: Sequence[Proposed]) -> None:
+    """Writes the bundles: one to the file, several to numbered ones beside it."""
+    offers = [each.offer for each in proposed if each.offer is not None]
+    if not offers:
+        say("nothing was written: there is no verified proposal")
+    for number, offer in enumerate(offers, start=1):
+        path = out if len(offers) == 1 else out.with_stem(f"{out.stem}-{number}")
+        write_offer(offer, path)

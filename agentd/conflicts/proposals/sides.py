@@ -1,0 +1,67 @@
+"""What a proposal starts from: the files that conflict, and who is on either side. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from agentd.conflicts.findings import BundleId
+from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.proposals.regions import LineMerge, lay_over, lines_of
+from agentd.conflicts.tree_changes import Hunk
+
+
+@dataclass(frozen=True)
+class FileSides:
+    """One file that conflicts: three contents, and how the last two differ from the first."""
+
+    path: str
+    base: bytes
+    left: bytes
+    right: bytes
+    left_hunks: tuple[Hunk, ...]
+    right_hunks: tuple[Hunk, ...]
+
+    @cached_property
+    def lines(self) -> LineMerge:
+        """The file as far as its lines merge."""
+        return lay_over(lines_of(self.base), self.left_hunks, self.right_hunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One side of a conflict."""
+
+    bundle_id: BundleId | None
+    """None: the target itself."""
+    owner: str
+    intent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two sides that git does not merge, with everything that a proposal may look at."""
+
+    left: Party
+    right: Party
+    files: tuple[FileSides, ...]
+    """All files that conflict."""
+    merged: TreeId
+    """What git makes of the two; right in every file but those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Why there is nothing to propose, in a half sentence."""
+
+    reason: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Contents for all files that conflict, and how each came about."""
+
+    contents: Mapping[str, bytes]
+    how: Mapping[str, str]
