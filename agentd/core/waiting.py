@@ -23,7 +23,8 @@ class WaitingRoom:
     def __init__(self, waiters_max: int, metrics: Metrics) -> None:
         self._waiters_max = waiters_max
         self._metrics = metrics
-        self._waits: set[Wait] = set()
+        self._waits: dict[Wait, None] = {}
+        """In the order in which they came, which is the order in which a stop answers them."""
         self._closed = False
 
     def admit(self, wait: Wait) -> AgentdError | None:
@@ -36,13 +37,13 @@ class WaitingRoom:
                 f"{self._waiters_max} calls wait already",
                 limit=self._waiters_max,
             )
-        self._waits.add(wait)
+        self._waits[wait] = None
         self._metrics.waiters = len(self._waits)
         return None
 
     def leave(self, wait: Wait) -> None:
         """Forgets a call, whether or not it was let in."""
-        self._waits.discard(wait)
+        self._waits.pop(wait, None)
         self._metrics.waiters = len(self._waits)
 
     def close(self) -> None:
