@@ -24,6 +24,7 @@ from agentd.conflicts.symbols.summary_cache import SummaryCache
 from benchmarks.replay.git_history import GitHistory, Merge
 
 _STRONG = {"S1", "S2", "S4", "S5", "parse"}
+_KEPT = 50
 _BATCH = 200
 """How many merges git is asked for at once."""
 
@@ -71,7 +72,11 @@ def replay_cases(clones: Path, cases: Path, scratch: Path, cache: SummaryCache) 
         history = GitHistory(clone, scratch)
         merge = Merge(case["merge"], case["left"], case["right"])
         tree = history.clean_trees([merge]).get(merge)
-        result = None if tree is None else look(history, cache, case["base"], merge, tree)
+        result = (
+            None
+            if tree is None
+            else look(history, SymbolGuard(history, cache), case["base"], merge, tree)
+        )
         history.close()
         strong = bool(result and result.blocking)
         wanted = bool(_STRONG.intersection(case["levels"])) and case["label"] == "true"
@@ -88,10 +93,9 @@ def replay_cases(clones: Path, cases: Path, scratch: Path, cache: SummaryCache) 
 
 
 def look(
-    history: GitHistory, cache: SummaryCache, base: str, merge: Merge, tree: str
+    history: GitHistory, guard: SymbolGuard, base: str, merge: Merge, tree: str
 ) -> GuardResult:
     """What the guard says about one clean merge."""
-    guard = SymbolGuard(history, cache)
     left, right = history.side(base, merge.left), history.side(base, merge.right)
     history.expect(left, right, tree)
     return guard.pair(guard.prepare(left), guard.prepare(right))
@@ -106,8 +110,11 @@ def measure_rate(
     tally: Counter[str] = Counter()
     flagged = out.open("w") if out is not None else None
     started = time.monotonic()
-    for merge, base, tree in _clean_merges(history, limit, tally):
-        result = look(history, cache, base, merge, tree)
+    guard = SymbolGuard(history, cache)
+    for count, (merge, base, tree) in enumerate(_clean_merges(history, limit, tally)):
+        if count % _KEPT == 0:
+            guard = SymbolGuard(history, cache)  # Lets go of the summaries of long ago.
+        result = look(history, guard, base, merge, tree)
         tally["clean"] += 1
         tally[f"grade {result.grade.value}"] += 1
         levels = {finding.level.value for finding in result.findings}

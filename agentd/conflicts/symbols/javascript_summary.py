@@ -6,15 +6,23 @@ knows one file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from tree_sitter import Node
 
+from agentd.conflicts.symbols.javascript_modules import ModuleReader
+from agentd.conflicts.symbols.javascript_nodes import (
+    bound_by,
+    call_shape,
+    function_signature,
+    is_open_class,
+    member_parts,
+    required_module,
+    string_value,
+)
 from agentd.conflicts.symbols.summary import (
     SELF,
-    CallShape,
     Import,
     Kind,
     Language,
@@ -61,15 +69,15 @@ def read_javascript(content: bytes, path: str, language: Language) -> Summary:
 
 
 @dataclass(slots=True)
-class _Reader(SyntaxReader):
+class _Reader(ModuleReader):
     commonjs: bool = False
 
     def __post_init__(self) -> None:
         SyntaxReader.__post_init__(self)
         self.offered = set()
         self.handlers = {
-            "import_statement": self._import,
-            "export_statement": self._export,
+            "import_statement": self.read_import,
+            "export_statement": self.read_export,
             "lexical_declaration": self._variables,
             "variable_declaration": self._variables,
             "function_signature": self._overload,
@@ -114,87 +122,6 @@ class _Reader(SyntaxReader):
             # A script that takes nothing in shares its names with others on its page.
             self.dynamic |= not self.imports and not self.commonjs
 
-    # Modules
-
-    def _import(self, node: Node, context: Context) -> None:
-        module = _string(node.child_by_field_name("source"))
-        of_types = any(child.type == "type" for child in node.children)
-        guarded = of_types and self.language is Language.JAVASCRIPT
-        context = replace(context, guarded=context.guarded or guarded)
-        for child in node.named_children:
-            if child.type == "import_clause":
-                self._import_clause(node, child, module, context)
-            elif child.type == "import_require_clause":
-                name = text(child.named_children[0])
-                source = _string(child.child_by_field_name("source"))
-                self._take_in(node, source, None, name, context)
-
-    def _import_clause(self, node: Node, clause: Node, module: str, context: Context) -> None:
-        for child in clause.named_children:
-            if child.type == "identifier":
-                self._take_in(node, module, "default", text(child), context)
-            elif child.type == "namespace_import":
-                self._take_in(node, module, None, text(child.named_children[0]), context)
-            elif child.type == "named_imports":
-                for each in child.named_children:
-                    if each.type != "import_specifier":
-                        continue
-                    name = _string(each.child_by_field_name("name"))
-                    alias = each.child_by_field_name("alias")
-                    self._take_in(each, module, name, text(alias) if alias else name, context)
-
-    def _take_in(
-        self, node: Node, module: str, name: str | None, local: str, context: Context
-    ) -> None:
-        self.imports.append(Import(module, name, local, line_of(node), context.guarded))
-        self.define_import(node, local, context)
-
-    def _export(self, node: Node, context: Context) -> None:
-        source = node.child_by_field_name("source")
-        declaration = node.child_by_field_name("declaration")
-        default = any(child.type == "default" for child in node.children)
-        if default:
-            self._offer("default")
-        if declaration is not None:
-            before = set(self.bound)
-            known = len(self.definitions)
-            self.visit(declaration, context)
-            if not default:
-                for name in self.bound - before:
-                    self._offer(name)
-                for each in self.definitions[known:]:
-                    if "." not in each.name:
-                        self._offer(each.name)
-        value = node.child_by_field_name("value")
-        if value is not None:
-            self.visit(value, context)
-        for child in node.named_children:
-            if child.type == "export_clause":
-                self._export_clause(child, _string(source), context)
-            elif child.type == "namespace_export":
-                self._offer(text(child.named_children[0]))
-        if source is not None and any(child.type == "*" for child in node.children):
-            self.stars.append(_string(source))
-        if any(child.type == "=" for child in node.children):
-            self.opaque = True  # `export = value` offers the value's members.
-
-    def _export_clause(self, clause: Node, source: str, context: Context) -> None:
-        for each in clause.named_children:
-            if each.type != "export_specifier":
-                continue
-            name = _string(each.child_by_field_name("name"))
-            alias = each.child_by_field_name("alias")
-            self._offer(_string(alias) if alias is not None else name)
-            if source:
-                line = line_of(each)
-                self.imports.append(Import(source, name, "", line, context.guarded))
-            else:
-                self.use(each, "", name, context)
-
-    def _offer(self, name: str) -> None:
-        if self.offered is not None:
-            self.offered.add(name)
-
     # Declarations
 
     def _variables(self, node: Node, context: Context) -> None:
@@ -204,15 +131,15 @@ class _Reader(SyntaxReader):
                 continue
             target = child.child_by_field_name("name")
             value = child.child_by_field_name("value")
-            required = _required_module(value)
+            required = required_module(value)
             if target is not None and required is not None and not context.inside:
-                self._require(node, target, required, context)
+                self.require(node, target, required, context)
             elif context.inside or context.qualifier:
-                self.locals.update(_bound_by(target))
+                self.locals.update(bound_by(target))
             elif target is not None and target.type == "identifier":
                 self._variable(child, text(target), value, context, repeatable=not block)
             else:
-                for name in _bound_by(target):
+                for name in bound_by(target):
                     self.bound.add(name)
             self._visit_defaults(target, context)
             self.visit_field(child, "type", context)
@@ -226,26 +153,15 @@ class _Reader(SyntaxReader):
         if value is not None and value.type in _INNER_FUNCTIONS:
             annotated = node.child_by_field_name("type") is not None
             kind = Kind.FUNCTION
-            signature = None if annotated else self._signature(value)
+            signature = None if annotated else self._takes(value)
         self.define(node, kind, name, context, signature=signature, repeatable=repeatable)
-
-    def _require(self, node: Node, target: Node, module: str, context: Context) -> None:
-        if target.type == "identifier":
-            self._take_in(node, module, None, text(target), context)
-            return
-        for each in target.named_children if target.type == "object_pattern" else ():
-            if each.type == "shorthand_property_identifier_pattern":
-                self._take_in(each, module, text(each), text(each), context)
-            elif each.type == "pair_pattern":
-                name, local = each.child_by_field_name("key"), each.child_by_field_name("value")
-                self._take_in(each, module, text(name), text(local), context)
 
     def _function(self, node: Node, context: Context) -> None:
         name = text(node.child_by_field_name("name"))
         if context.inside:
             self.locals.add(name)
         else:
-            self.define(node, Kind.FUNCTION, name, context, signature=self._signature(node))
+            self.define(node, Kind.FUNCTION, name, context, signature=self._takes(node))
         self._inside(node, replace(context, owner=""))
 
     def _overload(self, node: Node, context: Context) -> None:
@@ -267,7 +183,7 @@ class _Reader(SyntaxReader):
         for name in ("parameters", "parameter"):
             parameters = node.child_by_field_name(name)
             if parameters is not None:
-                self.locals.update(_bound_by(parameters))
+                self.locals.update(bound_by(parameters))
                 self._visit_defaults(parameters, inner)
         for name in ("type_parameters", "return_type", "body"):
             self.visit_field(node, name, inner)
@@ -275,7 +191,7 @@ class _Reader(SyntaxReader):
     def _function_type(self, node: Node, context: Context) -> None:
         parameters = node.child_by_field_name("parameters")
         if parameters is not None:
-            self.locals.update(_bound_by(parameters))
+            self.locals.update(bound_by(parameters))
             self._visit_defaults(parameters, context)
         for name in ("type_parameters", "return_type"):
             self.visit_field(node, name, context)
@@ -312,7 +228,7 @@ class _Reader(SyntaxReader):
             name,
             context,
             signature=None if extends or decorated else self._constructor(body),
-            closed=not heritage and not decorated and not _is_open_class(body),
+            closed=not heritage and not decorated and not is_open_class(body),
         )
         self.visit_field(node, "body", within(context, name))
 
@@ -325,7 +241,7 @@ class _Reader(SyntaxReader):
         ]
         if not found:
             return Signature() if self.language is Language.TYPESCRIPT else None
-        return self._signature(found[0]) if len(found) == 1 else None
+        return self._takes(found[0]) if len(found) == 1 else None
 
     def _method(self, node: Node, context: Context) -> None:
         name = text(node.child_by_field_name("name"))
@@ -337,7 +253,7 @@ class _Reader(SyntaxReader):
                 Kind.STATIC if "static" in words else Kind.METHOD,
                 name,
                 context,
-                signature=None if accessor else self._signature(node),
+                signature=None if accessor else self._takes(node),
                 variant=next(iter(words & {"get", "set"}), "static" if "static" in words else ""),
                 repeatable=self.language is Language.JAVASCRIPT or name.startswith("["),
             )
@@ -381,7 +297,7 @@ class _Reader(SyntaxReader):
         for child in body.named_children if body is not None else ():
             target = child.child_by_field_name("name") or child
             if target.type in ("property_identifier", "string"):
-                member = _string(target)
+                member = string_value(target)
                 self.define(child, Kind.VALUE, member, within(context, name), variant="enum")
 
     def _namespace(self, node: Node, context: Context) -> None:
@@ -401,12 +317,12 @@ class _Reader(SyntaxReader):
         self.visit_children(node, replace(context, inside=True))
 
     def _for_in(self, node: Node, context: Context) -> None:
-        self.locals.update(_bound_by(node.child_by_field_name("left")))
+        self.locals.update(bound_by(node.child_by_field_name("left")))
         for name in ("right", "body"):
             self.visit_field(node, name, context)
 
     def _catch(self, node: Node, context: Context) -> None:
-        self.locals.update(_bound_by(node.child_by_field_name("parameter")))
+        self.locals.update(bound_by(node.child_by_field_name("parameter")))
         self.visit_field(node, "body", context)
 
     def _type_parameter(self, node: Node, context: Context) -> None:
@@ -433,14 +349,14 @@ class _Reader(SyntaxReader):
         if node.type == "this" and context.owner:
             return f"{SELF}{context.owner}"
         if node.type in ("member_expression", "nested_identifier"):
-            holder, name = _member_parts(node)
+            holder, name = member_parts(node)
             prefix = self._chain(holder, context)
             if prefix is not None and not prefix.startswith(SELF):
                 return f"{prefix}.{text(name)}"
         return None
 
     def _member(self, node: Node, context: Context) -> None:
-        holder, name = _member_parts(node)
+        holder, name = member_parts(node)
         self.members.add(text(name))
         owner = self._chain(holder, context)
         optional = any(child.type == "optional_chain" for child in node.children)
@@ -454,16 +370,16 @@ class _Reader(SyntaxReader):
     def _call(self, node: Node, context: Context) -> None:
         function = node.child_by_field_name("function") or node.child_by_field_name("constructor")
         arguments = node.child_by_field_name("arguments")
-        module = _required_module(node)
+        module = required_module(node)
         if module is not None:
             self.imports.append(Import(module, None, "", line_of(node), True))
-        shape = _shape(arguments)
+        shape = call_shape(arguments)
         if function is not None and function.type == "identifier":
             name = text(function)
             # Only `new` makes an instance; a class and a function of one name cannot both be.
             self.call(node, "", name, shape, context)
         elif function is not None and function.type == "member_expression":
-            holder, name_node = _member_parts(function)
+            holder, name_node = member_parts(function)
             owner = self._chain(holder, context)
             if owner is not None:
                 self.call(node, owner, text(name_node), shape, context)
@@ -476,95 +392,6 @@ class _Reader(SyntaxReader):
             self.opaque = self.commonjs = True
         self.visit_children(node, context)
 
-    def _signature(self, node: Node) -> Signature | None:
-        """What a TypeScript function takes; JavaScript's take anything."""
-        if self.language is not Language.TYPESCRIPT:
-            return None
-        parameters = node.child_by_field_name("parameters")
-        if parameters is None:
-            single = node.child_by_field_name("parameter")
-            return None if single is None else Signature((text(single),), 1)
-        names: list[str] = []
-        required = 0
-        rest = False
-        for child in parameters.named_children:
-            pattern = child.child_by_field_name("pattern")
-            if child.type not in ("required_parameter", "optional_parameter"):
-                continue
-            if pattern is not None and pattern.type == "this":
-                continue
-            if pattern is not None and pattern.type == "rest_pattern":
-                rest = True
-                continue
-            names.append(text(pattern)[:40] if pattern is not None else "_")
-            optional = child.type == "optional_parameter"
-            if not optional and child.child_by_field_name("value") is None:
-                required = len(names)
-        return Signature(tuple(names), required, len(names), any_positional=rest)
-
-
-def _member_parts(node: Node) -> tuple[Node | None, Node | None]:
-    if node.type == "member_expression":
-        return node.child_by_field_name("object"), node.child_by_field_name("property")
-    if node.type == "nested_type_identifier":
-        return node.child_by_field_name("module"), node.child_by_field_name("name")
-    children = node.named_children
-    return (children[0], children[-1]) if len(children) > 1 else (None, None)
-
-
-def _is_open_class(body: Node | None) -> bool:
-    """Whether a class may have members that its text does not name."""
-    return any(
-        child.type in ("index_signature", "class_static_block")
-        or (child.named_children and child.named_children[0].type == "computed_property_name")
-        for child in (body.named_children if body is not None else ())
-    ) or (body is not None and "Object.assign(this" in text(body))
-
-
-def _bound_by(node: Node | None) -> Iterator[str]:
-    """The names that a pattern or parameter list binds."""
-    if node is None:
-        return
-    if node.type in ("identifier", "shorthand_property_identifier_pattern"):
-        yield text(node)
-        return
-    for child in node.named_children:
-        if node.type == "pair_pattern" and child == node.child_by_field_name("key"):
-            continue
-        if child == node.child_by_field_name("right") or child == node.child_by_field_name("type"):
-            continue
-        if child == node.child_by_field_name("value") and node.type != "pair_pattern":
-            continue
-        if child.type in ("type_annotation", "decorator"):
-            continue
-        yield from _bound_by(child)
-
-
-def _required_module(node: Node | None) -> str | None:
-    """The module of `require("…")` or `import("…")`; None for anything else."""
-    if node is None:
-        return None
-    if node.type == "await_expression" and node.named_children:
-        node = node.named_children[0]
-    if node.type != "call_expression":
-        return None
-    if text(node.child_by_field_name("function")) not in ("require", "import"):
-        return None
-    arguments = node.child_by_field_name("arguments")
-    given = arguments.named_children if arguments is not None else []
-    return _string(given[0]) if len(given) == 1 and given[0].type == "string" else None
-
-
-def _string(node: Node | None) -> str:
-    """A string's value, or the text of a name."""
-    raw = text(node)
-    return raw[1:-1] if raw[:1] in ("'", '"', "`") else raw
-
-
-def _shape(arguments: Node | None) -> CallShape:
-    if arguments is None:
-        return CallShape(0)
-    if arguments.type != "arguments":
-        return CallShape(0, open=True)  # A tagged template.
-    given = [child for child in arguments.named_children if child.type != "comment"]
-    return CallShape(len(given), open=any(child.type == "spread_element" for child in given))
+    def _takes(self, node: Node) -> Signature | None:
+        """What a function takes; JavaScript's take anything."""
+        return function_signature(node) if self.language is Language.TYPESCRIPT else None

@@ -6,19 +6,25 @@ makes on the top level cannot be seen, and makes the file dynamic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from tree_sitter import Node
 
+from agentd.conflicts.symbols.rust_nodes import (
+    bound_by,
+    call_shape,
+    dotted,
+    function_signature,
+    struct_signature,
+    use_paths,
+)
 from agentd.conflicts.symbols.summary import (
     SELF,
     CallShape,
     Import,
     Kind,
     Language,
-    Signature,
     Summary,
 )
 from agentd.conflicts.symbols.syntax import (
@@ -97,7 +103,7 @@ class _Reader(SyntaxReader):
 
     def _use(self, node: Node, context: Context) -> None:
         argument = node.child_by_field_name("argument")
-        for path, local in _use_paths(argument, ""):
+        for path, local in use_paths(argument, ""):
             module, _, name = path.rpartition(".")
             if name == "*":
                 if not context.inside and not context.qualifier:
@@ -125,7 +131,7 @@ class _Reader(SyntaxReader):
     def _function(self, node: Node, context: Context) -> None:
         name = text(node.child_by_field_name("name"))
         parameters = node.child_by_field_name("parameters")
-        signature, method = _signature(parameters)
+        signature, method = function_signature(parameters)
         kind = Kind.FUNCTION
         if context.owner:
             kind = Kind.METHOD if method else Kind.STATIC
@@ -182,7 +188,7 @@ class _Reader(SyntaxReader):
                 Kind.CLASS,
                 name,
                 context,
-                signature=_struct_signature(node),
+                signature=struct_signature(node),
                 closed=node.type == "enum_item",
             )
         if node.type == "enum_item":
@@ -222,7 +228,7 @@ class _Reader(SyntaxReader):
         for name in _PATTERN_FIELDS:
             pattern = node.child_by_field_name(name)
             if pattern is not None:
-                self.locals.update(_bound_by(pattern))
+                self.locals.update(bound_by(pattern))
                 self._pattern_paths(pattern, context)
         for index, child in enumerate(node.children):
             if child.is_named and node.field_name_for_child(index) not in _PATTERN_FIELDS:
@@ -240,7 +246,7 @@ class _Reader(SyntaxReader):
 
     def _closure_parameters(self, node: Node, context: Context) -> None:
         for child in node.named_children:
-            self.locals.update(_bound_by(child.child_by_field_name("pattern") or child))
+            self.locals.update(bound_by(child.child_by_field_name("pattern") or child))
             self.visit_field(child, "type", context)
 
     def _type_parameters(self, node: Node, context: Context) -> None:
@@ -259,7 +265,7 @@ class _Reader(SyntaxReader):
         path = node.child_by_field_name("path")
         name = text(node.child_by_field_name("name"))
         self.members.add(name)
-        owner = _dotted(path)
+        owner = dotted(path)
         if owner is not None:
             variant = name[:1].isupper() and not name.isupper()
             root = owner.partition(".")[0]
@@ -277,11 +283,11 @@ class _Reader(SyntaxReader):
 
     def _call(self, node: Node, context: Context) -> None:
         function = node.child_by_field_name("function")
-        shape = _shape(node.child_by_field_name("arguments"))
+        shape = call_shape(node.child_by_field_name("arguments"))
         if function is not None and function.type == "identifier":
             self.call(node, "", text(function), shape, context)
         elif function is not None and function.type == "scoped_identifier":
-            owner = _dotted(function.child_by_field_name("path"))
+            owner = dotted(function.child_by_field_name("path"))
             name = text(function.child_by_field_name("name"))
             if owner == "Self" and context.owner:
                 owner = f"{SELF}{context.owner}"
@@ -315,96 +321,3 @@ class _Reader(SyntaxReader):
                 shape = CallShape(0, tuple(sorted(fields)), based)
                 self.call(node, "", text(name), shape, context)
             self.visit(name, context)
-
-
-def _use_paths(node: Node | None, prefix: str) -> Iterator[tuple[str, str]]:
-    """The dotted paths of a `use`, each with its alias."""
-    if node is None:
-        return
-    match node.type:
-        case "use_list":
-            for child in node.named_children:
-                yield from _use_paths(child, prefix)
-        case "scoped_use_list":
-            inner = _join(prefix, _dotted(node.child_by_field_name("path")) or "")
-            yield from _use_paths(node.child_by_field_name("list"), inner)
-        case "use_as_clause":
-            aliased = _dotted(node.child_by_field_name("path")) or ""
-            yield _join(prefix, aliased), text(node.child_by_field_name("alias"))
-        case "use_wildcard":
-            everything = _dotted(node.named_children[0]) if node.named_children else ""
-            yield _join(_join(prefix, everything or ""), "*"), ""
-        case _:
-            path = _dotted(node)
-            if path is not None:
-                yield _join(prefix, path), ""
-
-
-def _join(prefix: str, path: str) -> str:
-    return f"{prefix}.{path}" if prefix and path else prefix or path
-
-
-def _dotted(node: Node | None) -> str | None:
-    """A path of plain names, with dots; None where types or generics stand in it."""
-    if node is None:
-        return None
-    if node.type in ("identifier", "type_identifier", "crate", "self", "super"):
-        return text(node)
-    if node.type in ("scoped_identifier", "scoped_type_identifier"):
-        path = node.child_by_field_name("path")
-        name = text(node.child_by_field_name("name"))
-        prefix = _dotted(path)
-        return f"{prefix}.{name}" if prefix is not None else None
-    return None
-
-
-def _bound_by(node: Node | None) -> Iterator[str]:
-    """The names that a pattern binds; more rather than fewer."""
-    if node is None:
-        return
-    if node.type in ("identifier", "shorthand_field_identifier"):
-        yield text(node)
-    elif node.type not in ("scoped_identifier", "scoped_type_identifier"):
-        for child in node.named_children:
-            yield from _bound_by(child)
-
-
-def _signature(parameters: Node | None) -> tuple[Signature | None, bool]:
-    """What a function takes, and whether it takes `self`."""
-    if parameters is None:
-        return None, False
-    names: list[str] = []
-    method = False
-    for child in parameters.named_children:
-        if child.type == "self_parameter":
-            method = True
-        elif child.type == "parameter":
-            names.append(text(child.child_by_field_name("pattern"))[:30])
-        elif child.type in ("attribute_item", "variadic_parameter"):
-            return None, method
-    return Signature(tuple(names), len(names), len(names)), method
-
-
-def _struct_signature(node: Node) -> Signature | None:
-    """What making a struct takes: all of its fields."""
-    body = node.child_by_field_name("body")
-    if node.type != "struct_item" or body is None:
-        return None
-    if any(
-        child.type == "attribute_item" and "cfg" in text(child) for child in body.named_children
-    ):
-        return None
-    if body.type == "field_declaration_list":
-        names = [
-            text(child.child_by_field_name("name"))
-            for child in body.named_children
-            if child.type == "field_declaration"
-        ]
-        return Signature(keyword_required=tuple(sorted(names)))
-    fields = [text(child)[:30] for child in body.children_by_field_name("type")]
-    return Signature(tuple(fields), len(fields), len(fields))
-
-
-def _shape(arguments: Node | None) -> CallShape:
-    given = arguments.named_children if arguments is not None else []
-    return CallShape(sum(not child.type.endswith("comment") for child in given))

@@ -6,7 +6,7 @@ must not know other files, sides, or what anybody concludes from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -168,6 +168,22 @@ class Call:
     guarded: bool = False
 
 
+def uses_once(uses: Iterable[Use]) -> tuple[Use, ...]:
+    """Each name that is used once, where it stands first."""
+    first: dict[tuple[str, str, bool], Use] = {}
+    for use in uses:
+        first.setdefault((use.owner, use.name, use.guarded), use)
+    return tuple(first.values())
+
+
+def calls_once(calls: Iterable[Call]) -> tuple[Call, ...]:
+    """Each way of calling something once, where it stands first."""
+    first: dict[tuple[str, str, CallShape, bool], Call] = {}
+    for call in calls:
+        first.setdefault((call.owner, call.name, call.shape, call.guarded), call)
+    return tuple(first.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A statement on the top level."""
@@ -191,6 +207,7 @@ class Summary:
     definitions: tuple[Definition, ...] = ()
     imports: tuple[Import, ...] = ()
     uses: tuple[Use, ...] = ()
+    """Each name once, as calls are."""
     calls: tuple[Call, ...] = ()
     bound: frozenset[str] = frozenset()
     """The names that exist on the file's top level, however they came there."""

@@ -28,6 +28,8 @@ from agentd.conflicts.symbols.summary import (
     Signature,
     Summary,
     Use,
+    calls_once,
+    uses_once,
 )
 
 _NAME_NODES: Final = frozenset(
@@ -202,8 +204,12 @@ class SyntaxReader:
             package=self.package,
             definitions=tuple(self.definitions),
             imports=tuple(self.imports),
-            uses=tuple(each for each in self.uses if self._counts(each.owner, each.name, roots)),
-            calls=tuple(each for each in self.calls if self._counts(each.owner, each.name, roots)),
+            uses=uses_once(
+                each for each in self.uses if self._counts(each.owner, each.name, roots)
+            ),
+            calls=calls_once(
+                each for each in self.calls if self._counts(each.owner, each.name, roots)
+            ),
             bound=frozenset(self.bound | self._imported()),
             offered=None if self.offered is None else frozenset(self.offered),
             stars=tuple(self.stars),

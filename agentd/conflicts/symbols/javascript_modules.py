@@ -1,0 +1,109 @@
+"""What a file of JavaScript or TypeScript imports and exports.
+
+Pure; knows one file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tree_sitter import Node
+
+from agentd.conflicts.symbols.javascript_nodes import string_value
+from agentd.conflicts.symbols.summary import Import, Language
+from agentd.conflicts.symbols.syntax import Context, SyntaxReader, line_of, text
+
+
+@dataclass(slots=True)
+class ModuleReader(SyntaxReader):
+    """Gathers imports and exports."""
+
+    def read_import(self, node: Node, context: Context) -> None:
+        module = string_value(node.child_by_field_name("source"))
+        of_types = any(child.type == "type" for child in node.children)
+        guarded = of_types and self.language is Language.JAVASCRIPT
+        context = replace(context, guarded=context.guarded or guarded)
+        for child in node.named_children:
+            if child.type == "import_clause":
+                self._import_clause(node, child, module, context)
+            elif child.type == "import_require_clause":
+                name = text(child.named_children[0])
+                source = string_value(child.child_by_field_name("source"))
+                self.take_in(node, source, None, name, context)
+
+    def _import_clause(self, node: Node, clause: Node, module: str, context: Context) -> None:
+        for child in clause.named_children:
+            if child.type == "identifier":
+                self.take_in(node, module, "default", text(child), context)
+            elif child.type == "namespace_import":
+                self.take_in(node, module, None, text(child.named_children[0]), context)
+            elif child.type == "named_imports":
+                for each in child.named_children:
+                    if each.type != "import_specifier":
+                        continue
+                    name = string_value(each.child_by_field_name("name"))
+                    alias = each.child_by_field_name("alias")
+                    self.take_in(each, module, name, text(alias) if alias else name, context)
+
+    def take_in(
+        self, node: Node, module: str, name: str | None, local: str, context: Context
+    ) -> None:
+        self.imports.append(Import(module, name, local, line_of(node), context.guarded))
+        self.define_import(node, local, context)
+
+    def read_export(self, node: Node, context: Context) -> None:
+        source = node.child_by_field_name("source")
+        declaration = node.child_by_field_name("declaration")
+        default = any(child.type == "default" for child in node.children)
+        if default:
+            self._offer("default")
+        if declaration is not None:
+            before = set(self.bound)
+            known = len(self.definitions)
+            self.visit(declaration, context)
+            if not default:
+                for name in self.bound - before:
+                    self._offer(name)
+                for each in self.definitions[known:]:
+                    if "." not in each.name:
+                        self._offer(each.name)
+        value = node.child_by_field_name("value")
+        if value is not None:
+            self.visit(value, context)
+        for child in node.named_children:
+            if child.type == "export_clause":
+                self._export_clause(child, string_value(source), context)
+            elif child.type == "namespace_export":
+                self._offer(text(child.named_children[0]))
+        if source is not None and any(child.type == "*" for child in node.children):
+            self.stars.append(string_value(source))
+        if any(child.type == "=" for child in node.children):
+            self.opaque = True  # `export = value` offers the value's members.
+
+    def _export_clause(self, clause: Node, source: str, context: Context) -> None:
+        for each in clause.named_children:
+            if each.type != "export_specifier":
+                continue
+            name = string_value(each.child_by_field_name("name"))
+            alias = each.child_by_field_name("alias")
+            self._offer(string_value(alias) if alias is not None else name)
+            if source:
+                line = line_of(each)
+                self.imports.append(Import(source, name, "", line, context.guarded))
+            else:
+                self.use(each, "", name, context)
+
+    def _offer(self, name: str) -> None:
+        if self.offered is not None:
+            self.offered.add(name)
+
+    def require(self, node: Node, target: Node, module: str, context: Context) -> None:
+        if target.type == "identifier":
+            self.take_in(node, module, None, text(target), context)
+            return
+        for each in target.named_children if target.type == "object_pattern" else ():
+            if each.type == "shorthand_property_identifier_pattern":
+                self.take_in(each, module, text(each), text(each), context)
+            elif each.type == "pair_pattern":
+                name, local = each.child_by_field_name("key"), each.child_by_field_name("value")
+                self.take_in(each, module, text(name), text(local), context)

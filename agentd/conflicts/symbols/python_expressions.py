@@ -1,0 +1,152 @@
+"""What the expressions of a Python file use and call, seen from where they stand.
+
+Pure; knows one file, and of its statements only which scopes they open.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+
+from agentd.conflicts.symbols.python_facts import depends_on_platform
+from agentd.conflicts.symbols.python_nodes import children, walk
+from agentd.conflicts.symbols.python_scopes import arguments, binds, bound_names
+from agentd.conflicts.symbols.python_signatures import call_shape
+from agentd.conflicts.symbols.summary import SELF, Call, Use
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where in the file the reader stands."""
+
+    scopes: tuple[dict[str, bool], ...] = ()
+    """Function scopes from the outside in; each name with whether only imports bind it."""
+    class_names: frozenset[str] = frozenset()
+    """Names of the class body that is being read."""
+    qualifier: str = ""
+    owner_class: str = ""
+    self_name: str = ""
+    guarded: bool = False
+    conditional: bool = False
+    in_function: bool = False
+
+
+@dataclass(slots=True)
+class ExpressionReader:
+    """Gathers what expressions use and call."""
+
+    tree: ast.Module
+    roots: set[str]
+    """The names that imports and classes bind anywhere in the file."""
+    uses: list[Use] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    members: set[str] = field(default_factory=set)
+    dynamic: bool = False
+    by_strings: bool = False
+    """Whether names are bound by strings."""
+
+    def expression(self, node: ast.AST, context: Context) -> None:
+        """Reads an expression, or what of a statement is evaluated where it stands."""
+        match node:
+            case ast.Name(ctx=ast.Load()):
+                if self._is_global(node.id, context) or self._import_local(node.id, context):
+                    self.uses.append(Use("", node.id, node.lineno, context.guarded))
+            case ast.Attribute():
+                self._attribute(node, context)
+            case ast.Call():
+                self._call(node, context)
+            case ast.Lambda():
+                for default in (*node.args.defaults, *node.args.kw_defaults):
+                    if default is not None:
+                        self.expression(default, context)
+                inner = replace(
+                    context,
+                    scopes=(*context.scopes, bound_names(node)),
+                    class_names=frozenset(),
+                    self_name="" if context.self_name in arguments(node) else context.self_name,
+                )
+                self.expression(node.body, inner)
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                targets = {
+                    name: False
+                    for generator in node.generators
+                    for inner_node in walk(generator.target)
+                    for name in binds(inner_node)
+                }
+                inner = replace(context, scopes=(*context.scopes, targets))
+                for child in children(node):
+                    self.expression(child, inner)
+            case ast.AnnAssign():
+                self.expression(node.annotation, replace(context, guarded=True))
+                self.expression(node.target, context)
+                if node.value is not None:
+                    self.expression(node.value, context)
+            case ast.IfExp():
+                guarded = context.guarded or depends_on_platform(node.test)
+                inner = replace(context, guarded=guarded)
+                for child in children(node):
+                    self.expression(child, inner)
+            case _:
+                for child in children(node):
+                    self.expression(child, context)
+
+    def _is_global(self, name: str, context: Context) -> bool:
+        return name not in context.class_names and not any(
+            name in scope for scope in context.scopes
+        )
+
+    def _import_local(self, name: str, context: Context) -> bool:
+        """Whether a name of a function is one that it imports, and nothing else."""
+        for scope in reversed(context.scopes):
+            if name in scope:
+                return scope[name]
+        return False
+
+    def _chain(self, node: ast.expr, context: Context) -> str | None:
+        """The dotted name of an expression that can be found: from an import, a class or self."""
+        match node:
+            case ast.Name(id=name):
+                if name == context.self_name and name and not self._shadowed(name, context):
+                    return f"{SELF}{context.owner_class}"
+                if name in self.roots and (
+                    self._is_global(name, context) or self._import_local(name, context)
+                ):
+                    return name
+            case ast.Attribute(value=value, attr=attr):
+                prefix = self._chain(value, context)
+                if prefix is not None and not prefix.startswith(SELF):
+                    return f"{prefix}.{attr}"
+        return None
+
+    def _shadowed(self, name: str, context: Context) -> bool:
+        """Whether a function inside the method has its own `self`."""
+        return sum(name in scope for scope in context.scopes) > 1
+
+    def _attribute(self, node: ast.Attribute, context: Context) -> None:
+        self.members.add(node.attr)
+        owner = self._chain(node.value, context)
+        if owner is not None and isinstance(node.ctx, ast.Load):
+            self.uses.append(Use(owner, node.attr, node.lineno, context.guarded))
+        if (
+            isinstance(node.value, ast.Attribute)
+            and node.value.attr == "modules"
+            and isinstance(node.value.value, ast.Name)
+            and node.value.value.id == "sys"
+        ):
+            self.dynamic = True
+        self.expression(node.value, context)
+
+    def _call(self, node: ast.Call, context: Context) -> None:
+        shape = call_shape(node)
+        match node.func:
+            case ast.Name(id=name):
+                if self._is_global(name, context) or self._import_local(name, context):
+                    self.calls.append(Call("", name, shape, node.lineno, context.guarded))
+                    self.dynamic |= name in ("exec", "execfile") and not context.in_function
+                    self.by_strings |= name in ("globals", "vars", "locals", "exec", "execfile")
+            case ast.Attribute(value=value, attr=attr):
+                owner = self._chain(value, context)
+                if owner is not None:
+                    self.calls.append(Call(owner, attr, shape, node.lineno, context.guarded))
+        for child in children(node):
+            self.expression(child, context)

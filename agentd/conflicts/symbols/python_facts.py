@@ -1,0 +1,144 @@
+"""Small questions about pieces of Python: what is provided for, what may stand twice.
+
+Pure; each answer rests on the nodes that it is asked about.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from agentd.conflicts.symbols.python_nodes import walk
+from agentd.conflicts.symbols.python_signatures import decorator_name
+
+_CAUGHT: Final = frozenset(
+    [
+        "ImportError",
+        "ModuleNotFoundError",
+        "AttributeError",
+        "NameError",
+        "TypeError",
+        "Exception",
+        "BaseException",
+    ]
+)
+"""Exceptions whose handlers provide for what the guard warns of."""
+_CONDITIONS: Final = frozenset(
+    [
+        "TYPE_CHECKING",
+        "version",
+        "version_info",
+        "PY2",
+        "PY3",
+        "PYPY",
+        "PY",
+        "platform",
+        "hasattr",
+        "six",
+        "find_spec",
+    ]
+)
+"""What a condition mentions under which a name may be absent."""
+
+
+def top_level_ranges(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    """The first and last lines of each statement on the top level."""
+    for statement in tree.body:
+        first = statement.lineno
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            first = min([first, *(each.lineno for each in statement.decorator_list)])
+        yield first, statement.end_lineno or statement.lineno
+
+
+def mentions(node: ast.AST) -> Iterator[str]:
+    """The names in a node."""
+    for inner in walk(node):
+        if isinstance(inner, ast.Name):
+            yield inner.id
+        elif isinstance(inner, ast.Attribute):
+            yield inner.attr
+
+
+def spoken(tree: ast.Module) -> Iterator[str]:
+    """The words in a file's strings that could be names."""
+    for node in walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (word for word in node.value.split() if word.isidentifier())
+
+
+def annotations_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+    """The annotations of a function."""
+    spec = node.args
+    every = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]
+    for argument in every:
+        if argument is not None and argument.annotation is not None:
+            yield argument.annotation
+    if node.returns is not None:
+        yield node.returns
+
+
+def catches(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler catches what a missing name raises."""
+    if handler.type is None:
+        return True
+    return any(
+        decorator_name(node) in _CAUGHT
+        for node in walk(handler.type)
+        if isinstance(node, ast.Name | ast.Attribute)
+    )
+
+
+def depends_on_platform(test: ast.expr) -> bool:
+    """Whether a condition asks what there is, so that a name may be absent under it."""
+    for name in mentions(test):
+        if name in _CONDITIONS or name.startswith(("HAS_", "HAVE_", "has_", "IS_PY")):
+            return True
+    return False
+
+
+def makes_second_fine(decorators: Sequence[ast.expr]) -> bool:
+    """Whether decorators make another definition of the same name no mistake."""
+    for node in decorators:
+        name = decorator_name(node)
+        if name in ("overload", "setter", "getter", "deleter", "register", "_", "implements"):
+            return True
+        inner = node.func if isinstance(node, ast.Call) else node
+        if isinstance(inner, ast.Attribute) and isinstance(node, ast.Call):
+            return True  # `@app.route("/")` keeps the function elsewhere, under no name.
+    return False
+
+
+def is_closed(node: ast.ClassDef) -> bool:
+    """Whether a class has no members but those in its text."""
+    if node.keywords or node.decorator_list:
+        return False
+    if any(decorator_name(base) != "object" for base in node.bases):
+        return False
+    for each in walk(node):
+        if isinstance(each, ast.FunctionDef) and each.name in ("__getattr__", "__getattribute__"):
+            return False
+        if isinstance(each, ast.Call) and decorator_name(each) in ("setattr", "update", "vars"):
+            return False
+        if isinstance(each, ast.Attribute) and each.attr == "__dict__":
+            return False
+    return not any(is_doubtful_statement(each) for each in node.body)
+
+
+def is_doubtful_statement(node: ast.stmt) -> bool:
+    """Whether a statement of a class body may bind names that nobody sees."""
+    return isinstance(node, ast.If | ast.Try | ast.For | ast.With | ast.Expr) and not (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
+
+
+def strings(node: ast.expr | None) -> tuple[str, ...] | None:
+    """The strings of a list or tuple display; None where it is anything else."""
+    if not isinstance(node, ast.List | ast.Tuple):
+        return None
+    values = []
+    for each in node.elts:
+        if not isinstance(each, ast.Constant) or not isinstance(each.value, str):
+            return None
+        values.append(each.value)
+    return tuple(values)
