@@ -100,6 +100,15 @@ class Composer:
             )
         return head
 
+    def commit_generated(self, head: CommitId, tree: TreeId, command: str) -> CommitId:
+        """Puts what a generator made on top, as nobody's change."""
+        message = (
+            "Make generated files anew from the merged sources\n\n"
+            f"Agentd-Generated-By: {_one_line(command)}\n"
+        )
+        seconds = self._quarantine.commit_seconds(head) + 1
+        return self._quarantine.commit(tree, [head], message=message, seconds=seconds)
+
     def _is_plain_merge(self, each: Placed) -> bool:
         """Whether naming the branch as a parent tells the truth: all since its base is merged."""
         head, base = each.candidate.submission.branch_head, each.candidate.base

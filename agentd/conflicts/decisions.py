@@ -70,6 +70,7 @@ class Why(StrEnum):
     HELD_FOR_GRANT = "held_for_grant"
     CONTRADICTING = "contradicting"
     LEDGER_MISMATCH = "ledger_mismatch"
+    REGENERATION_FAILED = "regeneration_failed"
     VERIFICATION_UNKNOWN = "verification_unknown"
 
 

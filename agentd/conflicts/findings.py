@@ -102,6 +102,8 @@ class FindingKind(StrEnum):
     VERIFICATION_MISSING = "verification_missing"
     VERIFICATION_BROKEN_BEFORE = "verification_broken_before"
     LEDGER_MISMATCH = "ledger_mismatch"
+    REGENERATED = "regenerated"
+    REGENERATION_FAILED = "regeneration_failed"
     # The review as a whole.
     SELECTION_APPROXIMATE = "selection_approximate"
 

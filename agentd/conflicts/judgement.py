@@ -38,6 +38,7 @@ from agentd.conflicts.merging import Merger
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.proof import CommandRunner, Proof, Prover
 from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.regeneration import Generator, NoGenerator, Regenerator, Step
 from agentd.conflicts.selection import Contender, Edge
 from agentd.conflicts.settlement import Settlement, Settling
 from agentd.conflicts.single_decisions import decide_singly, is_closed
@@ -90,6 +91,8 @@ class Judgement:
     decisions: tuple[Decision, ...]
     proofs: tuple[Proof, ...]
     integration: Integration | None
+    regenerated: tuple[Step, ...]
+    """What was made anew from the merged sources."""
     interactions: tuple[Interaction, ...]
     """Bundles that git merges and that have to do with each other all the same."""
     ledger: LedgerSummary | None
@@ -107,9 +110,12 @@ def judge(
     runner: CommandRunner,
     progress: Callable[[str], None] = lambda _: None,
     memory: Memory | None = None,
+    generator: Generator | None = None,
 ) -> Judgement:
     """Decides on every bundle of a case; a memory changes nothing but the time it takes."""
-    return _Judge(case, quarantine, runner, progress, memory or Memory()).judge()
+    return _Judge(
+        case, quarantine, runner, progress, memory or Memory(), generator or NoGenerator()
+    ).judge()
 
 
 class _Judge:
@@ -120,7 +126,9 @@ class _Judge:
         runner: CommandRunner,
         progress: Callable[[str], None],
         memory: Memory,
+        generator: Generator,
     ) -> None:
+        self._regenerator = Regenerator(generator, quarantine, case.policy)
         self._memory = memory
         self._case = case
         self._policy = case.policy
@@ -181,6 +189,7 @@ class _Judge:
             integration=integration,
             ledger=self._ledger,
             interactions=symbols.interactions,
+            regenerated=settlement.finished.steps,
             assumptions=self._assumptions.checked,
             meetings=compatibility.meetings,
             asked=compatibility.asked,
@@ -239,7 +248,9 @@ class _Judge:
             if each.mergeable and each.candidate.bundle_id not in self._decisions
         ]
         self._declared_overlaps(placed)
-        prover = Prover(self._runner, composer, self._tip_tree, self._policy, interactions)
+        prover = Prover(
+            self._runner, composer, self._tip_tree, self._policy, interactions, self._finished
+        )
         return Settling(
             [self._contender(each) for each in contending],
             edges,
@@ -247,8 +258,13 @@ class _Judge:
             composer,
             prover,
             self._assumptions,
+            self._regenerator,
             self._progress,
         ).settle()
+
+    def _finished(self, tree: TreeId, placed: Sequence[Placed]) -> TreeId | None:
+        finished = self._regenerator.finish(tree, placed)
+        return None if finished.failed is not None else finished.tree
 
     def _contender(self, each: Placed) -> Contender:
         bundle = each.candidate.bundle
@@ -306,11 +322,11 @@ class _Judge:
             return None
         for decision in merge_decisions(settlement, chosen):
             self._decisions[decision.bundle_id] = decision
-        return Integration(
-            settlement.composition.order,
-            composer.commit(settlement.composition, chosen),
-            settlement.composition.tree,
-        )
+        commit = composer.commit(settlement.composition, chosen)
+        for step in settlement.finished.steps:
+            if step.paths and step.tree is not None:
+                commit = composer.commit_generated(commit, step.tree, step.run.command)
+        return Integration(settlement.composition.order, commit, settlement.finished.tree)
 
     def _note_approximation(self, settlement: Settlement) -> None:
         for component in settlement.selection.approximate:

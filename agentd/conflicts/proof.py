@@ -7,7 +7,7 @@ command is run (see `CommandRunner`) or what follows for a bundle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -132,12 +132,15 @@ class Prover:
         tip_tree: TreeId,
         policy: Policy,
         interactions: Sequence[Interaction] = (),
+        finish: Callable[[TreeId, Sequence[Placed]], TreeId | None] = lambda tree, _: tree,
     ) -> None:
+        """`finish` makes of a composed tree what would be integrated; None where it cannot."""
         self._runner = runner
         self._composer = composer
         self._tip_tree = tip_tree
         self._policy = policy
         self._interactions = interactions
+        self._finish = finish
 
     def prove(self, tree: TreeId, placed: Sequence[Placed]) -> Proof:
         """Runs everything that says something about a combination."""
@@ -170,12 +173,12 @@ class Prover:
             if check.named_by and not set(check.named_by) & set(bundles):
                 return Outcome.PASSED  # Nobody of these asked for it.
             wanted = set(bundles)  # Composed in the same order as the whole set.
-            composition = self._composer.compose(
-                [each for bundle, each in by_id.items() if bundle in wanted]
-            )
-            if composition.clash is not None:
+            some = [each for bundle, each in by_id.items() if bundle in wanted]
+            composition = self._composer.compose(some)
+            tree = None if composition.clash else self._finish(composition.tree, some)
+            if tree is None:
                 return Outcome.UNKNOWN
-            return _outcome(self._runner.run(composition.tree, (command,))[0])
+            return _outcome(self._runner.run(tree, (command,))[0])
 
         return find_culprits(closest_first(tuple(by_id), self._interactions), outcome)
 

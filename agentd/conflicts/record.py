@@ -54,6 +54,7 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
         "pairs": {"met": judgement.meetings, "asked_git": judgement.asked},
         "integration": None,
         "interactions": [each.to_json() for each in judgement.interactions[:_INTERACTIONS_MAX]],
+        "regenerated": [step.to_json() for step in judgement.regenerated],
         "ledger": judgement.ledger.to_json() if judgement.ledger is not None else None,
         "moved": _move_json(judgement.moved) if judgement.moved is not None else None,
     }

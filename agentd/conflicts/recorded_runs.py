@@ -63,10 +63,11 @@ class RecordedRuns:
 
 def decode_runs(inputs: Fields, name: str) -> RecordedRuns:
     """Recorded results as somebody hands them in. Raises `FieldProblem` where they are none."""
-    return RecordedRuns([_run(each).to_json() for each in inputs.members(name)])
+    return RecordedRuns([decode_command_run(each).to_json() for each in inputs.members(name)])
 
 
-def _run(fields: Fields) -> CommandRun:
+def decode_command_run(fields: Fields) -> CommandRun:
+    """A recorded result. Raises `FieldProblem` where it is none."""
     return CommandRun(
         command=fields.text("command"),
         name=fields.text("name"),

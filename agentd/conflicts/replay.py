@@ -15,6 +15,7 @@ import orjson
 
 from agentd.conflicts.archive import is_whole, kept_reviews, missing_objects, record_of
 from agentd.conflicts.case_codec import decode_case
+from agentd.conflicts.generators import RecordedGenerator, decode_generations
 from agentd.conflicts.json_fields import FieldProblem, Fields
 from agentd.conflicts.judgement import Case, Judgement, judge
 from agentd.conflicts.record import (
@@ -77,8 +78,8 @@ def replay_record(workplace: Workplace, record: Mapping[str, Any]) -> Replay:
             hint="Replay it with the agentd that made it, or review again.",
         )
     review_id = str(record.get("review_id"))
-    case, runs = _inputs(review_id, record)
-    judgement = _judged(workplace, review_id, case, runs)
+    case, runs, generator = _inputs(review_id, record)
+    judgement = _judged(workplace, review_id, case, runs, generator)
     made = judgement_to_json(judgement)
     again = {**record, **made}
     same = decisions_bytes(again) == decisions_bytes(record)
@@ -91,13 +92,19 @@ def replay_record(workplace: Workplace, record: Mapping[str, Any]) -> Replay:
     return Replay(review_id, again, same, tuple(differences))
 
 
-def _inputs(review_id: str, record: Mapping[str, Any]) -> tuple[Case, RecordedRuns]:
+def _inputs(
+    review_id: str, record: Mapping[str, Any]
+) -> tuple[Case, RecordedRuns, RecordedGenerator]:
     try:
         whole = Fields(record, "record")
         whole.text("repository")
         whole.member("target").text("commit")
         inputs = whole.member("inputs")
-        return decode_case(inputs.json("case")), decode_runs(inputs, "command_runs")
+        return (
+            decode_case(inputs.json("case")),
+            decode_runs(inputs, "command_runs"),
+            decode_generations(inputs, "generations"),
+        )
     except FieldProblem as wrong:
         raise InvalidParams(
             "invalid_field",
@@ -108,7 +115,13 @@ def _inputs(review_id: str, record: Mapping[str, Any]) -> tuple[Case, RecordedRu
         ) from None
 
 
-def _judged(workplace: Workplace, review_id: str, case: Case, runs: RecordedRuns) -> Judgement:
+def _judged(
+    workplace: Workplace,
+    review_id: str,
+    case: Case,
+    runs: RecordedRuns,
+    generator: RecordedGenerator,
+) -> Judgement:
     quarantine = workplace.quarantine.with_timeout(case.policy.limits.git_timeout_secs)
     needed: dict[str, str] = {case.target: "its target"}
     if case.moved_from is not None:
@@ -117,12 +130,14 @@ def _judged(workplace: Workplace, review_id: str, case: Case, runs: RecordedRuns
         for found in (each.base, each.head, each.patch, each.branch_head):
             if found is not None:
                 needed.setdefault(found, f"the bundle of {each.bundle.owner}")
+    for blob in generator.blobs:
+        needed.setdefault(blob, "a generated file")
     missing = missing_objects(quarantine, list(needed))
     if missing:
         first = missing[0]
         raise _gone(review_id, f"the object {first[:12]} of {needed[first]} is gone")
     try:
-        return judge(case, quarantine, runs)
+        return judge(case, quarantine, runs, generator=generator)
     except DependencyFailed as failure:
         if failure.reason != "git_failed":
             raise

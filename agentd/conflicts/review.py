@@ -18,6 +18,7 @@ from agentd.conflicts.bundle import Bundle
 from agentd.conflicts.case_codec import decode_case, encode_case
 from agentd.conflicts.collect import Collected, DaemonView, collect, left_by
 from agentd.conflicts.decisions import Action
+from agentd.conflicts.generators import SandboxGenerator
 from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.intake import Intake, Submission
@@ -210,12 +211,14 @@ def review_case(
     """
     policy = case.policy
     quarantine = workplace.quarantine.with_timeout(policy.limits.git_timeout_secs)
-    runs = RecordingRuns(_verifier(request, quarantine, policy))
+    verifier = _verifier(request, quarantine, policy)
+    runs = RecordingRuns(verifier)
+    generator = SandboxGenerator(verifier, quarantine)
     memory = Memory(
         MergeStore(quarantine.merges_file, now_secs=int(request.clock.now()) // 1000),
         workplace.git_version,
     )
-    judgement = judge(case, quarantine, runs, progress, memory)
+    judgement = judge(case, quarantine, runs, progress, memory, generator)
     review_id = request.ids.new()
     record: dict[str, Any] = {
         "review_id": review_id,
@@ -230,11 +233,15 @@ def review_case(
         "engine_version": ENGINE_VERSION,
         "policy": policy_to_json(policy, policy_source),
         **judgement_to_json(judgement),
-        "inputs": {"case": encode_case(case), "command_runs": runs.runs},
+        "inputs": {
+            "case": encode_case(case),
+            "command_runs": runs.runs,
+            "generations": generator.made,
+        },
     }
     record = printable(record)
     if request.keep:
-        _keep(quarantine, record, case, judgement)
+        _keep(quarantine, record, case, judgement, generator.blobs)
     return ReviewOutcome(record)
 
 
@@ -299,11 +306,15 @@ def _verifier(request: ReviewRequest, quarantine: Quarantine, policy: Policy) ->
 
 
 def _keep(
-    quarantine: Quarantine, record: Mapping[str, Any], case: Case, judgement: Judgement
+    quarantine: Quarantine,
+    record: Mapping[str, Any],
+    case: Case,
+    judgement: Judgement,
+    made: set[ObjectId],
 ) -> None:
     """Keeps the record in the quarantine, with the objects that a replay needs."""
     commits = {case.moved_from} if case.moved_from else set()
-    blobs: set[ObjectId] = set()
+    blobs = set(made)
     for submission in case.submissions:
         commits |= {commit for commit in (submission.base, submission.head) if commit}
         blobs |= {submission.patch} if submission.patch else set()

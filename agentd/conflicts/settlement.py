@@ -13,10 +13,11 @@ from agentd.conflicts.assumption_checks import AssumptionChecks, Broken
 from agentd.conflicts.composition import Clash, Composer, Composition
 from agentd.conflicts.culprits import Blame, CulpritSet
 from agentd.conflicts.decisions import Action, Decision, Reason, Why
-from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonValue, Severity
+from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonValue, Severity, counted
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.proof import Check, Proof, Prover, Standing, blames_somebody
+from agentd.conflicts.regeneration import Finished, Regenerator, Step
 from agentd.conflicts.selection import Contender, Edge, EdgeKind, Selection, select
 
 _PARTNERS_SHOWN = 5
@@ -34,6 +35,8 @@ class Settlement:
     proofs: tuple[Proof, ...]
     """Of all rounds, the last one last."""
     findings: tuple[Finding, ...]
+    finished: Finished
+    """The composed tree with its generated files made anew: what is proved and integrated."""
     unsettled: tuple[Check, ...] = ()
     """Checks that fail on the set although no bundle could be blamed."""
 
@@ -49,6 +52,7 @@ class Settling:
         composer: Composer,
         prover: Prover,
         assumptions: AssumptionChecks,
+        regenerator: Regenerator,
         progress: Callable[[str], None],
     ) -> None:
         self._contenders = {contender.bundle_id: contender for contender in contenders}
@@ -57,6 +61,7 @@ class Settling:
         self._composer = composer
         self._prover = prover
         self._assumptions = assumptions
+        self._regenerator = regenerator
         self._progress = progress
         self._put_out: dict[BundleId, Decision] = {}
         self._findings: list[Finding] = []
@@ -73,10 +78,14 @@ class Settling:
             if composition.clash is not None:
                 self._part(composition.clash)
                 continue
-            proof = self._prove(composition, chosen)
+            finished = self._regenerator.finish(composition.tree, chosen)
+            if finished.failed is not None:
+                self._put_out_generated(finished.failed)
+                continue
+            proof = self._prove(finished.tree, chosen)
             if proof.standing is Standing.BROKEN and self._blame(proof, chosen):
                 continue
-            broken = self._assumptions.broken(composition.tree, chosen, self._tree_of)
+            broken = self._assumptions.broken(finished.tree, chosen, self._tree_of)
             if broken is not None:
                 self._put_out_for(broken)
                 continue
@@ -87,7 +96,8 @@ class Settling:
                 put_out=tuple(self._put_out[bundle] for bundle in sorted(self._put_out)),
                 edges=tuple(self._edges),
                 proofs=tuple(self._proofs),
-                findings=(*self._findings, *proof.findings),
+                findings=(*self._findings, *_regenerated(finished), *proof.findings),
+                finished=finished,
                 unsettled=tuple(self._unsettled.values()),
             )
 
@@ -130,11 +140,11 @@ class Settling:
             )
         )
 
-    def _prove(self, composition: Composition, chosen: Sequence[Placed]) -> Proof:
+    def _prove(self, tree: TreeId, chosen: Sequence[Placed]) -> Proof:
         if not chosen:
-            return Proof(composition.tree, ())
-        self._progress(f"verifying tree {composition.tree[:12]}")
-        proof = self._prover.prove(composition.tree, chosen)
+            return Proof(tree, ())
+        self._progress(f"verifying tree {tree[:12]}")
+        proof = self._prover.prove(tree, chosen)
         self._proofs.append(proof)
         return proof
 
@@ -186,7 +196,40 @@ class Settling:
 
     def _tree_of(self, placed: Sequence[Placed]) -> TreeId | None:
         composition = self._composer.compose(placed)
-        return None if composition.clash is not None else composition.tree
+        if composition.clash is not None:
+            return None
+        finished = self._regenerator.finish(composition.tree, placed)
+        return None if finished.failed is not None else finished.tree
+
+    def _put_out_generated(self, step: Step) -> None:
+        """Puts out those whose generated files cannot be made from the merged sources."""
+        run = step.run
+        ended = f"exit code {run.exit_code}" if run.exit_code is not None else run.status.value
+        message = (
+            f"`{run.name}` is to make generated files anew from the merged sources and does not "
+            f"({run.problem or ended}); mend it, or hand in the change without those files."
+        )
+        evidence: dict[str, JsonValue] = {
+            "command": run.command,
+            "tree": run.tree,
+            "exit_code": run.exit_code,
+            "status": run.status.value,
+            "output_tail": run.output_tail[-4_000:],
+            "output_sha256": run.output_sha256,
+        }
+        for bundle in step.bundles:
+            self._put_out[bundle] = Decision(
+                bundle, Action.ESCALATE, (Reason(Why.REGENERATION_FAILED, message, evidence),)
+            )
+        self._findings.append(
+            Finding(
+                FindingKind.REGENERATION_FAILED,
+                Severity.ERROR,
+                message,
+                step.bundles,
+                evidence=evidence,
+            )
+        )
 
     def _put_out_for(self, broken: Broken) -> None:
         """Puts out the least valued of those who together make an assumption false."""
@@ -243,3 +286,19 @@ class Settling:
                 ],
             },
         )
+
+
+def _regenerated(finished: Finished) -> list[Finding]:
+    return [
+        Finding(
+            FindingKind.REGENERATED,
+            Severity.INFO,
+            f"`{step.run.name}` made {counted(len(step.paths), 'generated file')} anew from the "
+            f"merged sources, {step.paths[0]} first; no bundle's version of them was taken.",
+            step.bundles,
+            step.paths[0],
+            evidence={"command": step.run.command, "paths": list(step.paths[:20])},
+        )
+        for step in finished.steps
+        if step.paths
+    ]

@@ -40,6 +40,7 @@ from agentd.conflicts.sandbox import (
     scratch_environment,
 )
 from agentd.conflicts.scratch import ends_as_exceptions, scratch_directory, sweep
+from agentd.conflicts.taken_files import Untakeable, take_files
 from agentd.core.clock import Clock
 from agentd.errors import AgentdError
 
@@ -159,6 +160,22 @@ class Verifier:
             comparisons.append(compare(baseline, run))
         return tuple(comparisons)
 
+    def generate(
+        self, tree: str, command: Command, wanted: Callable[[str], bool]
+    ) -> tuple[CommandRun, dict[str, tuple[str, bytes]] | None]:
+        """Runs a command on a tree once, and takes the files that it leaves at the wanted paths.
+
+        Path to mode and content; None where the command does not pass, or leaves what cannot be
+        taken. Nothing of it is kept for later reviews.
+        """
+        taken: dict[str, tuple[str, bytes]] = {}
+        with ends_as_exceptions((signal.SIGTERM, signal.SIGHUP)):
+            self._sweep_once()
+            run = self._run_once(
+                tree, command, lambda directory: taken.update(take_files(directory, wanted))
+            )
+        return run, (taken if run.status is RunStatus.PASSED else None)
+
     @cached_property
     def _bubblewrap(self) -> Bubblewrap | None:
         return find_bubblewrap(self._environ, self._hidden) if self._use_bubblewrap else None
@@ -232,7 +249,12 @@ class Verifier:
                 first = again
         return replace(first, attempts=attempts)
 
-    def _run_once(self, tree: str, command: Command) -> CommandRun:
+    def _run_once(
+        self,
+        tree: str,
+        command: Command,
+        afterwards: Callable[[Path], None] = lambda _: None,
+    ) -> CommandRun:
         blank = CommandRun(
             command=command.run,
             name=command.label,
@@ -245,8 +267,12 @@ class Verifier:
             return replace(blank, attempts=0, problem="the review was stopped before")
         try:
             with scratch_directory(self._scratch_root, _end_processes_in) as root:
-                return self._run_in(Layout(root), blank, command)
-        except (AgentdError, OSError) as error:
+                layout = Layout(root)
+                run = self._run_in(layout, blank, command)
+                if run.status is RunStatus.PASSED:
+                    afterwards(layout.tree)
+                return run
+        except (AgentdError, OSError, Untakeable) as error:
             _log.warning("cannot verify tree %s: %s", tree, error)
             return replace(blank, status=RunStatus.ERROR, problem=str(error))
 

@@ -28,7 +28,7 @@ flaky_reruns = 0
 
 [[generated]]
 paths = ["package-lock.json"]
-regenerate = "npm install --package-lock-only"
+regenerate = "sh checks/lock.sh"
 
 [paths]
 forbidden = ["secrets/**"]
@@ -125,6 +125,7 @@ LOGO: Final = bytes(range(256)) * 4
 FILES: Final[Mapping[str, FileContent]] = {
     ".agentd/review.toml": POLICY,
     "checks/test.sh": TEST,
+    "checks/lock.sh": "echo '{ \"packages\": {} }' > package-lock.json\n",
     "checks/lint.sh": "echo 'src/legacy.py:1: unused import'; exit 1\n",
     "src/client.py": CLIENT,
     "src/orders.py": ORDERS,
