@@ -66,17 +66,18 @@ class Breaks:
         if merged is None:
             return None
         there = merged.summary(suspicion.path)
-        if there is None or not there.parsed or not _has(there, suspicion.need):
+        left = _find(there, suspicion.need) if there is not None and there.parsed else None
+        if there is None or left is None:
             return None
         if _ask(self.trees.oracle(merged, there), suspicion.path, suspicion.need) is not Answer.NO:
             return None
-        return self._finding(suspicion)
+        return self._finding(suspicion, left)
 
     def _suspicious(self, path: str, summary: Summary, need: Need) -> bool:
         if _ask(self._oracle(self.user, summary), path, need) is not Answer.YES:
             return False
         theirs = self._other_view.summary(path)
-        if theirs is not None and _has(theirs, need):
+        if theirs is not None and _find(theirs, need) is not None:
             broken = _ask(self._oracle(self.user.other, summary), path, need)
             if broken is not Answer.YES:
                 return False  # The other side is broken without this one, or nobody can say.
@@ -99,16 +100,16 @@ class Breaks:
 
     # Evidence
 
-    def _finding(self, suspicion: Suspicion) -> SymbolFinding | None:
+    def _finding(self, suspicion: Suspicion, left: Need) -> SymbolFinding | None:
         need = suspicion.need
         culprit = self._culprit(suspicion)
         if culprit is None:
             return None
-        meets = Spot(self.user, suspicion.path, need.line, _text(need))
+        meets = Spot(self.user, suspicion.path, _line(need, left), _text(need))
         level = _level(need)
         where = f"{culprit.path}:{culprit.line}"
         if isinstance(need, Call):
-            what = f"calls `{meets.text}`, and the other side made it `{culprit.text}` ({where})"
+            what = f"calls `{meets.text}`, and as the other side has it ({where}) {culprit.text}"
         else:
             verb = "imports" if isinstance(need, Import) else "uses"
             moved = self._moved_to(_simple_name(need), culprit.path)
@@ -161,7 +162,8 @@ class Breaks:
         if found is None:
             return None
         definition = found.definition
-        text = f"{definition.name}{definition.signature}"
+        refusal = definition.signature.refusal(need.shape) if definition.signature else None
+        text = f"it {refusal}" if refusal is not None else f"{definition.name} changed"
         return Spot(self.user.other, found.path, definition.line, text)
 
     def _moved_to(self, name: str, old_path: str) -> str:
@@ -201,25 +203,29 @@ def _ask(oracle: Oracle, path: str, need: Need) -> Answer:
             return oracle.calls(path, need)
 
 
-def _has(summary: Summary, need: Need) -> bool:
-    """Whether a file has the same need."""
+def _find(summary: Summary, need: Need) -> Need | None:
+    """The same need in another file."""
     match need:
-        case Import():
-            return any(
-                (each.module, each.name) == (need.module, need.name) and not each.guarded
-                for each in summary.imports
-            )
-        case Use():
-            return any(
-                (each.owner, each.name) == (need.owner, need.name) and not each.guarded
-                for each in summary.uses
-            )
-        case Call():
-            return any(
-                (each.owner, each.name, each.shape) == (need.owner, need.name, need.shape)
-                and not each.guarded
-                for each in summary.calls
-            )
+        case Import(module=module, name=name):
+            for imported in summary.imports:
+                if (imported.module, imported.name) == (module, name) and not imported.guarded:
+                    return imported
+        case Use(owner=owner, name=name):
+            for use in summary.uses:
+                if (use.owner, use.name) == (owner, name) and not use.guarded:
+                    return use
+        case Call(owner=owner, name=name, shape=shape):
+            for call in summary.calls:
+                if (call.owner, call.name, call.shape, call.guarded) == (owner, name, shape, False):
+                    return call
+    return None
+
+
+def _line(need: Need, left: Need) -> int:
+    """Where a need stands: the first of so many last lines as the merge leaves it."""
+    if isinstance(need, Import) or isinstance(left, Import):
+        return need.line if isinstance(need, Import) else 1
+    return need.lines[-min(len(left.lines), len(need.lines))]
 
 
 def _names(need: Need) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Final
 from agentd.conflicts.symbols.python_summary import read_python
 from agentd.conflicts.symbols.summary import Language, Summary
 
-FORMAT: Final = 8
+FORMAT: Final = 9
 """Raised whenever a summary of the same file would come out differently."""
 
 _EXTENSIONS: Final[Mapping[str, Language]] = {

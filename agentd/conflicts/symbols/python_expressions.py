@@ -50,7 +50,7 @@ class ExpressionReader:
         match node:
             case ast.Name(ctx=ast.Load()):
                 if self._is_global(node.id, context) or self._import_local(node.id, context):
-                    self.uses.append(Use("", node.id, node.lineno, context.guarded))
+                    self.uses.append(Use("", node.id, (node.lineno,), context.guarded))
             case ast.Attribute():
                 self._attribute(node, context)
             case ast.Call():
@@ -126,7 +126,7 @@ class ExpressionReader:
         self.members.add(node.attr)
         owner = self._chain(node.value, context)
         if owner is not None and isinstance(node.ctx, ast.Load):
-            self.uses.append(Use(owner, node.attr, node.lineno, context.guarded))
+            self.uses.append(Use(owner, node.attr, (node.lineno,), context.guarded))
         if (
             isinstance(node.value, ast.Attribute)
             and node.value.attr == "modules"
@@ -141,12 +141,12 @@ class ExpressionReader:
         match node.func:
             case ast.Name(id=name):
                 if self._is_global(name, context) or self._import_local(name, context):
-                    self.calls.append(Call("", name, shape, node.lineno, context.guarded))
+                    self.calls.append(Call("", name, shape, (node.lineno,), context.guarded))
                     self.dynamic |= name in ("exec", "execfile") and not context.in_function
                     self.by_strings |= name in ("globals", "vars", "locals", "exec", "execfile")
             case ast.Attribute(value=value, attr=attr):
                 owner = self._chain(value, context)
                 if owner is not None:
-                    self.calls.append(Call(owner, attr, shape, node.lineno, context.guarded))
+                    self.calls.append(Call(owner, attr, shape, (node.lineno,), context.guarded))
         for child in children(node):
             self.expression(child, context)

@@ -16,6 +16,8 @@ SELF: Final = "@"
 """First character of the owner of what is reached through `self`: `@Queue` inside class Queue."""
 STAR: Final = "*"
 """The name of an import that takes everything."""
+LINES_MAX: Final = 20
+"""How many of the lines that use a name are kept, from the last."""
 
 
 class Language(StrEnum):
@@ -69,23 +71,28 @@ class Signature:
 
     def takes(self, shape: CallShape) -> bool:
         """Whether a call of this shape can be bound; what cannot be counted can."""
+        return self.refusal(shape) is None
+
+    def refusal(self, shape: CallShape) -> str | None:
+        """Why a call of this shape cannot be bound, in a few words; None where it can."""
         if shape.open:
-            return True
+            return None
         if shape.positional > len(self.positional) and not (self.any_positional or self.lenient):
-            return False
+            return f"takes no more than {len(self.positional)} by position"
         by_position = self.positional[: shape.positional]
         by_name = self.positional[self.positional_only :]
         given = set(shape.keywords)
-        if not self.any_keyword:
-            known = {*by_name, *self.keyword_only, *self.keyword_required}
-            if not given <= known:
-                return False
-        if given.intersection(by_position[self.positional_only :]):
-            return False
-        missing = self.positional[shape.positional : self.required]
-        if any(name not in given or name not in by_name for name in missing):
-            return False
-        return given.issuperset(self.keyword_required)
+        unknown = given.difference(by_name, self.keyword_only, self.keyword_required)
+        if unknown and not self.any_keyword:
+            return f"takes no `{min(unknown)}`"
+        twice = given.intersection(by_position[self.positional_only :])
+        if twice:
+            return f"is given `{min(twice)}` twice"
+        for name in self.positional[shape.positional : self.required]:
+            if name not in given or name not in by_name:
+                return f"needs `{name}`"
+        missing = set(self.keyword_required) - given
+        return f"needs `{min(missing)}`" if missing else None
 
     def __str__(self) -> str:
         shown = [
@@ -153,7 +160,7 @@ class Use:
     owner: str
     """Dotted name in front of it; empty for a bare name; `@Class` for `self`."""
     name: str
-    line: int
+    lines: tuple[int, ...]
     guarded: bool = False
 
 
@@ -164,24 +171,34 @@ class Call:
     owner: str
     name: str
     shape: CallShape
-    line: int
+    lines: tuple[int, ...]
     guarded: bool = False
 
 
 def uses_once(uses: Iterable[Use]) -> tuple[Use, ...]:
-    """Each name that is used once, where it stands first."""
-    first: dict[tuple[str, str, bool], Use] = {}
+    """Each name that is used once, with all the lines that it stands on."""
+    lines: dict[tuple[str, str, bool], list[int]] = {}
     for use in uses:
-        first.setdefault((use.owner, use.name, use.guarded), use)
-    return tuple(first.values())
+        lines.setdefault((use.owner, use.name, use.guarded), []).extend(use.lines)
+    return tuple(
+        Use(owner, name, _few(at), guarded) for (owner, name, guarded), at in lines.items()
+    )
 
 
 def calls_once(calls: Iterable[Call]) -> tuple[Call, ...]:
-    """Each way of calling something once, where it stands first."""
-    first: dict[tuple[str, str, CallShape, bool], Call] = {}
+    """Each way of calling something once, with all the lines that it stands on."""
+    lines: dict[tuple[str, str, CallShape, bool], list[int]] = {}
     for call in calls:
-        first.setdefault((call.owner, call.name, call.shape, call.guarded), call)
-    return tuple(first.values())
+        key = (call.owner, call.name, call.shape, call.guarded)
+        lines.setdefault(key, []).extend(call.lines)
+    return tuple(
+        Call(owner, name, shape, _few(at), guarded)
+        for (owner, name, shape, guarded), at in lines.items()
+    )
+
+
+def _few(lines: list[int]) -> tuple[int, ...]:
+    return tuple(sorted(lines)[-LINES_MAX:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def encode(summary: Summary) -> bytes:
             summary.package,
             [_definition_to_row(each) for each in summary.definitions],
             [[e.module, e.name, e.local, e.line, e.guarded] for e in summary.imports],
-            [[e.owner, e.name, e.line, e.guarded] for e in summary.uses],
+            [[e.owner, e.name, e.lines, e.guarded] for e in summary.uses],
             [
                 [
                     e.owner,
@@ -41,7 +41,7 @@ def encode(summary: Summary) -> bytes:
                     e.shape.positional,
                     e.shape.keywords,
                     e.shape.open,
-                    e.line,
+                    e.lines,
                     e.guarded,
                 ]
                 for e in summary.calls
@@ -76,10 +76,10 @@ def _summary_from_row(row: list[Any]) -> Summary:
         package=package,
         definitions=tuple(_definition_from_row(each) for each in definitions),
         imports=tuple(Import(*each) for each in imports),
-        uses=tuple(Use(*each) for each in uses),
+        uses=tuple(Use(owner, name, tuple(at), guarded) for owner, name, at, guarded in uses),
         calls=tuple(
-            Call(each[0], each[1], CallShape(each[2], tuple(each[3]), each[4]), each[5], each[6])
-            for each in calls
+            Call(owner, name, CallShape(positional, tuple(keywords), spread), tuple(at), guarded)
+            for owner, name, positional, keywords, spread, at, guarded in calls
         ),
         bound=frozenset(bound),
         offered=None if offered is None else frozenset(offered),

@@ -186,11 +186,11 @@ class SyntaxReader:
 
     def use(self, node: Node, owner: str, name: str, context: Context) -> None:
         """Takes in a name that is used."""
-        self.uses.append(Use(owner, name, line_of(node), context.guarded))
+        self.uses.append(Use(owner, name, (line_of(node),), context.guarded))
 
     def call(self, node: Node, owner: str, name: str, shape: CallShape, context: Context) -> None:
         """Takes in a call."""
-        self.calls.append(Call(owner, name, shape, line_of(node), context.guarded))
+        self.calls.append(Call(owner, name, shape, (line_of(node),), context.guarded))
 
     def summary(self, *, strict: bool = True) -> Summary:
         """Everything that was gathered."""

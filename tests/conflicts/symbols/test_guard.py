@@ -137,6 +137,31 @@ def test_python_is_read_without_any_grammar(
     assert strong(result) == ["S1 load"]
 
 
+def test_the_lines_are_those_that_break(tmp_path: Path) -> None:
+    base = "import os\nimport sys\n\n\ndef one():\n    return os.sep\n\n\nX = 1\n\n\nY = 2\n"
+    trees = Trees({"a.py": base}, tmp_path)
+    left = base.replace("import os\n", "").replace("os.sep", '"/"')
+    result = guard(trees, {"a.py": left}, {"a.py": base + "Z = os.getcwd()\n"})
+    assert [(each.change.line, each.meets.line) for each in result.blocking] == [(1, 13)]
+    assert result.blocking[0].message.startswith("a.py:13 uses `os`, which the other side removed")
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ("load('x')", "needs `mode`"),
+        ("load('x', 'r', 3)", "takes no more than 2 by position"),
+        ("load(path='x', mode='r', size=1)", "takes no `size`"),
+    ],
+)
+def test_a_refused_call_says_why(tmp_path: Path, call: str, reason: str) -> None:
+    trees = Trees({"a.py": "def load(path, mode=1, size=2):\n    return path\n"}, tmp_path)
+    new = "def load(path, mode):\n    return path\n"
+    result = guard(trees, {"a.py": new}, {"b.py": f"from a import load\n\n{call}\n"})
+    assert strong(result) == ["S4 load"]
+    assert reason in result.blocking[0].message
+
+
 def test_a_text_conflict_is_not_the_guards(tmp_path: Path) -> None:
     trees = Trees(BASE, tmp_path)
     left = trees.side({"app/store.py": "X = 1\n", "app/run.py": "A = 1\n"})
