@@ -42,9 +42,7 @@ from agentd.settings import Settings, process_environment
 
 logger = logging.getLogger(__name__)
 
-_GC_THRESHOLDS: Final = (20_000, 20, 100)
-
-_GARBAGE_LOOKED_AT = 50_000
+_GARBAGE_LOOKED_AT: Final = 50_000
 """Objects made between two looks for cycles. A request makes dozens, hardly ever a cycle; looking
 as often as Python does by itself costs every twentieth request."""
 
@@ -208,7 +206,6 @@ async def _serve(settings: Settings) -> None:
     # What is here now stays, and a request leaves no circles behind: the collector has little to
     # find, so it need not look after every few hundred allocations.
     gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
     gc.set_threshold(_GARBAGE_LOOKED_AT, 20, 100)
     await stop.wait()
     logger.info("stopping")
