@@ -20,6 +20,9 @@ _LANG: Final = (
     "Throwable Void var"
 )
 
+_SOURCES: Final = (".java", ".kt", ".groovy", ".scala")
+"""What may hold a class of a package; those that nobody reads make it unknown."""
+
 
 class JavaNaming:
     """Java's rules."""
@@ -49,7 +52,7 @@ class JavaNaming:
     def files(self, view: TreeView, place: str) -> Sequence[str]:
         if place.endswith(".java"):
             return (place,)
-        return tuple(path for path in view.within(place) if path.endswith(".java"))
+        return tuple(path for path in view.within(place) if path.endswith(_SOURCES))
 
     def submodule(self, view: TreeView, place: str, name: str) -> str | None:
         return None
