@@ -25,14 +25,17 @@ def keep_review(
     commits: Sequence[CommitId],
     blobs: Sequence[ObjectId],
     record: bytes,
+    *,
+    seconds: int,
 ) -> None:
-    """Holds on to a record and its objects."""
+    """Holds on to a record and its objects; `seconds` is the Unix time of the review."""
     _copy(quarantine, target, [*commits, *blobs])
     files = {str(blob): blob for blob in blobs} | {_RECORD_NAME: quarantine.store_blob(record)}
     holder = quarantine.commit(
         quarantine.make_tree(files),
         sorted({target, *commits}),
         message=f"Keeps what review {review_id} needs\n",
+        seconds=seconds,
     )
     quarantine.run(["update-ref", f"{_PREFIX}{review_id}", holder], check=True)
 
@@ -79,6 +82,21 @@ def kept_reviews(quarantine: Quarantine, beginning: str = "") -> tuple[str, ...]
     listed = quarantine.run(["for-each-ref", "--format=%(refname)", _PREFIX], check=True).text
     ids = (line.removeprefix(_PREFIX) for line in listed.split("\n") if line)
     return tuple(review_id for review_id in ids if review_id.startswith(beginning))
+
+
+def forget_reviews_before(quarantine: Quarantine, seconds: int) -> tuple[str, ...]:
+    """Lets go of the reviews that are older, and says which."""
+    form = "--format=%(refname) %(objectname) %(committerdate:unix)"
+    listed = quarantine.run(["for-each-ref", form, _PREFIX], check=True).text
+    old = []
+    for line in listed.split("\n"):
+        ref, _, rest = line.partition(" ")
+        holder, _, date = rest.partition(" ")
+        if ref and int(date or 0) < seconds:
+            old.append((ref, holder))
+    stdin = "".join(f"delete {ref} {holder}\n" for ref, holder in old).encode()
+    quarantine.run(["update-ref", "--stdin"], stdin=stdin, check=True)
+    return tuple(ref.removeprefix(_PREFIX) for ref, _ in old)
 
 
 def record_of(quarantine: Quarantine, review_id: str) -> bytes | None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 ROWS_MAX: Final = 200_000
+AGE_SECS_MAX: Final = 4 * 24 * 3600
+"""Older answers are not given: git may be about to clear their trees away."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS merges (
     key BLOB PRIMARY KEY,
@@ -41,7 +43,10 @@ class MergeStore:
         def read(connection: sqlite3.Connection) -> dict[bytes, bytes]:
             found = {}
             for key in wanted:
-                row = connection.execute("SELECT answer FROM merges WHERE key = ?", (key,))
+                row = connection.execute(
+                    "SELECT answer FROM merges WHERE key = ? AND made_at >= ?",
+                    (key, self._now_secs - AGE_SECS_MAX),
+                )
                 for (answer,) in row:
                     found[key] = answer
             return found

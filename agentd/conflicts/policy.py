@@ -203,6 +203,8 @@ class Limits(_Section):
     hunks_max: Count = 20_000
     line_bytes_max: Count = 2**20
     git_timeout_secs: Secs = 60.0
+    reviews_keep_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+    """How long a review can be replayed; then what it kept may be cleared away."""
 
 
 class PathRuleName(StrEnum):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from agentd.conflicts.landing import (
 )
 from agentd.conflicts.merge_store import MergeStore
 from agentd.conflicts.policy import POLICY_PATH, Policy, parse_policy
+from agentd.conflicts.pruning import prune_rarely
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.record import (
     ENGINE_VERSION,
@@ -214,10 +216,9 @@ def review_case(
     verifier = _verifier(request, quarantine, policy)
     runs = RecordingRuns(verifier)
     generator = SandboxGenerator(verifier, quarantine)
-    memory = Memory(
-        MergeStore(quarantine.merges_file, now_secs=int(request.clock.now()) // 1000),
-        workplace.git_version,
-    )
+    now_secs = int(request.clock.now()) // 1000
+    store = MergeStore(quarantine.merges_file, now_secs=now_secs)
+    memory = Memory(store, workplace.git_version)
     judgement = judge(case, quarantine, runs, progress, memory, generator)
     review_id = request.ids.new()
     record: dict[str, Any] = {
@@ -242,6 +243,8 @@ def review_case(
     record = printable(record)
     if request.keep:
         _keep(quarantine, record, case, judgement, generator.blobs)
+    keep_days = policy.limits.reviews_keep_days
+    prune_rarely(quarantine, store, now_secs=now_secs, keep_days=keep_days)
     return ReviewOutcome(record)
 
 
@@ -327,6 +330,7 @@ def _keep(
         sorted(commits),
         sorted(blobs),
         canonical_bytes(record),
+        seconds=int(datetime.fromisoformat(record["created_at"]).timestamp()),
     )
 
 
