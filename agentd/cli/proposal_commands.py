@@ -103,7 +103,7 @@ def _propose(
     ] = None,
     with_: Annotated[
         str,
-        typer.Option("--with", help="Who may merge: entity; driver; deepseek. Entity comes first."),
+        typer.Option("--with", help="How to merge; `entity` is the one way there is."),
     ] = "entity",
     out: Annotated[
         Path | None,
@@ -128,7 +128,7 @@ def _propose(
     Examples:
       agentd-coord propose
       agentd-coord propose --branch codex/a --branch agy/b --out merged.json
-      agentd-coord propose --review 3f2a91c0 --with deepseek --json
+      agentd-coord propose --review 3f2a91c0 --json
     """
     from agentd.cli.propose_command import ProposeOptions, run_propose
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _STYLES: Final = {"verified": "green", "unverified": "yellow"}
 ENTITY: Final = "entity"
-DRIVER: Final = "driver"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,11 @@ TABLES = {"agentd.errors", "agentd.protocol.methods", "agentd.protocol.examples"
 LONG_MODULES = GENERATED | TABLES | {"agentd.cli.coord"}
 """Tables, and command lines that are mostly options and their help, may be long."""
 
-LONG_FUNCTIONS = {"agentd.cli.coord.review", "agentd.cli.coord.bundle_command"}
+LONG_FUNCTIONS = {
+    "agentd.cli.coord.review",
+    "agentd.cli.coord.bundle_command",
+    "agentd.cli.proposal_commands._propose",
+}
 
 BANNED_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|misc|manager)(_|$)")
 
