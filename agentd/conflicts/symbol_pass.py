@@ -1,12 +1,12 @@
 """Has the symbol guard look at the pairs that git would merge, and says what follows from it.
 
 Strong signs become edges: the two do not go together although their text merges. Weak ones only say
-how closely the two interact. It reads blobs and merges for the guard; it must not know languages.
+how closely the two interact. It must not know languages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -22,19 +22,18 @@ from agentd.conflicts.findings import (
     info,
 )
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import ObjectId, TreeId
+from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.interaction import Interaction
 from agentd.conflicts.merging import Merger
 from agentd.conflicts.pairs import Footprint
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.selection import Edge, EdgeKind
+from agentd.conflicts.symbol_sources import SymbolSources, TreeSide, tree_side
 from agentd.conflicts.symbols.findings import Grade, GuardResult, Spot, SymbolFinding, WhichSide
 from agentd.conflicts.symbols.guard import SymbolGuard
 from agentd.conflicts.symbols.library import SummaryStore
-from agentd.conflicts.symbols.sides import FileChange, Side
 from agentd.conflicts.symbols.trees import Prepared
-from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_GITLINK, MODE_SYMLINK, TreeChange
 
 _SIGNS_SHOWN: Final = 20
 _PATHS_SHOWN: Final = 20
@@ -47,44 +46,6 @@ class SymbolPass:
     edges: tuple[Edge, ...]
     findings: tuple[Finding, ...]
     interactions: tuple[Interaction, ...]
-
-
-@dataclass(frozen=True)
-class _TreeSide(Side):
-    tree: TreeId
-
-
-class _Sources:
-    """The repository, as the guard reads it."""
-
-    def __init__(self, quarantine: Quarantine, merger: Merger, tip_tree: TreeId) -> None:
-        self._quarantine = quarantine
-        self._merger = merger
-        self._tip_tree = tip_tree
-
-    def read_blobs(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
-        """The contents of some blobs."""
-        read = self._quarantine.read_blobs([ObjectId(blob) for blob in blobs])
-        return {str(blob): content for blob, content in read.items()}
-
-    def listing(self, tree: str) -> Mapping[str, str]:
-        """Path to blob of every file of a tree."""
-        return {
-            path: blob
-            for path, (mode, blob) in self._quarantine.entries(tree).items()
-            if mode not in (MODE_GITLINK, MODE_SYMLINK)
-        }
-
-    def merged(self, left: Side, right: Side) -> Mapping[str, str | None] | None:
-        """What the merge of two sides changes on the tip; None where it conflicts."""
-        if not isinstance(left, _TreeSide) or not isinstance(right, _TreeSide):
-            return None
-        merged = self._merger.merge(self._tip_tree, left.tree, right.tree)
-        if not merged.clean:
-            return None
-        pair = (str(self._tip_tree), str(merged.tree))
-        (changes,) = self._quarantine.changes([pair], renames=False)
-        return {each.path: _new(each) for each in changes if _is_file(each)}
 
 
 def guard_symbols(
@@ -100,12 +61,13 @@ def guard_symbols(
     """Looks at all pairs but those that are known to be apart, and twins."""
     by_id = {each.candidate.bundle_id: each for each in placed}
     twins: dict[TreeId, list[BundleId]] = {}
-    sides: dict[TreeId, _TreeSide] = {}
+    sides: dict[TreeId, TreeSide] = {}
     for footprint in sorted(footprints, key=lambda each: each.bundle_id):
         tree = TreeId(str(by_id[footprint.bundle_id].tree))
         twins.setdefault(tree, []).append(footprint.bundle_id)
-        sides.setdefault(tree, _side(footprint, tip_tree, tree))
-    guard = SymbolGuard(_Sources(quarantine, merger, tip_tree), store)
+        changes = (file.change for file in footprint.files)
+        sides.setdefault(tree, tree_side(tip_tree, tree, changes))
+    guard = SymbolGuard(SymbolSources(quarantine, merger), store)
     trees = list(sides)
     prepared = [guard.prepare(side) for side in sides.values()]
     edges: list[Edge] = []
@@ -124,27 +86,6 @@ def guard_symbols(
         tuple(sorted(findings, key=lambda each: (each.bundles, each.path or "", each.message))),
         tuple(sorted(interactions, key=lambda each: (each.distance, each.left, each.right))),
     )
-
-
-def _side(footprint: Footprint, tip_tree: TreeId, tree: TreeId) -> _TreeSide:
-    changes = {
-        file.change.path: FileChange(_old(file.change), _new(file.change))
-        for file in footprint.files
-        if _is_file(file.change)
-    }
-    return _TreeSide(str(tip_tree), changes, tree)
-
-
-def _is_file(change: TreeChange) -> bool:
-    return not {change.old_mode, change.new_mode} & {MODE_GITLINK, MODE_SYMLINK}
-
-
-def _old(change: TreeChange) -> str | None:
-    return None if change.old_mode == MODE_ABSENT else change.old_blob
-
-
-def _new(change: TreeChange) -> str | None:
-    return None if change.new_mode == MODE_ABSENT else change.new_blob
 
 
 def _not_analysed(
