@@ -39,7 +39,7 @@ class Why(StrEnum):
     PREFERRED = "preferred"
     IDENTICAL = "identical"
     TARGET_MOVED = "target_moved"
-    """While the review ran; nothing of that touches the bundle's paths."""
+    """While the review ran; nothing of that touches the bundle's paths or names."""
     # rebase
     STALE_BASE = "stale_base"
     STALE_CONFLICT = "stale_conflict"
@@ -117,6 +117,7 @@ _BY_FINDING: Final[Mapping[FindingKind, tuple[Action, Why]]] = {
     FindingKind.ASSUMPTION_FALSE: (Action.REJECT, Why.ASSUMPTION_FALSE),
     FindingKind.ASSUMPTION_OUTDATED: (Action.REBASE, Why.ASSUMPTION_OUTDATED),
     FindingKind.STALE_CONFLICT: (Action.REBASE, Why.STALE_CONFLICT),
+    FindingKind.STALE_SYMBOLS: (Action.REBASE, Why.SYMBOL_CONFLICT),
 }
 
 _GRAVITY: Final = (Action.REJECT, Action.ESCALATE, Action.REBASE, Action.WAIT, Action.MERGE)

@@ -49,8 +49,10 @@ class FindingKind(StrEnum):
     MOVING_BASE = "moving_base"
     STALE_CLEAN = "stale_clean"
     STALE_CONFLICT = "stale_conflict"
+    STALE_SYMBOLS = "stale_symbols"
+    """git merges it, but what the target did since its base and what it does differ by names."""
     TARGET_MOVED = "target_moved"
-    """While the review ran; nothing of that touches the bundle's paths."""
+    """While the review ran; nothing of that touches the bundle's paths or names."""
     # Its change cannot be had, or is none.
     NO_CHANGE_ATTACHED = "no_change_attached"
     CHANGE_UNREADABLE = "change_unreadable"

@@ -150,7 +150,7 @@ class _Placer:
             "merges cleanly, so it counts as in step and was judged anew on the new tip.",
             before=moved.before,
             tip=moved.tip,
-            commits=_commits_json(moved.commits),
+            commits=commits_json(moved.commits),
         )
         return Placed(candidate, Freshness.IN_STEP, tree, (found.about(candidate.bundle_id),))
 
@@ -168,7 +168,7 @@ class _Placer:
         found = error(
             FindingKind.ALREADY_IN_TARGET,
             f"Its change is in the target already{by}; nothing is left to do, so close it.",
-            commits=_commits_json(touching),
+            commits=commits_json(touching),
         )
         return Placed(
             candidate,
@@ -203,7 +203,7 @@ class _Placer:
             base=base,
             tip=self._tip,
             behind=count,
-            commits=_commits_json(touching),
+            commits=commits_json(touching),
         )
         return Placed(candidate, Freshness.STALE_CLEAN, tree, (found.about(candidate.bundle_id),))
 
@@ -227,7 +227,7 @@ class _Placer:
             behind=count,
             paths=list(paths[:COMMITS_SHOWN]),
             kinds=[kind.value for kind in conflict_kinds(merged)],
-            commits=_commits_json(touching),
+            commits=commits_json(touching),
             hunks=self._hunks(candidate, paths),
         )
         return Placed(
@@ -256,7 +256,8 @@ def _was_in_step(candidate: Candidate, moved: TargetMove) -> bool:
     return candidate.base == moved.before or candidate.base_tree == moved.before_tree
 
 
-def _commits_json(commits: Sequence[CommitInfo]) -> list[JsonValue]:
+def commits_json(commits: Sequence[CommitInfo]) -> list[JsonValue]:
+    """Commits as evidence."""
     return [
         {"commit": found.commit, "author": found.author, "subject": found.subject}
         for found in commits

@@ -44,6 +44,7 @@ from agentd.conflicts.settlement import Settlement, Settling
 from agentd.conflicts.single_decisions import decide_singly, is_closed
 from agentd.conflicts.symbol_pass import SymbolPass, guard_symbols
 from agentd.conflicts.symbols.summary_cache import SummaryCache
+from agentd.conflicts.target_symbols import with_target_symbols
 
 _CONFIDENCE_UNSAID = 50
 
@@ -137,6 +138,9 @@ class _Judge:
         self._progress = progress
         self._tip_tree = quarantine.tree_of(case.target)
         self._assumptions = AssumptionChecks(quarantine, runner, self._tip_tree, case.policy)
+        # Where nothing of merges is remembered, as in a replay, nothing else is.
+        remembers = self._memory.store is not None
+        self._summaries = SummaryCache(quarantine.summaries) if remembers else None
         self._decisions: dict[BundleId, Decision] = {}
         self._findings: list[Finding] = []
         self._ledger: LedgerSummary | None = None
@@ -156,7 +160,14 @@ class _Judge:
             allow_stale_clean=self._policy.freshness.allow_stale_clean,
             moved=moved,
         )
-        everything = with_case_twins(everything, self._quarantine, self._tip_tree)
+        everything = with_target_symbols(
+            with_case_twins(everything, self._quarantine, self._tip_tree),
+            self._quarantine,
+            self._case.target,
+            merger,
+            self._summaries,
+            allow_stale_clean=self._policy.freshness.allow_stale_clean,
+        )
         closed = tuple(each for each in everything if is_closed(each))
         placed = self._assumptions.at_target([each for each in everything if not is_closed(each)])
         self._findings += [found for each in (*closed, *placed) for found in each.all_findings]
@@ -231,8 +242,7 @@ class _Judge:
             merger,
             self._tip_tree,
             self._case.holdings,
-            # Where nothing of merges is remembered, as in a replay, nothing else is.
-            SummaryCache(self._quarantine.summaries) if self._memory.store is not None else None,
+            self._summaries,
         )
 
     def _settle(

@@ -1,7 +1,7 @@
 """Brings a stale bundle onto the target's tip, where git merges it cleanly and nowhere else.
 
 What comes out is a new bundle: another base, another id, and nothing verified. A bundle that
-conflicts goes back with the evidence; nothing is resolved here.
+conflicts, by lines or by names, goes back with the evidence; nothing is resolved here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from agentd.conflicts.admission import Admission, Candidate
-from agentd.conflicts.findings import BundleId, Finding
+from agentd.conflicts.findings import BundleId, Finding, FindingKind
 from agentd.conflicts.freshness import Freshness, Placed, place
 from agentd.conflicts.git_names import CommitId
 from agentd.conflicts.intake import Submission
@@ -19,6 +19,8 @@ from agentd.conflicts.merging import Merger
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.proposals.offer import Offer, make_offer
 from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.symbols.summary_cache import SummaryCache
+from agentd.conflicts.target_symbols import with_target_symbols
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ def rebase(
             return NotRebased(original, placed.freshness, candidate.findings)
         case Freshness.STALE_CLEAN:
             assert placed.tree is not None, "a clean merge has a tree"
+            broken = tuple(f for f in placed.findings if f.kind is FindingKind.STALE_SYMBOLS)
+            if broken:
+                return NotRebased(original, placed.freshness, broken)
             said = _said(candidate)
             offer = make_offer(quarantine, tip, placed.tree, said)
             return Rebased(original, offer, placed.findings[0])
@@ -69,7 +74,15 @@ def _placed(candidate: Candidate, quarantine: Quarantine, tip: CommitId, policy:
     paths = candidate.paths if candidate.tree is not None else ()
     attributes = merge_attributes(quarantine, quarantine.tree_of(tip), paths, policy)
     merger = Merger(quarantine, attributes)
-    (placed,) = place([candidate], quarantine, tip, merger, allow_stale_clean=True)
+    everything = place([candidate], quarantine, tip, merger, allow_stale_clean=True)
+    (placed,) = with_target_symbols(
+        everything,
+        quarantine,
+        tip,
+        merger,
+        SummaryCache(quarantine.summaries),
+        allow_stale_clean=True,
+    )
     return placed
 
 

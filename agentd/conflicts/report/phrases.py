@@ -46,6 +46,7 @@ KINDS: Final[Mapping[str, str]] = {
     "composition": "not all together",
     "composition_conflict": "not all together",
     "stale_conflict": "target moved",
+    "stale_symbols": "target moved names",
     "assumption": "assumption",
     "assumption_broken": "assumption",
     "symbol": "same names",

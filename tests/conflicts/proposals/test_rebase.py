@@ -156,3 +156,16 @@ def test_a_patch_that_is_no_text_goes_into_a_file(make_repo: MakeRepo, tmp_path:
     reviewed = repo.review(from_bundle_file(tmp_path / "agy.json"), readable=(tmp_path,))
     assert actions(reviewed) == {"agy": "merge"}, findings_of(reviewed, "agy")
     assert only(reviewed.record["bundles"])["bundle_id"] == outcome.offer.bundle_id
+
+
+def test_what_only_the_lines_make_of_it_is_not_offered(make_repo: MakeRepo) -> None:
+    """The target took away what the bundle newly uses, in another file."""
+    repo = make_repo({"store.py": "def load():\n    return 1\n", "app.py": "print(1)\n"})
+    base = repo.head()
+    repo.commit("Rename load", {"store.py": "def read():\n    return 1\n"})
+    bundle = bundle_of(repo, base, {"app.py": "from store import load\n\nprint(load())\n"})
+    outcome = rebased(repo, bundle)
+    assert isinstance(outcome, NotRebased)
+    assert outcome.freshness is Freshness.STALE_CLEAN
+    assert {found.symbol for found in outcome.findings} == {"load"}
+    assert "Rename load" in outcome.findings[0].message
