@@ -1,4 +1,4 @@
-"""The walls around a verification command: what it may see, use up and reach.
+"""The walls around a program from outside: what it may see, use up and reach.
 
 It decides the command's environment, its limits, and, with bubblewrap, its view of the machine. The
 code that runs inside is an agent's, so all of it counts as hostile. It must not know which command
@@ -132,8 +132,8 @@ def scratch_environment(base: Mapping[str, str], layout: Layout) -> dict[str, st
     }
 
 
-def limited(command: str, bounds: Verification, started: int) -> list[str]:
-    """The program that sets the limits, tells that it got so far, and becomes the command's shell.
+def limited(arguments: Sequence[str], bounds: Verification, started: int) -> list[str]:
+    """The program that sets the limits, tells that it got so far, and becomes the one to run.
 
     `started` is a descriptor that it inherits and writes one line to. The limits are set by a shell
     rather than between fork and exec, where Python must not run code when there are threads.
@@ -144,9 +144,9 @@ def limited(command: str, bounds: Verification, started: int) -> list[str]:
         f"ulimit -c 0 2>/dev/null || :; ulimit -t {bounds.cpu_secs_max} 2>/dev/null || :; "
         f"ulimit -f {bounds.file_bytes_max // 512} 2>/dev/null || :; "
         f"ulimit -d {bounds.memory_bytes_max // 1024} 2>/dev/null || :; "
-        f'echo started > /dev/fd/{started} || exit 1; exec /bin/sh -c "$1"'
+        f'echo started > /dev/fd/{started} || exit 1; exec "$@"'
     )
-    return ["/bin/sh", "-c", script, "sh", command]
+    return ["/bin/sh", "-c", script, "sh", *arguments]
 
 
 @dataclass(frozen=True, slots=True)

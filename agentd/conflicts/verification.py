@@ -17,8 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import select
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,18 +27,12 @@ from typing import Final, Protocol
 
 from agentd.conflicts.command_runs import CommandRun, Comparison, RunStatus, compare
 from agentd.conflicts.policy import Command, Verification
-from agentd.conflicts.process_run import Ending, ProcessResult, end_marked, run_process
+from agentd.conflicts.process_run import Ending, ProcessResult
 from agentd.conflicts.run_cache import RunCache, RunKey
-from agentd.conflicts.sandbox import (
-    Bubblewrap,
-    Layout,
-    command_environment,
-    find_bubblewrap,
-    limited,
-    scratch_environment,
-)
+from agentd.conflicts.sandbox import Layout
 from agentd.conflicts.scratch import ends_as_exceptions, scratch_directory, sweep
 from agentd.conflicts.taken_files import Untakeable, take_files
+from agentd.conflicts.walls import Walls, end_processes_in
 from agentd.core.clock import Clock
 from agentd.errors import AgentdError
 
@@ -118,19 +110,16 @@ class Verifier:
         self._bounds = bounds
         self._scratch_root = scratch
         self._cache = RunCache(results, clock, keep_secs=bounds.cache_secs)
-        self._environ = environ
-        self._hidden = tuple(hidden)
-        self._use_bubblewrap = use_bubblewrap
+        self._walls = Walls(bounds, environ=environ, hidden=hidden, use_bubblewrap=use_bubblewrap)
         self._progress = progress
         self._cancelled = cancelled
-        self._environment = command_environment(environ, bounds.env_pass)
         self._known: dict[RunKey, CommandRun] = {}
         self._swept = False
 
     @property
     def sandbox(self) -> str:
         """`bwrap` or `none`: what stands between the commands and the machine."""
-        return "bwrap" if self._bubblewrap else "none"
+        return self._walls.sandbox
 
     def run(self, tree: str, commands: Sequence[Command] | None = None) -> tuple[CommandRun, ...]:
         """Runs commands on a tree, the policy's where none are given; each always has a result.
@@ -177,14 +166,10 @@ class Verifier:
         return run, (taken if run.status is RunStatus.PASSED else None)
 
     @cached_property
-    def _bubblewrap(self) -> Bubblewrap | None:
-        return find_bubblewrap(self._environ, self._hidden) if self._use_bubblewrap else None
-
-    @cached_property
     def _environment_digest(self) -> str:
         bounds = self._bounds
         walls = {
-            "variables": self._environment,
+            "variables": self._walls.environment,
             "sandbox": self.sandbox,
             "network": bounds.network,
             "git_repository": bounds.git_repository,
@@ -198,7 +183,7 @@ class Verifier:
             return
         self._swept = True
         try:
-            if sweep(self._scratch_root, _end_processes_in):
+            if sweep(self._scratch_root, end_processes_in):
                 _log.info("removed scratch directories of reviews that were killed")
             self._cache.prune()
         except OSError as error:
@@ -266,7 +251,7 @@ class Verifier:
         if self._cancelled():
             return replace(blank, attempts=0, problem="the review was stopped before")
         try:
-            with scratch_directory(self._scratch_root, _end_processes_in) as root:
+            with scratch_directory(self._scratch_root, end_processes_in) as root:
                 layout = Layout(root)
                 run = self._run_in(layout, blank, command)
                 if run.status is RunStatus.PASSED:
@@ -302,30 +287,13 @@ class Verifier:
     def _walled(
         self, layout: Layout, command: str, timeout_secs: float
     ) -> tuple[ProcessResult, bool]:
-        """Runs a command within the walls; also says whether it came so far as to start.
-
-        The word of the start comes through a pipe, where the command cannot take it back.
-        """
-        told, telling = os.pipe()
-        try:
-            arguments = limited(command, self._bounds, telling)
-            if self._bubblewrap:
-                network = self._bounds.network
-                arguments = self._bubblewrap.wrap(arguments, layout, network=network)
-            result = run_process(
-                arguments,
-                directory=layout.tree,
-                environment=scratch_environment(self._environment, layout),
-                timeout_secs=timeout_secs,
-                output_bytes_max=self._bounds.output_bytes_max,
-                inherited=(telling,),
-                cancelled=self._cancelled,
-            )
-            started, _, _ = select.select([told], [], [], 0)
-        finally:
-            os.close(told)
-            os.close(telling)
-        return result, bool(started)
+        return self._walls.run(
+            layout,
+            ["/bin/sh", "-c", command],
+            timeout_secs,
+            network=self._bounds.network,
+            cancelled=self._cancelled,
+        )
 
 
 def _with_output(run: CommandRun, result: ProcessResult, problem: str | None = None) -> CommandRun:
@@ -337,7 +305,3 @@ def _with_output(run: CommandRun, result: ProcessResult, problem: str | None = N
         output_sha256=result.output_sha256,
         problem=problem,
     )
-
-
-def _end_processes_in(directory: Path) -> None:
-    end_marked(str(directory))

@@ -94,7 +94,7 @@ def run_limited(layout: Layout, command: str, bounds: Verification) -> tuple[int
     told, telling = os.pipe()
     with os.fdopen(told, "rb") as reading:
         ended = subprocess.run(
-            limited(command, bounds, telling),
+            limited(["/bin/sh", "-c", command], bounds, telling),
             cwd=layout.tree,
             pass_fds=(telling,),
             stdout=subprocess.PIPE,
