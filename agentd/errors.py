@@ -472,8 +472,22 @@ REASONS: Mapping[str, Reason] = {
     "provider_failed": Reason(
         DependencyFailed,
         Retry.SAME,
-        "The provider's program failed.",
-        "Look at the session's log.",
+        "The provider's program or API failed.",
+        "Look at the message, and where it was a session's at the session's log.",
+    ),
+    "provider_key_missing": Reason(
+        Unsupported,
+        Retry.NO,
+        "The provider's API needs a key, and none is set.",
+        "Set the variable that the message names, in the environment or in the env file.",
+        local=True,
+    ),
+    "provider_refused": Reason(
+        PermissionDenied,
+        Retry.NO,
+        "The provider's API does not take the key.",
+        "Correct the key in the environment or in the env file.",
+        local=True,
     ),
     "insecure_permissions": Reason(
         PermissionDenied,

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agentd.core import limits
@@ -86,6 +86,22 @@ class Settings(BaseSettings):
     )
     log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="`json` lines, `text` for people, `auto`: text on a terminal."
+    )
+
+    deepseek_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DEEPSEEK_API_KEY"),
+        description="The key for DeepSeek's API, for `propose --with deepseek`.",
+    )
+    deepseek_base_url: str = Field(
+        default="https://api.deepseek.com",
+        validation_alias=AliasChoices("DEEPSEEK_BASE_URL"),
+        description="Where DeepSeek's API is, or one that speaks like it.",
+    )
+    deepseek_model: str = Field(
+        default="deepseek-flash",
+        validation_alias=AliasChoices("DEEPSEEK_MODEL"),
+        description="Which of DeepSeek's models is asked.",
     )
 
     @field_validator("home", "env_file", "socket_path", mode="after")

@@ -26,7 +26,7 @@ def sections() -> dict[str, str]:
     rows = [
         (
             ", ".join(f"`{name}`" for name in _names(field_name, field)),
-            f"`{_default(field)}`",
+            f"`{_default(field)}`" if _default(field) is not None else "unset",
             _range(field),
             field.description or "",
         )
@@ -44,7 +44,7 @@ def env_example() -> str:
         meaning = f"{field.description} Values: {values}." if values else f"{field.description}"
         note = " Only counts in the process environment." if field_name == "env_file" else ""
         comment = fill(meaning + note, 98, initial_indent="# ", subsequent_indent="# ")
-        parts.append(f"{comment}\n# {name}={_default(field)}\n")
+        parts.append(f"{comment}\n# {name}={_default(field) or ''}\n")
     return "\n".join(parts)
 
 
