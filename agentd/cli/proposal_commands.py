@@ -102,9 +102,14 @@ def _propose(
         typer.Option(help="With named bundles: integrate into this. Default: the branch."),
     ] = None,
     with_: Annotated[
-        str,
-        typer.Option("--with", help="How to merge; `entity` is the one way there is."),
-    ] = "entity",
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="MAKER",
+            help="Ask `entity`, a merge driver such as `mergiraf`, or a model such as `deepseek`. "
+            "Many times: in this order. Default: the policy's.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Write the verified proposals as bundle files.", dir_okay=False),
@@ -117,9 +122,11 @@ def _propose(
 ) -> None:
     """Propose merges for what conflicts, and have each reviewed like any other bundle.
 
-    Merged is what both sides add in one place: imports, functions, methods, tests, entries,
-    changelog lines. A proposal keeps every line of both, has to parse, and is verified with the
-    project's commands in the place of the two that it stands for.
+    Asked are, for each file, the makers in turn until one's result passes the gates: `entity` joins
+    what both sides add in one place (imports, functions, tests, entries, changelog lines); a merge
+    driver runs in the walls of verification; a model sees the lines that conflict and both intents,
+    and may touch nothing else. A proposal keeps every line of both, has to parse, and is verified
+    with the project's commands in the place of the two that it stands for.
 
     \b
     Exit codes: 0 every conflict has a verified proposal, or there is none,
@@ -128,6 +135,8 @@ def _propose(
     Examples:
       agentd-coord propose
       agentd-coord propose --branch codex/a --branch agy/b --out merged.json
+      agentd-coord review --bundle merged.json
+      agentd-coord propose --with entity --with mergiraf --with deepseek
       agentd-coord propose --review 3f2a91c0 --json
     """
     from agentd.cli.propose_command import ProposeOptions, run_propose
@@ -140,7 +149,7 @@ def _propose(
             bundle_files=tuple(bundle or ()),
             patch_files=tuple(patch or ()),
             branches=tuple(branch or ()),
-            maker=with_,
+            makers=tuple(with_ or ()),
             out=out,
             unverified=unverified,
             as_json=json,

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentd.cli.connect import client_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
-from agentd.cli.rebase_command import kept_records, say, write_offer
+from agentd.cli.makers import check_models, makers
+from agentd.cli.offer_files import check_out_file, say, write_offers
+from agentd.cli.rebase_command import kept_records
 from agentd.cli.review_command import progress_line
 from agentd.cli.terminal import console, print_json, styled
 
 if TYPE_CHECKING:
-    from agentd.conflicts.proposals.making import Maker
+    from agentd.conflicts.proposals.making import Attempt
+    from agentd.conflicts.proposals.offer import Offer
     from agentd.conflicts.proposals.propose import Proposed
     from agentd.conflicts.review import ReviewRequest, Workplace
 
 _STYLES: Final = {"verified": "green", "unverified": "yellow"}
-ENTITY: Final = "entity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class ProposeOptions:
     bundle_files: tuple[Path, ...]
     patch_files: tuple[Path, ...]
     branches: tuple[str, ...]
-    maker: str
+    makers: tuple[str, ...]
+    """Who is asked; nobody named: whom the policy names."""
     out: Path | None
     unverified: bool
     as_json: bool
@@ -47,6 +50,12 @@ def run_propose(options: ProposeOptions) -> ExitCode:
     """Proposes and prints. 10 where a conflict is left without a verified proposal."""
     if options.review_id is not None and options.names_bundles:
         fail("--review and naming bundles exclude one another", code=ExitCode.USAGE)
+    if options.target is not None and not options.names_bundles:
+        fail(
+            "--target belongs to named bundles; an earlier review has its own", code=ExitCode.USAGE
+        )
+    check_out_file(options.out)
+    check_models(options.makers)
     from agentd.conflicts.proposals.propose import Became
     from agentd.conflicts.review import open_workplace
 
@@ -55,12 +64,14 @@ def run_propose(options: ProposeOptions) -> ExitCode:
     with progress_line(quiet=options.as_json) as report:
         record = _record(options, request, workplace)
         proposed = _propose(options, request, workplace, record, report)
-    _print(options, record, proposed)
     taken = {Became.VERIFIED, Became.UNVERIFIED} if options.unverified else {Became.VERIFIED}
-    if options.out is not None:
-        _write(options.out, [each for each in proposed if each.became in taken])
-    done = all(each.became in taken for each in proposed)
-    return ExitCode.OK if done else ExitCode.NOT_ALL_MERGE
+    offered = [each.offer for each in proposed if each.became in taken and each.offer]
+    _print(options, record, proposed)
+    if options.out is not None and offered:
+        write_offers(offered, options.out)
+    else:
+        _say_what_next(options, proposed, offered)
+    return ExitCode.OK if len(offered) == len(proposed) else ExitCode.NOT_ALL_MERGE
 
 
 def _request(options: ProposeOptions) -> ReviewRequest:
@@ -129,19 +140,12 @@ def _propose(
     record: Mapping[str, Any],
     report: Callable[[str], None],
 ) -> tuple[Proposed, ...]:
+    from agentd.conflicts.policy import policy_from_json
     from agentd.conflicts.proposals.propose import Proposing
 
-    return Proposing(request, workplace, record, _makers(options), report).propose()
-
-
-def _makers(options: ProposeOptions) -> Sequence[Maker]:
-    from agentd.conflicts.proposals.making import EntityMaker
-
-    if options.maker != ENTITY:
-        fail(
-            f"nobody is called {options.maker!r}", hint="--with takes entity.", code=ExitCode.USAGE
-        )
-    return (EntityMaker(),)
+    # The policy of the target's commit, as the review had it.
+    asked = makers(options.makers, policy_from_json(record["inputs"]["case"]["policy"]))
+    return Proposing(request, workplace, record, asked, report).propose()
 
 
 def _print(
@@ -166,19 +170,35 @@ def _print(
             sep="",
         )
         out.print(styled(f"  {each.message}"), soft_wrap=True)
-        for path, maker in sorted(each.how.items()):
-            out.print(styled(f"  {path} merged by {maker}", "dim"), soft_wrap=True)
+        for attempt in each.resolution.attempts if each.resolution else ():
+            if line := _told(attempt):
+                out.print(styled(line, "dim"), soft_wrap=True)
         if each.offer is not None and each.record is not None:
             out.print(
                 styled(f"  {each.offer.bundle_id}, review {each.record['review_id'][:8]}", "dim")
             )
 
 
-def _write(out: Path, proposed: Sequence[Proposed]) -> None:
-    """Writes the bundles: one to the file, several to numbered ones beside it."""
-    offers = [each.offer for each in proposed if each.offer is not None]
-    if not offers:
+def _told(attempt: Attempt) -> str | None:
+    """Who made what is taken, and whatever cost something."""
+    usage = attempt.details.get("usage")
+    cost = (
+        f" ({attempt.details['model']}, {usage['prompt_tokens']} + {usage['completion_tokens']} "
+        "tokens)"
+        if isinstance(usage, Mapping)
+        else ""
+    )
+    if attempt.problem is None:
+        return f"  {attempt.path} merged by {attempt.maker}{cost}"
+    return f"  {attempt.path} not merged by {attempt.maker}{cost}" if cost else None
+
+
+def _say_what_next(
+    options: ProposeOptions, proposed: Sequence[Proposed], offered: Sequence[Offer]
+) -> None:
+    if offered:
+        say("next: the same with --out FILE, then agentd-coord review --bundle FILE")
+    elif any(each.became == "unverified" for each in proposed):
+        say("nothing was proved: with --unverified, what merges is taken all the same")
+    elif options.out is not None:
         say("nothing was written: there is no verified proposal")
-    for number, offer in enumerate(offers, start=1):
-        path = out if len(offers) == 1 else out.with_stem(f"{out.stem}-{number}")
-        write_offer(offer, path)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from agentd.cli.connect import client_if_running, connected_client, fail, settings
 from agentd.cli.exit_codes import ExitCode
+from agentd.cli.offer_files import check_out_file, say, write_offers
 from agentd.cli.records import all_records
-from agentd.cli.terminal import print_json, printable
+from agentd.cli.terminal import print_json
 
 if TYPE_CHECKING:
     from agentd.client.sync_client import Client
@@ -43,13 +41,16 @@ def run_rebase(options: RebaseOptions) -> ExitCode:
     from agentd.conflicts.review import open_workplace
 
     leases = [_lease_of(text) for text in options.locks]
+    if options.lease_id is not None and not options.hand_in:
+        fail("--lease belongs to --hand-in; a lock's is KEY=LEASE", code=ExitCode.USAGE)
+    check_out_file(options.out)
     workplace = open_workplace(options.repository, settings().home)
     outcome = _rebase(options, workplace)
     if isinstance(outcome, NotRebased):
-        return _explain(outcome)
+        return _explain(options, outcome)
     offer = outcome.offer
     if options.out is not None:
-        write_offer(offer, options.out)
+        write_offers([offer], options.out)
     if options.hand_in:
         _hand_in(options, offer)
     for key, lease in leases:
@@ -110,24 +111,18 @@ def _kept_cases(workplace: Workplace, client: Client | None) -> Iterator[Case]:
         yield decode_case(record["inputs"]["case"])
 
 
-def _explain(outcome: NotRebased) -> ExitCode:
+def _explain(options: RebaseOptions, outcome: NotRebased) -> ExitCode:
+    from agentd.conflicts.freshness import Freshness
+
     if not outcome.findings:
         say(f"{outcome.original} starts from the target's tip already; review it as it is")
         return ExitCode.OK
     say(f"{outcome.original} cannot be rebased mechanically:")
     for finding in outcome.findings:
         say(f"  {finding.message}")
+    if outcome.freshness is Freshness.STALE_CONFLICTING:
+        say("`agentd-coord propose` may merge it with the target, after a review that has it")
     return ExitCode.NOT_ALL_MERGE
-
-
-def write_offer(offer: Offer, out: Path) -> None:
-    """Writes an offered bundle; a patch that is no text goes into a file beside it."""
-    patch_file = None
-    if not offer.is_text:
-        patch_file = out.with_suffix(".patch").resolve()
-        patch_file.write_bytes(offer.patch)
-    out.write_bytes(orjson.dumps(offer.to_json(patch_file), option=orjson.OPT_INDENT_2) + b"\n")
-    say(f"wrote {out}")
 
 
 def _as_text(offer: Offer) -> dict[str, Any]:
@@ -171,8 +166,3 @@ def _put_into_lock(key: str, lease: str, offer: Offer) -> None:
             {"resource_key": key, "lease_id": lease, "metadata": _as_text(offer)},
         )
     say(f"put into the lock on {key}")
-
-
-def say(text: str) -> None:
-    """Tells the user something, beside what a program reads."""
-    sys.stderr.write(f"{printable(text)}\n")

@@ -38,6 +38,8 @@ class FindingKind(StrEnum):
     BAD_FIELD = "bad_field"
     MISDECLARED = "misdeclared"
     CLAIMED_FAILURE = "claimed_failure"
+    SUPERSEDES = "supersedes"
+    """Others are left out because it says that it stands for them."""
     ASSUMPTION_FALSE = "assumption_false"
     ASSUMPTION_OUTDATED = "assumption_outdated"
     """It was true at the base, and is not at the target."""

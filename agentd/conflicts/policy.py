@@ -18,18 +18,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from agentd.conflicts.path_globs import GlobError, compile_path_glob, first_match
+from agentd.conflicts.path_globs import first_match
 from agentd.conflicts.policy_errors import PolicyError, PolicyProblem, problems_of
+from agentd.conflicts.policy_fields import Count, Names, PathGlobs, Secs, Section, Text
+from agentd.conflicts.policy_proposals import Proposals
 
 POLICY_PATH: Final = ".agentd/review.toml"
 
@@ -65,47 +59,12 @@ MODE_SYMLINK: Final = "120000"
 MODE_SUBMODULE: Final = "160000"
 
 
-def _path_glob(text: str) -> str:
-    try:
-        compile_path_glob(text)
-    except GlobError as error:
-        raise ValueError(str(error)) from error
-    return text
-
-
-def _one_line(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be blank")
-    if "\0" in text:
-        raise ValueError("must not contain a null character")
-    return text
-
-
-def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
-    repeated = sorted({item for item in items if items.count(item) > 1})
-    if repeated:
-        raise ValueError(f"must name each once; {repeated[0]!r} is there twice")
-    return items
-
-
 def _bare_command(value: object) -> object:
     """`commands = ["make test"]` is short for `[{ run = "make test" }]`."""
     return {"run": value} if isinstance(value, str) else value
 
 
-Text = Annotated[str, AfterValidator(_one_line)]
-PathGlob = Annotated[str, AfterValidator(_path_glob)]
-PathGlobs = tuple[PathGlob, ...]
-Names = Annotated[tuple[Text, ...], AfterValidator(_distinct)]
-Secs = Annotated[float, Field(gt=0, le=7 * 24 * 3600, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=2**53)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class Command(_Section):
+class Command(Section):
     """A command of the project's own."""
 
     run: Text
@@ -121,7 +80,7 @@ class Command(_Section):
         return self.name or self.run
 
 
-class Verification(_Section):
+class Verification(Section):
     """`[verification]`: what proves a combination, and within which bounds it may run."""
 
     required: bool | None = None
@@ -155,28 +114,28 @@ class Verification(_Section):
         return self
 
 
-class Selection(_Section):
+class Selection(Section):
     """`[selection]`: who is preferred where all else is equal, most valued first."""
 
     provider_priority: Names = ()
     owner_priority: Names = ()
 
 
-class Freshness(_Section):
+class Freshness(Section):
     """`[freshness]`: bundles that start from an older commit than the target's tip."""
 
     allow_stale_clean: bool = False
     """Whether one that still merges cleanly may, after verification, instead of going back."""
 
 
-class Generated(_Section):
+class Generated(Section):
     """One `[[generated]]` table: files that a command makes, so nobody merges them by hand."""
 
     paths: Annotated[PathGlobs, Field(min_length=1)]
     regenerate: Text | None = None
 
 
-class Paths(_Section):
+class Paths(Section):
     """`[paths]`: what a bundle may touch."""
 
     forbidden: PathGlobs = ()
@@ -189,13 +148,13 @@ class Paths(_Section):
     allow_executable: bool = True
 
 
-class Merge(_Section):
+class Merge(Section):
     """`[merge]`: the only files of which both sides may be kept."""
 
     union: PathGlobs = ()
 
 
-class Limits(_Section):
+class Limits(Section):
     """`[limits]`: a bundle beyond these is turned away before git sees it."""
 
     bundle_bytes_max: Count = 16 * 2**20
@@ -233,7 +192,7 @@ class PathRule:
         return self.name is PathRuleName.FORBIDDEN
 
 
-class Policy(_Section):
+class Policy(Section):
     """The whole of `.agentd/review.toml`, with the defaults of what it leaves out."""
 
     verification: Verification = Verification()
@@ -242,6 +201,7 @@ class Policy(_Section):
     generated: tuple[Generated, ...] = ()
     paths: Paths = Paths()
     merge: Merge = Merge()
+    proposals: Proposals = Proposals()
     limits: Limits = Limits()
 
     @classmethod

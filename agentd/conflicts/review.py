@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from agentd.conflicts.admission import Admission
 from agentd.conflicts.archive import keep_review
 from agentd.conflicts.bundle import Bundle
 from agentd.conflicts.case_codec import decode_case, encode_case
@@ -22,7 +23,7 @@ from agentd.conflicts.decisions import Action
 from agentd.conflicts.generators import SandboxGenerator
 from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.intake import Intake, Submission
+from agentd.conflicts.intake import Intake
 from agentd.conflicts.judgement import Case, Judgement, Memory, judge
 from agentd.conflicts.landing import (
     Landed,
@@ -44,6 +45,7 @@ from agentd.conflicts.record import (
 )
 from agentd.conflicts.recorded_runs import RecordingRuns
 from agentd.conflicts.repository import Repository
+from agentd.conflicts.superseding import leave_out_superseded
 from agentd.conflicts.verification import Verifier
 from agentd.core.clock import Clock, SystemClock, rfc3339
 from agentd.core.ids import IdSource, RandomIds
@@ -286,11 +288,13 @@ def _case(
         directory=request.directory,
         readable=request.readable,
     )
-    submissions: list[Submission] = [
-        intake.take(bundle)
-        for bundle in (*request.bundles, *left_by(request.bundles, collected.bundles))
-    ]
-    case = Case(target.commit, policy, tuple(submissions), collected.holdings, target.moved_from)
+    submissions, holdings = leave_out_superseded(
+        [intake.take(bundle) for bundle in request.bundles],
+        [intake.take(bundle) for bundle in left_by(request.bundles, collected.bundles)],
+        collected.holdings,
+        Admission(workplace.quarantine, policy),
+    )
+    case = Case(target.commit, policy, submissions, holdings, target.moved_from)
     # What is judged is what a replay reads from the record.
     return decode_case(orjson.loads(canonical_bytes(printable(encode_case(case)))))
 

@@ -74,6 +74,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.merge_store", EDGES),
     ("agentd.conflicts.scratch", EDGES),
     ("agentd.conflicts.sandbox", EDGES),
+    ("agentd.conflicts.walls", EDGES),
     ("agentd.conflicts.run_cache", EDGES),
     ("agentd.client*", USE_CASES),
     ("agentd.conflicts*", DRIVERS),

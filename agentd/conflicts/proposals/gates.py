@@ -33,6 +33,10 @@ _SECOND: Final = BundleId("the second side")
 class Gate(StrEnum):
     """What a resolution has to pass."""
 
+    ANSWER = "answer"
+    """It is said in the form that was asked for."""
+    CONFINED = "confined"
+    """It changes nothing but what conflicts."""
     MARKERS = "markers"
     PARSES = "parses"
     BINDINGS = "bindings"

@@ -24,10 +24,9 @@ from agentd.conflicts.judgement import Case, Judgement, judge
 from agentd.conflicts.merge_attributes import merge_attributes
 from agentd.conflicts.merging import Merger
 from agentd.conflicts.proposals.conflicting import read_conflict, with_contents
-from agentd.conflicts.proposals.gates import Refusal, is_read
-from agentd.conflicts.proposals.making import Maker, resolve
+from agentd.conflicts.proposals.making import Attempt, Maker, Resolution, resolve
 from agentd.conflicts.proposals.offer import Offer, make_offer
-from agentd.conflicts.proposals.sides import Conflict, Declined, Party, Resolution
+from agentd.conflicts.proposals.sides import Conflict, Declined, Party
 from agentd.conflicts.record import canonical_bytes, printable
 from agentd.conflicts.recorded_runs import RecordedRuns
 from agentd.conflicts.review import ReviewRequest, Workplace, review_case
@@ -59,15 +58,15 @@ class Proposed:
     right: Party
     became: Became
     message: str
-    how: Mapping[str, str]
-    """Path to who resolved it."""
-    refusals: tuple[Refusal, ...] = ()
+    resolution: Resolution | None = None
+    """What the makers did; None where none was asked."""
     offer: Offer | None = None
     record: Mapping[str, Any] | None = None
     """The review of the proposal."""
 
     def to_json(self) -> dict[str, Any]:
         """The outcome for a program; the bundle is in it where there is one."""
+        resolution = self.resolution or Resolution((), None)
         return {
             "parties": [
                 {"bundle_id": party.bundle_id, "owner": party.owner}
@@ -75,11 +74,8 @@ class Proposed:
             ],
             "became": self.became.value,
             "message": self.message,
-            "files": [
-                {"path": path, "with": maker, "parsed": is_read(path)}
-                for path, maker in sorted(self.how.items())
-            ],
-            "refusals": [refusal.to_json() for refusal in self.refusals],
+            "attempts": [attempt.to_json() for attempt in resolution.attempts],
+            "refusals": [refusal.to_json() for refusal in resolution.refusals],
             "bundle_id": self.offer.bundle_id if self.offer else None,
             "bundle": self.offer.to_json() if self.offer and self.offer.is_text else None,
             "review_id": self.record["review_id"] if self.record else None,
@@ -122,22 +118,13 @@ class Proposing:
         conflict = self._conflict(pair)
         if isinstance(conflict, Declined):
             return _declined(left, right, conflict)
-        resolution = resolve(conflict, self._makers)
-        if isinstance(resolution, Declined):
-            return _declined(left, right, resolution)
-        if not isinstance(resolution, Resolution):
-            first = resolution[0]
-            return Proposed(
-                left,
-                right,
-                Became.REFUSED,
-                f"{first.path}: {first.message}; resolve it by hand",
-                {},
-                resolution,
-            )
+        resolution = resolve(conflict, self._makers, self._progress)
+        if resolution.contents is None:
+            became = Became.REFUSED if resolution.refusals else Became.DECLINED
+            return Proposed(left, right, became, resolution.problem, resolution)
         tree = with_contents(self._quarantine, conflict.merged, resolution.contents)
-        offer = make_offer(self._quarantine, self._tip, tree, _said(pair, resolution.how))
-        return self._reviewed(judgement, pair, offer, resolution.how)
+        offer = make_offer(self._quarantine, self._tip, tree, _said(pair, resolution.taken))
+        return self._reviewed(judgement, pair, offer, resolution)
 
     def _conflict(self, pair: _Pair) -> Conflict | Declined:
         trees, paths = pair.trees(self._tip_tree)
@@ -148,7 +135,7 @@ class Proposing:
         return read_conflict(self._quarantine, merger, trees, *pair.parties)
 
     def _reviewed(
-        self, judgement: Judgement, pair: _Pair, offer: Offer, how: Mapping[str, str]
+        self, judgement: Judgement, pair: _Pair, offer: Offer, resolution: Resolution
     ) -> Proposed:
         left, right = pair.parties
         self._progress(f"reviewing the proposal for {left.owner} and {right.owner}")
@@ -159,7 +146,7 @@ class Proposing:
             self._request, self._workplace, case, target, source, self._progress
         ).record
         became, message = _verdict(record, offer.bundle_id)
-        return Proposed(left, right, became, message, how, offer=offer, record=record)
+        return Proposed(left, right, became, message, resolution, offer, record)
 
     def _with(self, judgement: Judgement, pair: _Pair, offer: Offer) -> Case:
         """The case with the proposal in the place of what it stands for."""
@@ -236,7 +223,7 @@ def _pairs(judgement: Judgement) -> Iterator[_Pair]:
             yield _Pair(left, right)
 
 
-def _said(pair: _Pair, how: Mapping[str, str]) -> dict[str, Any]:
+def _said(pair: _Pair, taken: Sequence[Attempt]) -> dict[str, Any]:
     """What a proposal says about itself."""
     bundles = [each.candidate.bundle for each in pair.placed]
     owners = " and ".join(bundle.owner for bundle in bundles)
@@ -255,13 +242,15 @@ def _said(pair: _Pair, how: Mapping[str, str]) -> dict[str, Any]:
         # Named again, so that they are run again where the policy allows it.
         "verification": [{"command": command} for command in commands],
         "supersedes": [each.candidate.bundle_id for each in pair.placed],
-        "proposed_with": sorted(set(how.values())),
+        "proposed_with": [
+            {"path": each.path, "with": each.maker, **each.details} for each in taken
+        ],
     }
 
 
 def _declined(left: Party, right: Party, why: Declined) -> Proposed:
     where = f"{why.path}: " if why.path else ""
-    return Proposed(left, right, Became.DECLINED, f"{where}{why.reason}", {})
+    return Proposed(left, right, Became.DECLINED, f"{where}{why.reason}")
 
 
 def _verdict(record: Mapping[str, Any], bundle_id: BundleId) -> tuple[Became, str]:

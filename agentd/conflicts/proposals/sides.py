@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,11 +56,3 @@ class Declined:
 
     reason: str
     path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """Contents for all files that conflict, and how each came about."""
-
-    contents: Mapping[str, bytes]
-    how: Mapping[str, str]

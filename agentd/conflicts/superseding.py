@@ -1,0 +1,58 @@
+"""Leaves out what a named bundle stands for: it says so, and its user put it there.
+
+Only a bundle that the user names can take others' places; what agents hand in by themselves cannot.
+What is left out is told in a finding, so that nothing disappears unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agentd.conflicts.admission import Admission, Candidate
+from agentd.conflicts.findings import FindingKind, warning
+from agentd.conflicts.holding import Holdings
+from agentd.conflicts.intake import Submission
+
+
+def superseded(submission: Submission) -> frozenset[str]:
+    """The ids of the bundles that one says that it stands for."""
+    said = submission.bundle.extra.get("supersedes")
+    return frozenset(str(each) for each in said) if isinstance(said, list | tuple) else frozenset()
+
+
+def leave_out_superseded(
+    named: Sequence[Submission],
+    collected: Sequence[Submission],
+    holdings: Holdings,
+    admission: Admission,
+) -> tuple[tuple[Submission, ...], Holdings]:
+    """All submissions of a review without those that a named one stands for, and the locks left.
+
+    Locks of an owner who has no bundle left were for the work that another bundle now holds.
+    """
+    if not any(superseded(each) for each in named):
+        return (*named, *collected), holdings
+    candidates = admission.admit(collected)
+    gone = frozenset[str]().union(*(superseded(each) for each in named))
+    kept = [each.submission for each in candidates if each.bundle_id not in gone]
+    out = [each for each in candidates if each.bundle_id in gone]
+    if not out:
+        return (*named, *collected), holdings
+    told = [_telling(each, out) for each in named]
+    owners = {each.bundle.owner for each in out} - {each.bundle.owner for each in (*named, *kept)}
+    locks = tuple(lock for lock in holdings.locks if lock.owner not in owners)
+    return (*told, *kept), Holdings(locks)
+
+
+def _telling(submission: Submission, out: Sequence[Candidate]) -> Submission:
+    own = [each for each in out if each.bundle_id in superseded(submission)]
+    if not own:
+        return submission
+    whose = " and ".join(f"{each.bundle_id} of {each.bundle.owner}" for each in own)
+    found = warning(
+        FindingKind.SUPERSEDES,
+        f"It says that it stands for {whose}, which this review leaves out; name the bundle only "
+        "if that is so.",
+    )
+    return replace(submission, findings=(*submission.findings, found))
