@@ -1,7 +1,4 @@
-"""Why the bundles of an accepted set merge, and why a composed set is held back.
-
-Pure: what the ledger found is handed in.
-"""
+"""Why the bundles of an accepted set merge, and why a composed set is held back. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +6,9 @@ from collections.abc import Sequence
 
 from agentd.conflicts.admission import Candidate
 from agentd.conflicts.decisions import Action, Decision, Reason, Why
-from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity, counted
+from agentd.conflicts.findings import BundleId, FindingKind, counted
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.ledger import Discrepancy
+from agentd.conflicts.ledger_verdicts import unaccounted_reason
 from agentd.conflicts.proof import Proof, Standing
 from agentd.conflicts.selection import Edge
 from agentd.conflicts.settlement import Settlement
@@ -19,7 +16,14 @@ from agentd.conflicts.settlement import Settlement
 _OUTPUT_CHARS_MAX = 4_000
 
 
-def unproven_reason(settlement: Settlement, *, required: bool) -> Reason | None:
+def held_back_reason(settlement: Settlement, *, verification_required: bool) -> Reason | None:
+    """Why the composed set may not be called merged, if so."""
+    if settlement.ledger is not None and not settlement.ledger.balanced:
+        return unaccounted_reason(settlement.ledger.discrepancies)
+    return _unproven_reason(settlement, required=verification_required)
+
+
+def _unproven_reason(settlement: Settlement, *, required: bool) -> Reason | None:
     """Why the composed set may not be called verified where it has to be, if so."""
     proof = settlement.proof
     if settlement.unsettled:
@@ -48,33 +52,6 @@ def unproven_reason(settlement: Settlement, *, required: bool) -> Reason | None:
             {"command": check.run.command, "problem": check.run.problem},
         )
     return None
-
-
-def ledger_findings(discrepancies: Sequence[Discrepancy]) -> list[Finding]:
-    """What the ledger found, as findings."""
-    return [
-        Finding(
-            FindingKind.LEDGER_MISMATCH,
-            Severity.ERROR,
-            f"In {found.path}: {found.problem}; nothing was merged, so compare the trees and merge "
-            "by hand.",
-            found.bundles,
-            found.path,
-            evidence=found.to_json(),
-        )
-        for found in discrepancies
-    ]
-
-
-def ledger_reason(discrepancies: Sequence[Discrepancy]) -> Reason:
-    """Why a set is held back whose lines are not all accounted for."""
-    first = discrepancies[0]
-    return Reason(
-        Why.LEDGER_MISMATCH,
-        f"The merged result does not account for every line ({first.path}: {first.problem}); a "
-        "person has to look at it.",
-        {"discrepancies": [each.to_json() for each in discrepancies[:20]]},
-    )
 
 
 def merge_decisions(settlement: Settlement, chosen: Sequence[Placed]) -> list[Decision]:

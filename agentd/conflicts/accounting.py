@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import ObjectId, TreeId
-from agentd.conflicts.ledger import Books, Entry, FileState, audit
+from agentd.conflicts.ledger import audit
+from agentd.conflicts.ledger_books import Books, Entry, FileState
 from agentd.conflicts.ledger_summary import LedgerSummary, summarise_ledger
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_GITLINK, TreeChange
-from agentd.conflicts.weaving import woven_files
+from agentd.conflicts.weaving import Strands, find_woven, read_strands, read_woven
 
 
 def check_ledger(
@@ -53,25 +54,28 @@ def _open_books(
     paths |= {path for pair in target_renames if paths & set(pair) for path in pair}
     target = _files(quarantine, tip_tree, paths)
     after = _files(quarantine, result, paths)
-    entries = tuple(_entry(each) for each in accepted)
+    strands = read_strands(quarantine, tip_tree, accepted, paths)
+    entries = tuple(_entry(each, strands) for each in accepted)
+    woven = find_woven(strands, tip_tree, accepted, after)
     blobs = {
-        state.blob
+        ObjectId(state.blob)
         for files in (target, after, *(side for e in entries for side in (e.before, e.after)))
         for state in files.values()
         if state.mode != MODE_GITLINK
     }
-    contents = quarantine.read_blobs([ObjectId(blob) for blob in sorted(blobs)])
+    blobs |= {blob for each in woven for blob in (each.base, each.result)}
+    contents = quarantine.read_blobs(sorted(blobs))
     return Books(
         target=target,
         result=after,
         entries=entries,
         contents={str(blob): content for blob, content in contents.items()},
         target_renames=target_renames,
-        woven=woven_files(quarantine, tip_tree, result, accepted),
+        woven=read_woven(woven, contents),
     )
 
 
-def _entry(each: Placed) -> Entry:
+def _entry(each: Placed, strands: Strands) -> Entry:
     before: dict[str, FileState] = {}
     after: dict[str, FileState] = {}
     for change in each.candidate.changes:
@@ -85,6 +89,7 @@ def _entry(each: Placed) -> Entry:
         after,
         frozenset(path for change in each.candidate.changes for path in change.paths),
         _renames(each.candidate.changes),
+        {file.change.path: file.hunks for file in strands.own[each.candidate.bundle_id].values()},
     )
 
 

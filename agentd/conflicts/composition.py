@@ -5,7 +5,8 @@ It must not know why they were chosen or what is proved about the result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,11 +57,11 @@ class Composer:
         self._merger = merger
 
     def compose(self, placed: Sequence[Placed]) -> Composition:
-        """Merges bundles in the order given."""
+        """Merges bundles in the order given, but whoever takes a file away after who edits it."""
         order: list[BundleId] = []
         trees: list[TreeId] = []
         tree = self._tip_tree
-        for each in placed:
+        for each in _editors_first(placed):
             merged = self._merge(tree, TreeId(str(each.tree)))
             if not merged.clean:
                 paths = merged.conflicted_paths or tuple(
@@ -84,7 +85,9 @@ class Composer:
         """Makes the history of the integration: one commit a bundle, merges where it has one."""
         head = self._tip
         seconds = self._quarantine.commit_seconds(head)
-        for each, tree in zip(placed, composition.trees, strict=True):
+        by_id = {each.candidate.bundle_id: each for each in placed}
+        for bundle_id, tree in zip(composition.order, composition.trees, strict=True):
+            each = by_id[bundle_id]
             seconds += 1
             parents = [head]
             branch_head = each.candidate.submission.branch_head
@@ -115,6 +118,36 @@ class Composer:
         if head is None or base is None or head == self._tip:
             return False
         return self._quarantine.merge_base(self._tip, head) == base
+
+
+def _editors_first(placed: Sequence[Placed]) -> Iterator[Placed]:
+    """The bundles in their order, each after those that edit what it moves or deletes.
+
+    As long as a file is where it was, git sees what is edited in it. Once it has gone, git may take
+    any added file that looks like it for the place where it went.
+    """
+    edited = {id(each): _edited(each) for each in placed}
+    editors = Counter(path for paths in edited.values() for path in paths)
+    waiting = list(placed)
+    while waiting:
+        free = (
+            place
+            for place, each in enumerate(waiting)
+            if all(editors[path] == (path in edited[id(each)]) for path in _taken(each))
+        )
+        each = waiting.pop(next(free, 0))  # None where each takes away what another edits.
+        editors.subtract(edited[id(each)])
+        yield each
+
+
+def _edited(each: Placed) -> set[str]:
+    return {change.path for change in each.candidate.changes if change.status in "MT"}
+
+
+def _taken(each: Placed) -> set[str]:
+    return {
+        change.old_path or change.path for change in each.candidate.changes if change.status in "DR"
+    }
 
 
 def _commit_message(each: Placed) -> str:

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from agentd.conflicts.acceptance import (
-    ledger_findings,
-    ledger_reason,
-    merge_decisions,
-    unproven_reason,
-)
+from agentd.conflicts.acceptance import held_back_reason, merge_decisions
 from agentd.conflicts.accounting import check_ledger
 from agentd.conflicts.admission import Admission, Candidate, covers
 from agentd.conflicts.assumption_checks import AssumptionChecks, Checked
 from agentd.conflicts.case_twins import with_case_twins
 from agentd.conflicts.compatibility import Compatibility, find_edges
 from agentd.conflicts.composition import Composer
-from agentd.conflicts.decisions import Action, Decision, Reason, Winner, decide_lost
+from agentd.conflicts.decisions import Action, Decision, Winner, decide_lost
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
 from agentd.conflicts.freshness import Placed, place
 from agentd.conflicts.git_names import CommitId, TreeId
@@ -143,7 +139,6 @@ class _Judge:
         self._summaries = SummaryCache(quarantine.summaries) if remembers else None
         self._decisions: dict[BundleId, Decision] = {}
         self._findings: list[Finding] = []
-        self._ledger: LedgerSummary | None = None
 
     def judge(self) -> Judgement:
         candidates = self._admit()
@@ -152,22 +147,7 @@ class _Judge:
         )
         self._progress(f"holding {len(candidates)} bundles against the target")
         moved = self._target_move()
-        everything = place(
-            candidates,
-            self._quarantine,
-            self._case.target,
-            merger,
-            allow_stale_clean=self._policy.freshness.allow_stale_clean,
-            moved=moved,
-        )
-        everything = with_target_symbols(
-            with_case_twins(everything, self._quarantine, self._tip_tree),
-            self._quarantine,
-            self._case.target,
-            merger,
-            self._summaries,
-            allow_stale_clean=self._policy.freshness.allow_stale_clean,
-        )
+        everything = self._place(candidates, merger, moved)
         closed = tuple(each for each in everything if is_closed(each))
         placed = self._assumptions.at_target([each for each in everything if not is_closed(each)])
         self._findings += [found for each in (*closed, *placed) for found in each.all_findings]
@@ -198,7 +178,7 @@ class _Judge:
             decisions=tuple(self._decisions[key] for key in sorted(self._decisions)),
             proofs=settlement.proofs,
             integration=integration,
-            ledger=self._ledger,
+            ledger=settlement.ledger,
             interactions=symbols.interactions,
             regenerated=settlement.finished.steps,
             assumptions=self._assumptions.checked,
@@ -219,6 +199,27 @@ class _Judge:
     def _attributes(self, candidates: Sequence[Candidate]) -> MergeAttributes:
         touched = {path for each in candidates for path in each.paths if each.tree is not None}
         return merge_attributes(self._quarantine, self._tip_tree, sorted(touched), self._policy)
+
+    def _place(
+        self, candidates: Sequence[Candidate], merger: Merger, moved: TargetMove | None
+    ) -> tuple[Placed, ...]:
+        allow_stale_clean = self._policy.freshness.allow_stale_clean
+        everything = place(
+            candidates,
+            self._quarantine,
+            self._case.target,
+            merger,
+            allow_stale_clean=allow_stale_clean,
+            moved=moved,
+        )
+        return with_target_symbols(
+            with_case_twins(everything, self._quarantine, self._tip_tree),
+            self._quarantine,
+            self._case.target,
+            merger,
+            self._summaries,
+            allow_stale_clean=allow_stale_clean,
+        )
 
     # Each bundle by itself
 
@@ -269,6 +270,7 @@ class _Judge:
             prover,
             self._assumptions,
             self._regenerator,
+            partial(check_ledger, self._quarantine, self._tip_tree),
             self._progress,
         ).settle()
 
@@ -323,7 +325,9 @@ class _Judge:
         chosen = [by_id[bundle] for bundle in settlement.selection.chosen]
         if not chosen:
             return None
-        held_back = self._held_back(settlement, chosen)
+        held_back = held_back_reason(
+            settlement, verification_required=self._policy.verification_required
+        )
         if held_back is not None:
             for each in chosen:
                 self._decisions[each.candidate.bundle_id] = Decision(
@@ -359,17 +363,6 @@ class _Judge:
             winner.bundle.intent,
             self._case.holdings.live(winner.bundle.owner, edge.paths),
         )
-
-    def _held_back(self, settlement: Settlement, chosen: Sequence[Placed]) -> Reason | None:
-        """Why the composed set may not be called merged, if so."""
-        unproven = unproven_reason(settlement, required=self._policy.verification_required)
-        if unproven is not None:
-            return unproven
-        self._ledger = check_ledger(
-            self._quarantine, self._tip_tree, settlement.composition.tree, chosen
-        )
-        self._findings += ledger_findings(self._ledger.discrepancies)
-        return None if self._ledger.balanced else ledger_reason(self._ledger.discrepancies)
 
 
 def _overlap(silent: Candidate, other: Candidate, shared: Sequence[str]) -> Finding:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agentd.conflicts.findings import BundleId, JsonObject
-from agentd.conflicts.ledger import Books, Discrepancy, accounted_elsewhere
+from agentd.conflicts.ledger_books import Books, Discrepancy
+from agentd.conflicts.ledger_lines import accounted_elsewhere
 
 
 @dataclass(frozen=True, slots=True)

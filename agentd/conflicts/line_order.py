@@ -36,7 +36,7 @@ class LineFile:
 def misplaced(file: LineFile) -> tuple[str, bytes] | None:
     """The first side whose lines are not in its order in the result, and the first such line."""
     base = lines_of(file.base)
-    result = [_bare(line) for line in lines_of(file.result)]
+    result = bare_lines(file.result)
     removed = [_removed(side.hunks) for side in file.sides]
     gone = set[int]().union(*removed)
     checks = [("the target", [line for place, line in enumerate(base) if place not in gone])]
@@ -54,6 +54,11 @@ def lines_of(content: bytes) -> list[bytes]:
     """The lines of a text, each with its newline."""
     lines = content.split(b"\n")
     return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def bare_lines(content: bytes) -> list[bytes]:
+    """The lines of a text, without their newlines."""
+    return [_bare(line) for line in lines_of(content)]
 
 
 def _bare(line: bytes) -> bytes:

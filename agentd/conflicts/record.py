@@ -17,7 +17,7 @@ from agentd.conflicts.history import TargetMove
 from agentd.conflicts.judgement import Judgement
 from agentd.conflicts.policy import Policy
 
-ENGINE_VERSION: Final = 2
+ENGINE_VERSION: Final = 3
 """Grows when the same inputs may be decided otherwise."""
 _PATHS_MAX: Final = 500
 _INTERACTIONS_MAX: Final = 1_000

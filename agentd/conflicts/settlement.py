@@ -1,4 +1,4 @@
-"""Finds the set of bundles that merges: choose, compose, prove, put out who breaks it, again.
+"""Finds the set that merges: choose, compose, audit, prove, put out who breaks it, again.
 
 Each round puts out at least one bundle or adds an edge, so it ends. Those that had lost to a bundle
 that is put out take part again. It must not know how merging or proving is done.
@@ -16,6 +16,9 @@ from agentd.conflicts.decisions import Action, Decision, Reason, Why
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonValue, Severity, counted
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.ledger_books import Discrepancy
+from agentd.conflicts.ledger_summary import LedgerSummary
+from agentd.conflicts.ledger_verdicts import ledger_findings, unaccounted_reason
 from agentd.conflicts.proof import Check, Proof, Prover, Standing, blames_somebody
 from agentd.conflicts.regeneration import Finished, Regenerator, Step
 from agentd.conflicts.selection import Contender, Edge, EdgeKind, Selection, select
@@ -37,6 +40,11 @@ class Settlement:
     findings: tuple[Finding, ...]
     finished: Finished
     """The composed tree with its generated files made anew: what is proved and integrated."""
+    ledger: LedgerSummary | None
+    """Of the composed tree, if it is composed of anything.
+
+    Where it does not balance, nothing was proved and nothing may merge.
+    """
     unsettled: tuple[Check, ...] = ()
     """Checks that fail on the set although no bundle could be blamed."""
 
@@ -53,6 +61,7 @@ class Settling:
         prover: Prover,
         assumptions: AssumptionChecks,
         regenerator: Regenerator,
+        audit: Callable[[TreeId, Sequence[Placed]], LedgerSummary],
         progress: Callable[[str], None],
     ) -> None:
         self._contenders = {contender.bundle_id: contender for contender in contenders}
@@ -62,6 +71,7 @@ class Settling:
         self._prover = prover
         self._assumptions = assumptions
         self._regenerator = regenerator
+        self._audit = audit
         self._progress = progress
         self._put_out: dict[BundleId, Decision] = {}
         self._findings: list[Finding] = []
@@ -78,6 +88,11 @@ class Settling:
             if composition.clash is not None:
                 self._part(composition.clash)
                 continue
+            ledger = self._audit(composition.tree, chosen) if chosen else None
+            if ledger is not None and not ledger.balanced:
+                if self._put_out_unaccounted(ledger.discrepancies, chosen):
+                    continue
+                chosen = []  # The merge as a whole is wrong: nothing of it is worth proving.
             finished = self._regenerator.finish(composition.tree, chosen)
             if finished.failed is not None:
                 self._put_out_generated(finished.failed)
@@ -98,6 +113,7 @@ class Settling:
                 proofs=tuple(self._proofs),
                 findings=(*self._findings, *_regenerated(finished), *proof.findings),
                 finished=finished,
+                ledger=ledger,
                 unsettled=tuple(self._unsettled.values()),
             )
 
@@ -139,6 +155,24 @@ class Settling:
                 evidence=evidence,
             )
         )
+
+    def _put_out_unaccounted(
+        self, discrepancies: Sequence[Discrepancy], chosen: Sequence[Placed]
+    ) -> bool:
+        """Puts out the least valued of those in whose files the ledger finds something wrong.
+
+        False where there is nobody to name.
+        """
+        self._findings += ledger_findings(discrepancies)
+        named = {bundle for found in discrepancies for bundle in found.bundles}
+        members = [e.candidate.bundle_id for e in chosen if e.candidate.bundle_id in named]
+        if not members:
+            return False
+        loser = members[-1]  # They are in the order of their value.
+        others = ", ".join(self._owner(bundle) for bundle in members[:-1][:_PARTNERS_SHOWN])
+        reason = unaccounted_reason(discrepancies, members[:-1], others)
+        self._put_out[loser] = Decision(loser, Action.ESCALATE, (reason,))
+        return True
 
     def _prove(self, tree: TreeId, chosen: Sequence[Placed]) -> Proof:
         if not chosen:

@@ -1,17 +1,19 @@
-"""Finds the text files that several sides changed, for the ledger to look at their order.
+"""Finds the text files that several sides changed, for the ledger to look at line by line.
 
 Reads each side's changed stretches from the trees themselves, with the algorithm that git merges
-by; what a merge said is not used. What the order should be is not this module's business.
+by; what a merge said is not used. What should come out is not this module's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import ObjectId, TreeId
+from agentd.conflicts.ledger_books import Files, is_opaque
 from agentd.conflicts.line_order import LineFile, LineSide
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_changes import FileHunks
@@ -19,119 +21,153 @@ from agentd.conflicts.tree_changes import FileHunks
 _TEXT_MODES: Final = ("100644", "100755")
 _PATHSPECS_MAX: Final = 2_000
 
+_ByOldPath = Mapping[str, FileHunks]
+
 
 @dataclass(frozen=True, slots=True)
-class _Woven:
-    """A file before its contents are read."""
+class Strands:
+    """The text files that each side edits, moved or not, by the path before."""
+
+    own: Mapping[BundleId, _ByOldPath]
+    """From a bundle's base to its tree."""
+    on_tip: Mapping[BundleId, _ByOldPath]
+    """From the target to the target with the bundle."""
+    drift: Mapping[TreeId, _ByOldPath]
+    """From a base to the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woven:
+    """A file that several sides edit, before its contents are read."""
 
     path: str
+    """Where the result has it."""
     base: ObjectId
     result: ObjectId
     sides: tuple[LineSide, ...]
 
 
-def woven_files(
-    quarantine: Quarantine, tip_tree: TreeId, result: TreeId, accepted: Sequence[Placed]
-) -> tuple[LineFile, ...]:
-    """The files of the integration, and of the stale bundles' merges onto the tip before it."""
-    found = [
-        *_woven_on_tip(quarantine, tip_tree, result, accepted),
-        *_woven_with_target(quarantine, tip_tree, accepted),
+def read_strands(
+    quarantine: Quarantine, tip_tree: TreeId, accepted: Sequence[Placed], paths: Iterable[str]
+) -> Strands:
+    """Reads all changed lines; of what the target did since old bases, in some paths alone."""
+    pairs = [
+        pair
+        for each in accepted
+        for pair in (
+            (str(tip_tree), str(each.tree)),
+            (str(each.candidate.base_tree), str(each.candidate.tree)),
+        )
     ]
-    contents = quarantine.read_blobs([blob for each in found for blob in (each.base, each.result)])
+    distinct = list(dict.fromkeys(pairs))
+    read = dict(zip(distinct, quarantine.hunks(distinct, renames=True), strict=True))
+    bases = sorted({TreeId(base) for base, _ in distinct} - {tip_tree})
+    wanted = sorted(set(paths))
+    drift = quarantine.hunks(
+        [(str(base), str(tip_tree)) for base in bases],
+        renames=True,
+        paths=wanted if len(wanted) <= _PATHSPECS_MAX else (),
+    )
+    ids = [each.candidate.bundle_id for each in accepted]
+    return Strands(
+        on_tip={who: _edited(read[pair]) for who, pair in zip(ids, pairs[::2], strict=True)},
+        own={who: _edited(read[pair]) for who, pair in zip(ids, pairs[1::2], strict=True)},
+        drift={base: _edited(files) for base, files in zip(bases, drift, strict=True)},
+    )
+
+
+def find_woven(
+    strands: Strands, tip_tree: TreeId, accepted: Sequence[Placed], result: Files
+) -> list[Woven]:
+    """The files of the integration, and of the stale bundles' merges onto the tip before it."""
+    return [
+        *_woven_together(strands, accepted, result),
+        *(
+            woven
+            for each in accepted
+            if each.candidate.base_tree is not None and each.candidate.base_tree != tip_tree
+            for woven in _woven_with_target(strands, each, each.candidate.base_tree)
+        ),
+    ]
+
+
+def read_woven(found: Sequence[Woven], contents: Mapping[ObjectId, bytes]) -> tuple[LineFile, ...]:
+    """The files with their contents; what git takes for binary is left out."""
     return tuple(
         LineFile(each.path, contents[each.base], contents[each.result], each.sides)
         for each in found
-        if b"\0" not in contents[each.base] + contents[each.result]
+        if not is_opaque(contents[each.base]) and not is_opaque(contents[each.result])
     )
 
 
-def _woven_on_tip(
-    quarantine: Quarantine, tip_tree: TreeId, result: TreeId, accepted: Sequence[Placed]
-) -> list[_Woven]:
-    distinct = {str(each.tree): each for each in accepted}  # Twins are one side.
-    changed = quarantine.hunks([(str(tip_tree), tree) for tree in distinct], renames=True)
-    sides: dict[str, list[tuple[Placed, FileHunks]]] = {}
-    for each, files in zip(distinct.values(), changed, strict=True):
-        for file in files:
-            if _is_edited_text(file):
-                path = file.change.old_path or file.change.path
-                sides.setdefault(path, []).append((each, file))
-    finals = {
-        path: next((f.change.path for _, f in files if f.change.old_path is not None), path)
-        for path, files in sides.items()
-    }
-    there = _blobs(quarantine, result, set(finals.values()))
+def _woven_together(strands: Strands, accepted: Sequence[Placed], result: Files) -> list[Woven]:
+    distinct = {str(each.tree): each.candidate.bundle_id for each in accepted}  # Twins are one.
+    sides: dict[str, list[tuple[BundleId, FileHunks]]] = {}
+    for who in distinct.values():
+        for path, file in strands.on_tip[who].items():
+            sides.setdefault(path, []).append((who, file))
     found = []
+    added = {path for each in accepted for path in _added(each)}
     for path, changes in sorted(sides.items()):
-        blob = there.get(finals[path])
-        if blob is None or all(file.change.new_blob == blob for _, file in changes):
-            continue  # Gone, which is the ledger's to judge, or exactly what its only side has.
+        final = next((f.change.path for _, f in changes if f.change.old_path is not None), path)
+        there = result.get(final)
+        if there is None or there.mode not in _TEXT_MODES:
+            continue  # Gone or something else, which the ledger sees by itself.
+        if final != path and final in added:
+            continue  # It met a file of somebody's there.
+        if all(file.change.new_blob == there.blob for _, file in changes):
+            continue  # Exactly what its only side has.
         found.append(
-            _Woven(
-                finals[path],
+            Woven(
+                final,
                 ObjectId(changes[0][1].change.old_blob),
-                blob,
-                tuple(LineSide(one.candidate.bundle_id, file.hunks) for one, file in changes),
+                ObjectId(there.blob),
+                tuple(LineSide(who, file.hunks) for who, file in changes),
             )
         )
     return found
 
 
-def _woven_with_target(
-    quarantine: Quarantine, tip_tree: TreeId, accepted: Sequence[Placed]
-) -> list[_Woven]:
+def _woven_with_target(strands: Strands, each: Placed, base: TreeId) -> list[Woven]:
+    """What placing one stale bundle on the tip had to weave together."""
+    who = each.candidate.bundle_id
+    on_tip = {file.change.path: file for file in strands.on_tip[who].values()}
     found = []
-    by_base: dict[TreeId, list[Placed]] = {}
-    for each in accepted:
-        base_tree = each.candidate.base_tree
-        if base_tree is not None and base_tree != tip_tree:
-            by_base.setdefault(base_tree, []).append(each)
-    for base_tree, stale in sorted(by_base.items()):
-        paths = sorted({path for each in stale for path in each.candidate.paths})
-        pairs = [(str(base_tree), str(tree)) for tree in _trees_of(tip_tree, stale)]
-        drift, *changed = (
-            {file.change.path: file for file in files if _is_edited_text(file)}
-            for files in quarantine.hunks(
-                pairs, paths=paths if len(paths) <= _PATHSPECS_MAX else ()
+    for path, own in sorted(strands.own[who].items()):
+        drift = strands.drift[base].get(path)
+        final = own.change.path if own.change.old_path or drift is None else drift.change.path
+        made = on_tip.get(final) or drift
+        if made is not None and made.change.path != final:
+            continue  # Moved to two places, which never merges.
+        if final != path and final in _added(each):
+            continue
+        blob = own.change.old_blob if made is None else made.change.new_blob
+        if blob == own.change.new_blob:
+            continue
+        sides = [LineSide(who, own.hunks)]
+        if drift is not None:
+            sides.insert(0, LineSide("the target", drift.hunks))
+        found.append(
+            Woven(
+                final,
+                ObjectId(own.change.old_blob),
+                ObjectId(blob),
+                tuple(sides),
             )
         )
-        for each, files in zip(stale, changed, strict=True):
-            both = {path: (drift[path], files[path]) for path in drift.keys() & files.keys()}
-            there = _blobs(quarantine, TreeId(str(each.tree)), set(both)) if both else {}
-            found += [
-                _Woven(
-                    path,
-                    ObjectId(own.change.old_blob),
-                    there[path],
-                    (
-                        LineSide("the target", moved.hunks),
-                        LineSide(each.candidate.bundle_id, own.hunks),
-                    ),
-                )
-                for path, (moved, own) in sorted(both.items())
-                if path in there
-            ]
     return found
 
 
-def _trees_of(tip_tree: TreeId, stale: Sequence[Placed]) -> list[TreeId]:
-    return [tip_tree, *(TreeId(str(each.candidate.tree)) for each in stale)]
+def _added(each: Placed) -> set[str]:
+    return {change.path for change in each.candidate.changes if change.status == "A"}
 
 
-def _is_edited_text(file: FileHunks) -> bool:
-    change = file.change
-    return (
-        change.status in "MR"
-        and not change.binary
-        and change.old_mode in _TEXT_MODES
-        and change.new_mode in _TEXT_MODES
-    )
-
-
-def _blobs(quarantine: Quarantine, tree: TreeId, paths: set[str]) -> Mapping[str, ObjectId]:
+def _edited(files: Iterable[FileHunks]) -> _ByOldPath:
     return {
-        path: blob
-        for path, (mode, blob) in quarantine.entries(tree).items()
-        if path in paths and mode in _TEXT_MODES
+        file.change.old_path or file.change.path: file
+        for file in files
+        if file.change.status in "MR"
+        and not file.change.binary
+        and file.change.old_mode in _TEXT_MODES
+        and file.change.new_mode in _TEXT_MODES
     }

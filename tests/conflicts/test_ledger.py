@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import permutations
 
 import pytest
 
@@ -12,11 +13,14 @@ from agentd.conflicts.collect import from_branch
 from agentd.conflicts.composition import Composer, Composition
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.repository import Repository
 from tests.conflicts.repo_builder import (
     FileContent,
     Repo,
     actions,
+    all_reasons,
     first_reasons,
     numbered,
     patch_bundle,
@@ -134,24 +138,135 @@ def test_an_honest_merge_of_everything_balances(make_repo: MakeRepo) -> None:
 
 @pytest.mark.parametrize("name", EDITS)
 def test_sabotage(name: str, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is merged in the end is merged as git does it without the sabotage."""
     repo = make_repo(START)
     bundles = bundles_of(repo)
     compose = Composer.compose
+    honest: list[Composition] = []
 
     def lie(self: Composer, placed: Sequence[Placed]) -> Composition:
-        honest = compose(self, placed)
-        made = rewrite(self._quarantine, honest.tree, EDITS[name](self._quarantine))
-        assert made != honest.tree, "nothing was sabotaged"
-        return Composition(honest.order, (*honest.trees[:-1], made), honest.base_tree)
+        honest.append(compose(self, placed))
+        made = rewrite(self._quarantine, honest[-1].tree, EDITS[name](self._quarantine))
+        assert made != honest[0].tree, "nothing was sabotaged"
+        return replace(honest[-1], trees=(*honest[-1].trees[:-1], made))
 
     monkeypatch.setattr(Composer, "compose", lie)
     outcome = repo.review(*bundles)
-    assert set(actions(outcome).values()) == {"escalate"}
-    assert set(first_reasons(outcome).values()) == {"ledger_mismatch"}
-    assert outcome.record["integration"] is None
-    ledger = outcome.record["ledger"]
-    assert not ledger["balanced"]
-    assert ledger["discrepancies"]
+    reasons = first_reasons(outcome)
+    held_back = {owner for owner, action in actions(outcome).items() if action == "escalate"}
+    assert held_back
+    assert {reasons[owner] for owner in held_back} == {"ledger_mismatch"}
+    assert "ledger_mismatch" in {found["kind"] for found in outcome.record["findings"]}
+    integration, ledger = outcome.record["integration"], outcome.record["ledger"]
+    if integration is None:
+        assert held_back == set(actions(outcome))
+        assert ledger["discrepancies"]
+    else:
+        assert integration["tree"] == honest[-1].tree
+        assert integration["order"] == list(honest[-1].order)
+        assert ledger["balanced"]
+
+
+def test_only_who_is_in_the_way_is_held_back(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merge that loses a line of two bundles together says nothing against a third."""
+    repo = make_repo({**START, "b.txt": numbered(9)})
+    for name, files in (
+        ("one", {"a.txt": numbered(30, {7: "seven\n"})}),
+        ("two", {"a.txt": numbered(30, {22: "twenty-two\n"})}),
+        ("three", {"b.txt": numbered(9, {4: "four\n"})}),
+    ):
+        repo.branch(name, files)
+    compose = Composer.compose
+
+    def lose(self: Composer, placed: Sequence[Placed]) -> Composition:
+        honest = compose(self, placed)
+        owners = {each.candidate.bundle.owner for each in placed}
+        if not {"one", "two"} <= owners:
+            return honest
+        loss = {"a.txt": text(self._quarantine, numbered(30, {7: "seven\n"}))}
+        made = rewrite(self._quarantine, honest.tree, loss)
+        return replace(honest, trees=(*honest.trees[:-1], made))
+
+    monkeypatch.setattr(Composer, "compose", lose)
+    outcome = repo.review(*(from_branch(name) for name in ("one", "two", "three")), apply=True)
+    done = actions(outcome)
+    assert sorted(done.values()) == ["escalate", "merge", "merge"]
+    assert done["three"] == "merge"
+    (held_back,) = (owner for owner, action in done.items() if action == "escalate")
+    (reason,) = all_reasons(outcome)[held_back]
+    (partner,) = {"one", "two"} - {held_back}
+    assert f"together with {partner}" in reason["message"]
+    assert outcome.landed is not None
+    assert repo.show(outcome.landed.ref, "b.txt") == numbered(9, {4: "four\n"})
+    kept = {"one": {7: "seven\n"}, "two": {22: "twenty-two\n"}}[partner]
+    assert repo.show(outcome.landed.ref, "a.txt") == numbered(30, kept)
+
+
+def test_a_mode_follows_a_rename(make_repo: MakeRepo) -> None:
+    repo = make_repo(START)
+    repo.branch("mover", {"run.sh": None, "bin/run.sh": "echo run\n"})
+    (repo.path / "run.sh").chmod(0o755)
+    repo.git("checkout", "--quiet", "-b", "executable")
+    repo.commit("executable")
+    repo.git("checkout", "--quiet", "main")
+    outcome = repo.review(from_branch("mover"), from_branch("executable"), apply=True)
+    assert actions(outcome) == {"mover": "merge", "executable": "merge"}
+    assert outcome.landed is not None
+    entry = repo.git("ls-tree", outcome.landed.ref, "bin/run.sh")
+    assert entry.startswith("100755"), entry
+
+
+def test_a_binary_file_follows_a_rename(make_repo: MakeRepo) -> None:
+    repo = make_repo(START)
+    repo.branch("mover", {"logo.png": None, "art/logo.png": BINARY})
+    repo.branch("painter", {"logo.png": BINARY + b"new"})
+    outcome = repo.review(from_branch("mover"), from_branch("painter"), apply=True)
+    assert actions(outcome) == {"mover": "merge", "painter": "merge"}
+    assert outcome.landed is not None
+    assert repo.raw_git("show", f"{outcome.landed.ref}:art/logo.png") == BINARY + b"new"
+
+
+def test_an_edit_follows_its_file_and_not_a_copy(make_repo: MakeRepo) -> None:
+    """Merged in another order, git takes the copy for the place where the file went."""
+    repo = make_repo(START)
+    repo.branch("mover", {"moving.txt": None, "moved.txt": numbered(30)})
+    repo.branch("copier", {"alike.txt": numbered(30)})
+    repo.branch("editor", {"moving.txt": numbered(30, {9: "nine\n"})})
+    names = ("mover", "copier", "editor")
+    for order in permutations(names):
+        outcome = repo.review(*(from_branch(name) for name in order))
+        assert actions(outcome) == dict.fromkeys(names, "merge")
+        tree = outcome.record["integration"]["tree"]
+        quarantine = Quarantine(repo.home, Repository(repo.path, GitProcess()), GitProcess())
+        assert quarantine.blob_at(tree, "moved.txt") == numbered(30, {9: "nine\n"}).encode()
+        assert quarantine.blob_at(tree, "alike.txt") == numbered(30).encode()
+
+
+def test_an_edit_that_git_puts_into_another_file_is_noticed(make_repo: MakeRepo) -> None:
+    """Where alike files move together, git may take one for another, and calls that clean."""
+    licence = "# one\n# two\n# three\n"
+    packages = ("a", "b", "c")
+    repo = make_repo({f"pkg/{name}/x.py": licence for name in packages})
+    moved: dict[str, FileContent] = {f"pkg/{name}/x.py": None for name in packages}
+    repo.branch("mover", moved | {f"lib/{name}/x.py": licence for name in packages})
+    repo.branch("editor", {"pkg/b/x.py": licence + "VALUE = 1\n"})
+    misplaced = repo.git("merge-tree", "--write-tree", "mover", "editor")
+    assert "VALUE" not in repo.show(misplaced, "lib/b/x.py"), "git has become better at this"
+    outcome = repo.review(from_branch("mover"), from_branch("editor"))
+    assert sorted(actions(outcome).values()) == ["escalate", "merge"]
+    assert "ledger_mismatch" in first_reasons(outcome).values()
+
+
+def test_equal_lines_at_one_place_and_another_are_counted_apart(make_repo: MakeRepo) -> None:
+    """Both insert the same line, and one takes an equal line away elsewhere: once is right."""
+    start = numbered(12, {5: "same\n"})
+    repo = make_repo({"a.txt": start})
+    repo.branch("one", {"a.txt": numbered(12, {5: "same\n", 10: "line 10\nsame\n"})})
+    repo.branch("two", {"a.txt": numbered(12, {5: "five\n", 10: "line 10\nsame\n"})})
+    outcome = repo.review(from_branch("one"), from_branch("two"))
+    assert actions(outcome) == {"one": "merge", "two": "merge"}, outcome.record["findings"]
 
 
 def test_what_the_target_did_meanwhile_survives(
@@ -177,7 +292,7 @@ def test_what_the_target_did_meanwhile_survives(
             honest = compose(self, placed)
             changes = {"a.txt": text(self._quarantine, content)}
             made = rewrite(self._quarantine, honest.tree, changes)
-            return Composition(honest.order, (made,), honest.base_tree)
+            return replace(honest, trees=(made,))
 
         monkeypatch.setattr(Composer, "compose", lie)
         outcome = repo.review(stale, allow_stale_clean=True)

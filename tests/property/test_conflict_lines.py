@@ -19,7 +19,8 @@ from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.hunk_overlap import Touch, meeting_hunks
 from agentd.conflicts.intake import Submission
-from agentd.conflicts.ledger import Books, Entry, FileState, audit
+from agentd.conflicts.ledger import audit
+from agentd.conflicts.ledger_books import Books, Entry, FileState
 from agentd.conflicts.pairs import Footprint, find_meetings
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository

@@ -52,7 +52,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.interaction", RULES),
     ("agentd.conflicts.symbols.findings", RULES),
     ("agentd.conflicts.ledger*", RULES),
-    ("agentd.conflicts.line_order", RULES),
+    ("agentd.conflicts.line_*", RULES),
     ("agentd.conflicts.policy*", RULES),
     ("agentd.conflicts.path_globs", RULES),
     ("agentd.conflicts.culprits", RULES),

@@ -16,7 +16,8 @@ from enum import StrEnum
 from typing import Final
 
 from agentd.conflicts.findings import BundleId, JsonObject
-from agentd.conflicts.ledger import Books, Entry, FileState, audit
+from agentd.conflicts.ledger import audit
+from agentd.conflicts.ledger_books import Books, Entry, FileState
 from agentd.conflicts.line_order import LineFile, LineSide, misplaced
 from agentd.conflicts.proposals.blocks import outline
 from agentd.conflicts.proposals.readers import reader_of

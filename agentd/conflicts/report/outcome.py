@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from agentd.conflicts.findings import counted
-from agentd.conflicts.report.facts import Review
+from agentd.conflicts.report.facts import Finding, Review
 from agentd.conflicts.report.markup import Html, code, element, join, section, table
 from agentd.conflicts.report.names import bundle_link
 from agentd.conflicts.report.overview import target_name
@@ -99,35 +100,45 @@ def _next(review: Review) -> Html:
 
 
 def ledger_section(review: Review) -> Html:
-    """Whether every line is accounted for."""
+    """Whether every line is accounted for, and which combinations were not taken because of it."""
     wrong = [each for each in review.findings if each.kind == "ledger_mismatch"]
     ledger = object_of(review.data, "ledger")
-    if wrong:
-        rows = [
-            (
-                code(each.path),
-                text_of(each.evidence, "problem") or each.message,
-                element("pre", *(f"{line}⏎" for line in texts_of(each.evidence, "lines"))),
-            )
-            for each in wrong
-        ]
-        return section(
-            "ledger",
-            "Ledger",
+    parts: list[Html] = []
+    if wrong and not review.integration:
+        says = "The ledger does not balance, so nothing was merged."
+        parts.append(element("p", says, class_="chip reject"))
+    elif not review.integration:
+        parts.append(element("p", "There was no result to account for."))
+    else:
+        parts.append(
             element(
-                "p", "The ledger does not balance, so nothing was merged.", class_="chip reject"
-            ),
-            table("What nobody accounts for", ("File", "Problem", "Lines"), rows),
+                "p",
+                element("span", "✔ balanced", class_="chip merge"),
+                " Every line that the merged bundles add is in the result, every line that they "
+                "remove is gone, and every other file is the target's, byte for byte.",
+            )
         )
-    if not review.integration:
-        return section("ledger", "Ledger", element("p", "There was no result to account for."))
-    balanced = element(
-        "p",
-        element("span", "✔ balanced", class_="chip merge"),
-        " Every line that the merged bundles add is in the result, every line that they remove is "
-        "gone, and every other file is the target's, byte for byte.",
+        if ledger:
+            parts.append(_sums(ledger))
+    if wrong:
+        parts.append(_unaccounted(wrong))
+    return section("ledger", "Ledger", *parts)
+
+
+def _unaccounted(wrong: Sequence[Finding]) -> Html:
+    rows = [
+        (
+            code(each.path),
+            text_of(each.evidence, "problem") or each.message,
+            element("pre", *(f"{line}⏎" for line in texts_of(each.evidence, "lines"))),
+        )
+        for each in wrong
+    ]
+    return table(
+        "What nobody accounts for in combinations that were not taken",
+        ("File", "Problem", "Lines"),
+        rows,
     )
-    return section("ledger", "Ledger", balanced, _sums(ledger) if ledger else None)
 
 
 def _sums(ledger: Json) -> Html:

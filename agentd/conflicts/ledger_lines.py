@@ -1,0 +1,165 @@
+"""Counts whole lines, with multiplicity, among the files that renames tie together.
+
+A difference from the target is in order only where a bundle, or the target since a bundle's base,
+accounts for it by name. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agentd.conflicts.findings import BundleId
+from agentd.conflicts.ledger_books import (
+    Books,
+    Discrepancy,
+    Entry,
+    Files,
+    FileState,
+    Group,
+    groups,
+    is_opaque,
+)
+
+_LINES_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What one bundle says about the lines of a group."""
+
+    bundle_id: BundleId
+    added: Counter[bytes]
+    removed: Counter[bytes]
+    drift: Counter[bytes]
+    """What the target did since the bundle's base."""
+
+
+def audit_lines(group: Group, books: Books) -> list[Discrepancy]:
+    """Every line of which the result has more or fewer than the sides account for."""
+    target = _lines(group, books, books.target)
+    result = _lines(group, books, books.result)
+    claims = [_claims(group, books, entry, target) for entry in group.entries]
+    concerned = {*target, *result, *(line for c in claims for line in (*c.added, *c.removed))}
+    missing: list[bytes] = []
+    surplus: list[bytes] = []
+    authors: set[BundleId] = set()
+    for line in concerned:
+        changes = [each for each in claims if each.added[line] or each.removed[line]]
+        low, high = _allowed(line, changes)
+        delta = result[line] - target[line]
+        if delta < low:
+            missing.append(line)
+        elif delta > high:
+            surplus.append(line)
+        else:
+            continue
+        authors.update(each.bundle_id for each in changes)
+    bundles = tuple(sorted(authors)) or group.bundles
+    return wrong_lines(group.paths[0], bundles, sorted(missing), sorted(surplus))
+
+
+def wrong_lines(
+    path: str,
+    bundles: tuple[BundleId, ...],
+    missing: Sequence[bytes],
+    surplus: Sequence[bytes],
+) -> list[Discrepancy]:
+    """The discrepancies of a file that has too few of some lines, or too many."""
+    return [
+        Discrepancy(path, bundles, problem, tuple(shown(line) for line in lines[:_LINES_SHOWN]))
+        for lines, problem in (
+            (missing, "lines are missing that a bundle adds or that nobody removes"),
+            (surplus, "lines are there that a bundle removes or that nobody adds"),
+        )
+        if lines
+    ]
+
+
+def accounted_elsewhere(books: Books) -> dict[BundleId, int]:
+    """How many lines of each bundle the result has through another's, or the target's, change."""
+    found = {entry.bundle_id: 0 for entry in books.entries}
+    for group in groups(books):
+        target, result = (_lines(group, books, files) for files in (books.target, books.result))
+        nets = [_net(group, books, entry) for entry in group.entries]
+        for line in {line for net in nets for line in net if net[line]}:
+            delta = result[line] - target[line]
+            for sign in (1, -1):
+                left = max(sign * delta, 0)
+                for entry, net in zip(group.entries, nets, strict=True):
+                    claimed = max(sign * net[line], 0)
+                    own = min(claimed, left)
+                    left -= own
+                    found[entry.bundle_id] += claimed - own
+    return found
+
+
+def _allowed(line: bytes, changes: Sequence[_Claims]) -> tuple[int, int]:
+    """By how much the number of a line may differ from the target's, at least and at most.
+
+    Two bundles that make the same change may have made it once or twice; what the target itself
+    did since a bundle's base may already be the bundle's change.
+    """
+    added = [each.added[line] for each in changes]
+    removed = [each.removed[line] for each in changes]
+    drifts = [each.drift[line] for each in changes]
+    least_added = max(
+        (net - min(net, max(drift, 0)) for net, drift in zip(added, drifts, strict=True)), default=0
+    )
+    least_removed = max(
+        (net - min(net, max(-drift, 0)) for net, drift in zip(removed, drifts, strict=True)),
+        default=0,
+    )
+    return least_added - sum(removed), sum(added) - least_removed
+
+
+def _claims(group: Group, books: Books, entry: Entry, target: Counter[bytes]) -> _Claims:
+    """By changed stretches where they are known: there a line that is only moved counts twice."""
+    edits = {path: entry.edits[path] for path in group.paths if path in entry.edits}
+    olds = {new: old for old, new in entry.renames}
+    edited = {olds.get(path, path) for path in edits}
+    net = _lines_at([path for path in group.paths if path not in edits], books, entry.after)
+    net.subtract(
+        _lines_at([path for path in group.paths if path not in edited], books, entry.before)
+    )
+    added, removed = +net, -net
+    for hunk in (hunk for hunks in edits.values() for hunk in hunks):
+        added.update(line.removesuffix(b"\n") for line in hunk.added)
+        removed.update(line.removesuffix(b"\n") for line in hunk.removed)
+    drift = Counter(target)
+    drift.subtract(_lines(group, books, entry.before))
+    return _Claims(entry.bundle_id, added, removed, drift)
+
+
+def _net(group: Group, books: Books, entry: Entry) -> Counter[bytes]:
+    net = _lines(group, books, entry.after)
+    net.subtract(_lines(group, books, entry.before))
+    return net
+
+
+def _lines(group: Group, books: Books, files: Files) -> Counter[bytes]:
+    """How often each line stands in the files of a group."""
+    return _lines_at(group.paths, books, files)
+
+
+def _lines_at(paths: Iterable[str], books: Books, files: Files) -> Counter[bytes]:
+    lines: Counter[bytes] = Counter()
+    for path in paths:
+        if path in files:
+            lines.update(_lines_of(files[path], books))
+    return lines
+
+
+def _lines_of(state: FileState, books: Books) -> Sequence[bytes]:
+    """What is counted of a file: what has no lines counts as one; so does a last line's rest."""
+    content = books.contents.get(state.blob)
+    if content is None or is_opaque(content):
+        return (state.blob.encode(),)
+    return content.removesuffix(b"\n").split(b"\n") if content else ()
+
+
+def shown(line: bytes) -> str:
+    """A line as evidence: text of bounded length."""
+    return line.decode("utf-8", "replace")[:200]
