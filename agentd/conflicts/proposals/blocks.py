@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from agentd.conflicts.proposals.regions import Lines
+
+_NEIGHBOURS: Final = 8
+"""So many parts on either side show whether a list is sorted there."""
 
 
 class Kind(StrEnum):
@@ -25,6 +28,8 @@ class Kind(StrEnum):
     """Of a mapping or of a list of values."""
     ITEM = "item"
     """Of a list in a text, such as a changelog."""
+    PERSON = "person"
+    """Of a list of people."""
     SECTION = "section"
     """Of a changelog: what one version brings."""
 
@@ -70,7 +75,7 @@ class Block:
     body: Lines = field(repr=False)
     """The lines from the first part to the last."""
     around: Lines = field(repr=False, default=())
-    """The one-line parts of the same kind that it stands among without a gap, its own included."""
+    """The nearest one-line parts of its kind that it stands among without a gap, and its own."""
 
     @property
     def kind(self) -> Kind | None:
@@ -127,15 +132,14 @@ def block_of(container: Container, lines: Sequence[bytes], start: int, end: int)
 def _run(parts: Sequence[Part], chosen: Sequence[Part]) -> range:
     """The lines of the one-line parts of one kind that follow one another around the chosen."""
     first, last = parts.index(chosen[0]), parts.index(chosen[-1])
+    top, bottom = max(first - _NEIGHBOURS, 0), min(last + _NEIGHBOURS, len(parts) - 1)
 
     def belongs(part: Part, end: int, start: int) -> bool:
         return part.kind is chosen[0].kind and part.last == part.first + 1 and end == start
 
-    while first > 0 and belongs(parts[first - 1], parts[first - 1].last, parts[first].first):
+    while first > top and belongs(parts[first - 1], parts[first - 1].last, parts[first].first):
         first -= 1
-    while last + 1 < len(parts) and belongs(
-        parts[last + 1], parts[last].last, parts[last + 1].first
-    ):
+    while last < bottom and belongs(parts[last + 1], parts[last].last, parts[last + 1].first):
         last += 1
     return range(parts[first].first, parts[last].last)
 
@@ -146,6 +150,16 @@ def _innermost(container: Container, first: int, last: int) -> Container | None:
         if part.first < first and last <= part.last:
             return _innermost(part.inside, first, last) if part.inside is not None else None
     return container
+
+
+def with_whole_lines(
+    scope: str, parts: Sequence[Part], opening: int, closing: int
+) -> Container | None:
+    """A container with commas, where no line belongs to two of its parts or to a bracket."""
+    ends = [opening + 1, *(part.last for part in parts)]
+    if any(part.first < end for part, end in zip(parts, ends, strict=False)):
+        return None
+    return Container(scope, tuple(parts), commas=True) if ends[-1] <= closing else None
 
 
 def outline(container: Container) -> Outline:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
-from agentd.conflicts.proposals.blocks import Container, Kind, Part
+from agentd.conflicts.proposals.blocks import Container, Kind, Part, with_whole_lines
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_Placed: TypeAlias = ast.expr | ast.stmt | ast.alias
+_Element: TypeAlias = tuple[_Placed, _Placed, Kind | None, str, Container | None]
+"""Where it begins and ends, what it is, its name, and what is in it."""
 
 
 def read_python(text: str, lines: Sequence[bytes]) -> Container | None:
@@ -66,56 +70,64 @@ class _Reader:
     def _imported_names(
         self, statement: ast.Import | ast.ImportFrom, scope: str
     ) -> Container | None:
-        if isinstance(statement, ast.Import) or statement.end_lineno == statement.lineno:
+        if isinstance(statement, ast.Import):
             return None
-        parts = [
-            Part(
-                alias.lineno - 1,
-                alias.end_lineno or alias.lineno,
-                Kind.IMPORT,
-                frozenset([alias.asname or alias.name]),
-            )
-            for alias in statement.names
-        ]
         source = "." * statement.level + (statement.module or "")
-        return self._if_whole_lines(f"{scope}from {source}:", parts)
+        return self._list(
+            f"{scope}from {source}:",
+            statement,
+            [
+                (alias, alias, Kind.IMPORT, alias.asname or alias.name, None)
+                for alias in statement.names
+            ],
+        )
 
     def _entries(self, value: ast.expr, scope: str) -> Container | None:
         match value:
             case ast.Dict():
-                parts = [
-                    Part(
-                        key.lineno - 1,
-                        item.end_lineno or item.lineno,
-                        Kind.ENTRY if isinstance(key, ast.Constant) else None,
-                        frozenset([ast.unparse(key)]),
-                        self._entries(item, f"{scope}{ast.unparse(key)}:"),
-                    )
-                    for key, item in zip(value.keys, value.values, strict=True)
-                    if key is not None
-                ]
-                if len(parts) < len(value.keys):
-                    return None  # What `**` brings in may be overridden by what follows.
+                # What `**` brings in may be overridden by what follows.
+                if None in value.keys:
+                    return None
+                return self._list(
+                    scope,
+                    value,
+                    [
+                        (
+                            key,
+                            item,
+                            _entry_if_plain(key),
+                            ast.unparse(key),
+                            self._entries(item, f"{scope}{ast.unparse(key)}:"),
+                        )
+                        for key, item in zip(value.keys, value.values, strict=True)
+                        if key is not None
+                    ],
+                )
             case ast.List() | ast.Tuple() | ast.Set():
-                parts = [
-                    Part(
-                        item.lineno - 1,
-                        item.end_lineno or item.lineno,
-                        Kind.ENTRY if isinstance(item, ast.Constant) else None,
-                        frozenset([ast.unparse(item)]),
-                    )
-                    for item in value.elts
-                ]
-            case _:
-                return None
-        return self._if_whole_lines(scope, parts)
+                return self._list(
+                    scope,
+                    value,
+                    [
+                        (item, item, _entry_if_plain(item), ast.unparse(item), None)
+                        for item in value.elts
+                    ],
+                )
+        return None
 
-    def _if_whole_lines(self, scope: str, parts: Sequence[Part]) -> Container | None:
-        """A container with commas, where no line belongs to two of its parts."""
-        ends = [0, *(part.last for part in parts)]
-        if any(part.first < end for part, end in zip(parts, ends, strict=False)):
-            return None
-        return Container(scope, tuple(parts), commas=True)
+    def _list(self, scope: str, around: _Placed, elements: Sequence[_Element]) -> Container | None:
+        """Elements that are separated by commas, each with the comments above it."""
+        parts: list[Part] = []
+        opening, closing = around.lineno - 1, (around.end_lineno or around.lineno) - 1
+        for begins, ends, kind, name, inside in elements:
+            floor = parts[-1].last if parts else opening + 1
+            first = self._with_comments(begins.lineno - 1, floor)
+            last = ends.end_lineno or ends.lineno
+            parts.append(Part(first, last, kind, frozenset([name]), inside))
+        return with_whole_lines(scope, parts, opening, closing)
+
+
+def _entry_if_plain(node: ast.expr) -> Kind | None:
+    return Kind.ENTRY if isinstance(node, ast.Constant) else None
 
 
 def _extent(statement: ast.stmt) -> tuple[int, int]:

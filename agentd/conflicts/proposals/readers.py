@@ -33,6 +33,11 @@ def reader_of(path: str) -> Reader | None:
     return None
 
 
+def why_unread(path: str) -> str:
+    """Why a file has no reader, in a half sentence."""
+    return "nobody here reads such files"
+
+
 def _text(content: bytes) -> str | None:
     try:
         text = content.decode("utf-8")

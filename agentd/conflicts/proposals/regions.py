@@ -67,6 +67,43 @@ class LineMerge:
         parts = [piece.lines if isinstance(piece, Settled) else next(rest) for piece in self.pieces]
         return b"".join(line for part in parts for line in part)
 
+    def spans(self, resolutions: Sequence[Lines]) -> tuple[range, ...]:
+        """The lines of the resolved file, from 0, that each region becomes."""
+        rest = iter(resolutions)
+        found = []
+        place = 0
+        for piece in self.pieces:
+            lines = piece.lines if isinstance(piece, Settled) else next(rest)
+            if isinstance(piece, Region):
+                found.append(range(place, place + len(lines)))
+            place += len(lines)
+        return tuple(found)
+
+    def with_commas_settled(self) -> LineMerge:
+        """The same, with those lines settled to which both sides only add the same commas.
+
+        Whoever adds behind the last entry of a list has to put a comma there first.
+        """
+        pieces: list[Piece] = []
+        for piece in self.pieces:
+            if not isinstance(piece, Region) or not _adds_commas(piece):
+                pieces.append(piece)
+                continue
+            count = len(piece.base)
+            before = pieces.pop()
+            assert isinstance(before, Settled)
+            pieces += [
+                Settled(before.lines + piece.left[:count]),
+                Region(
+                    (),
+                    piece.left[count:],
+                    piece.right[count:],
+                    piece.left_start + count,
+                    piece.right_start + count,
+                ),
+            ]
+        return LineMerge(tuple(pieces))
+
     def slid(self, index: int, by: int) -> LineMerge | None:
         """The same with both insertions of a region moved down by some lines, or up.
 
@@ -92,6 +129,17 @@ class LineMerge:
         if not all(end or piece.lines for end, piece in zip(ends, moved[::2], strict=True)):
             return None  # It would touch the next region.
         return LineMerge((*self.pieces[: place - 1], *moved, *self.pieces[place + 2 :]))
+
+
+def _adds_commas(region: Region) -> bool:
+    count = len(region.base)
+    common = region.left[:count]
+    return (
+        0 < count < min(len(region.left), len(region.right))
+        and common == region.right[:count]
+        and [line.rstrip().removesuffix(b",") for line in common]
+        == [line.rstrip() for line in region.base]
+    )
 
 
 def _slid_down(before: Settled, region: Region, after: Settled, by: int) -> _Moved | None:

@@ -128,7 +128,7 @@ def read_names(lines: Sequence[bytes]) -> Container:
             Part(
                 at,
                 at + 1,
-                None if _RULE.fullmatch(line) or _is_heading_above(lines, at) else Kind.ITEM,
+                None if _RULE.fullmatch(line) or _is_heading_above(lines, at) else Kind.PERSON,
                 frozenset([line.strip().decode("utf-8", "replace").casefold()]),
             )
             for at, line in enumerate(lines)
