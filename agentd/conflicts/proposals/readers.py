@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from posixpath import basename, splitext
 from typing import Final, TypeAlias
 
 from agentd.conflicts.proposals.blocks import Container
+from agentd.conflicts.proposals.json_parts import read_json, read_json_lines
 from agentd.conflicts.proposals.python_parts import read_python
 from agentd.conflicts.proposals.regions import lines_of
 from agentd.conflicts.proposals.text_parts import read_list, read_names
+from agentd.conflicts.proposals.toml_parts import read_toml
+from agentd.conflicts.proposals.yaml_parts import read_yaml
 
 Reader: TypeAlias = Callable[[bytes], Container | None]
 """The content of a file as a container; None where it does not parse."""
 
+_TextReader: TypeAlias = Callable[[str, Sequence[bytes]], Container | None]
+
+_TEXT_READERS: Final[Mapping[str, _TextReader]] = {
+    ".py": read_python,
+    ".pyi": read_python,
+    ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".toml": read_toml,
+    ".yaml": read_yaml,
+    ".yml": read_yaml,
+}
+_GENERATED: Final = re.compile(r".+[-.](lock|shrinkwrap)\.(json|ya?ml|toml)|.+\.lock")
+"""A list of exact versions is written anew, not merged."""
 _CHANGELOG: Final = re.compile(r"(change(s|log)?|news|history|release[-_ ]?notes)\b", re.IGNORECASE)
 _PEOPLE: Final = re.compile(r"(authors?|contributors?|thanks|credits)(\.\w+)?$", re.IGNORECASE)
 _PROSE: Final = frozenset({".md", ".markdown", ".rst"})
@@ -24,8 +41,10 @@ def reader_of(path: str) -> Reader | None:
     """The reader of a file; None where there is none."""
     name = basename(path)
     extension = splitext(name)[1].lower()
-    if extension in (".py", ".pyi"):
-        return _python
+    if _GENERATED.fullmatch(name):
+        return None
+    if extension in _TEXT_READERS:
+        return partial(_read_text, _TEXT_READERS[extension])
     if _PEOPLE.match(name) and extension in ("", ".txt", ".rst", ".md"):
         return _names
     if extension in _PROSE or (_CHANGELOG.match(name) and extension in ("", ".txt")):
@@ -35,6 +54,8 @@ def reader_of(path: str) -> Reader | None:
 
 def why_unread(path: str) -> str:
     """Why a file has no reader, in a half sentence."""
+    if _GENERATED.fullmatch(basename(path)):
+        return "it is written by a program; let that write it anew"
     return "nobody here reads such files"
 
 
@@ -47,9 +68,9 @@ def _text(content: bytes) -> str | None:
     return None if "\r" in text.replace("\r\n", "") else text
 
 
-def _python(content: bytes) -> Container | None:
+def _read_text(reader: _TextReader, content: bytes) -> Container | None:
     text = _text(content)
-    return None if text is None else read_python(text, lines_of(content))
+    return None if text is None else reader(text, lines_of(content))
 
 
 def _list(content: bytes) -> Container | None:

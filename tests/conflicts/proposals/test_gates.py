@@ -73,3 +73,12 @@ def test_a_marker_that_a_side_has_itself_is_no_fault(tmp_path: Path) -> None:
     right = base + "\nother\n-----\n"
     sides = sides_of(tmp_path, "a.txt", base.encode(), left.encode(), right.encode())
     assert gates(sides, left + "\nother\n-----\n") == set()
+
+
+def test_commas_at_line_ends_and_blank_lines_may_differ(tmp_path: Path) -> None:
+    base = '{\n  "a": 1\n}\n'
+    left = '{\n  "a": 1,\n  "b": 2\n}\n'
+    right = '{\n  "a": 1,\n  "c": 3\n}\n'
+    sides = sides_of(tmp_path, "a.json", base.encode(), left.encode(), right.encode())
+    assert gates(sides, '{\n  "a": 1,\n  "b": 2,\n\n  "c": 3\n}\n') == set()
+    assert Gate.PARSES in gates(sides, '{\n  "a": 1,\n  "b": 2\n  "c": 3\n}\n')

@@ -28,14 +28,17 @@ class Form:
 FORMS = (
     Form("a.py", "def f#(a):\n    return [a, #, 'x' * #]\n", "\n\n"),
     Form("a.py", "import m#\n", ""),
+    Form("a.toml", "key# = #\n", ""),
+    Form("a.yaml", "key#:\n  value: #\n", ""),
     Form("CHANGES.md", "- thing#: word# is better than word of #\n", ""),
 )
 numbers = st.lists(st.integers(10, 99), min_size=1, max_size=4, unique=True)
 
 
 def written(form: Form, parts: list[int]) -> bytes:
+    head = "package a\n\n" if form.path.endswith(".go") else ""
     body = form.gap.join(form.part.replace("#", str(number)) for number in parts)
-    return body.encode()
+    return (head + body).encode()
 
 
 def inserted(form: Form, base: list[int], at: int, added: list[int]) -> tuple[bytes, Hunk]:
