@@ -9,9 +9,12 @@ from posixpath import basename, splitext
 from typing import Final, TypeAlias
 
 from agentd.conflicts.proposals.blocks import Container
+from agentd.conflicts.proposals.compiled_grammars import GO, JAVA, RUST
 from agentd.conflicts.proposals.json_parts import read_json, read_json_lines
 from agentd.conflicts.proposals.python_parts import read_python
 from agentd.conflicts.proposals.regions import lines_of
+from agentd.conflicts.proposals.script_grammars import JAVASCRIPT, TSX, TYPESCRIPT
+from agentd.conflicts.proposals.syntax_parts import Grammar, is_installed, read_syntax
 from agentd.conflicts.proposals.text_parts import read_list, read_names
 from agentd.conflicts.proposals.toml_parts import read_toml
 from agentd.conflicts.proposals.yaml_parts import read_yaml
@@ -30,6 +33,14 @@ _TEXT_READERS: Final[Mapping[str, _TextReader]] = {
     ".yaml": read_yaml,
     ".yml": read_yaml,
 }
+_GRAMMARS: Final[Mapping[str, Grammar]] = {
+    **dict.fromkeys((".js", ".mjs", ".cjs", ".jsx"), JAVASCRIPT),
+    **dict.fromkeys((".ts", ".mts", ".cts"), TYPESCRIPT),
+    ".tsx": TSX,
+    ".go": GO,
+    ".rs": RUST,
+    ".java": JAVA,
+}
 _GENERATED: Final = re.compile(r".+[-.](lock|shrinkwrap)\.(json|ya?ml|toml)|.+\.lock")
 """A list of exact versions is written anew, not merged."""
 _CHANGELOG: Final = re.compile(r"(change(s|log)?|news|history|release[-_ ]?notes)\b", re.IGNORECASE)
@@ -45,6 +56,8 @@ def reader_of(path: str) -> Reader | None:
         return None
     if extension in _TEXT_READERS:
         return partial(_read_text, _TEXT_READERS[extension])
+    if extension in _GRAMMARS and is_installed(_GRAMMARS[extension]):
+        return partial(_read_syntax, _GRAMMARS[extension])
     if _PEOPLE.match(name) and extension in ("", ".txt", ".rst", ".md"):
         return _names
     if extension in _PROSE or (_CHANGELOG.match(name) and extension in ("", ".txt")):
@@ -54,8 +67,12 @@ def reader_of(path: str) -> Reader | None:
 
 def why_unread(path: str) -> str:
     """Why a file has no reader, in a half sentence."""
+    extension = splitext(basename(path))[1].lower()
     if _GENERATED.fullmatch(basename(path)):
         return "it is written by a program; let that write it anew"
+    if extension in _GRAMMARS:
+        module = _GRAMMARS[extension].module
+        return f"{module} is not installed (pip install 'agentd-coord[languages]')"
     return "nobody here reads such files"
 
 
@@ -71,6 +88,10 @@ def _text(content: bytes) -> str | None:
 def _read_text(reader: _TextReader, content: bytes) -> Container | None:
     text = _text(content)
     return None if text is None else reader(text, lines_of(content))
+
+
+def _read_syntax(grammar: Grammar, content: bytes) -> Container | None:
+    return None if _text(content) is None else read_syntax(content, grammar)
 
 
 def _list(content: bytes) -> Container | None:

@@ -28,6 +28,7 @@ class Form:
 FORMS = (
     Form("a.py", "def f#(a):\n    return [a, #, 'x' * #]\n", "\n\n"),
     Form("a.py", "import m#\n", ""),
+    Form("a.go", "func F#(a int) int {\n\treturn a * # + k#\n}\n", "\n"),
     Form("a.toml", "key# = #\n", ""),
     Form("a.yaml", "key#:\n  value: #\n", ""),
     Form("CHANGES.md", "- thing#: word# is better than word of #\n", ""),
