@@ -70,6 +70,7 @@ def _encode_submission(submission: Submission) -> dict[str, Any]:
         "patch": submission.patch,
         "head": submission.head,
         "branch_head": submission.branch_head,
+        "criss_cross": submission.criss_cross,
         "change_digest": submission.change_digest,
         "findings": [found.to_json() for found in submission.findings],
     }
@@ -84,6 +85,7 @@ def _decode_submission(fields: Fields) -> Submission:
         head=_commit(fields, "head"),
         branch_head=_commit(fields, "branch_head"),
         findings=_decode_findings(fields),
+        criss_cross=fields.truth("criss_cross"),
         change_digest=fields.text("change_digest"),
     )
 

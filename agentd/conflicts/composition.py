@@ -117,6 +117,8 @@ class Composer:
         head, base = each.candidate.submission.branch_head, each.candidate.base
         if head is None or base is None or head == self._tip:
             return False
+        if each.candidate.submission.criss_cross:
+            return True
         return self._quarantine.merge_base(self._tip, head) == base
 
 

@@ -113,9 +113,14 @@ class _Placer:
     def merge_of(self, candidate: Candidate) -> Merge | None:
         """The merge onto the tip that has to be tried, if any."""
         base, base_tree, tree = candidate.base, candidate.base_tree, candidate.tree
-        if base is None or base_tree is None or tree is None or base == candidate.submission.head:
+        head = candidate.submission.head
+        if base is None or base_tree is None or tree is None or base == head:
             return None
-        if tree == base_tree or self._tip_tree in (tree, base_tree) or base == self._tip:
+        if tree == base_tree or self._tip_tree == tree:
+            return None
+        if head is not None and candidate.submission.criss_cross:
+            return Merge(base_tree, self._tip_tree, tree, histories=(self._tip, head))
+        if self._tip_tree == base_tree or base == self._tip:
             return None
         return Merge(base_tree, self._tip_tree, tree)
 

@@ -1,4 +1,5 @@
-"""What happened on the target: since a bundle's base, and while a review ran."""
+"""What happened on the target: since a bundle's base, and while a review ran; and what that base is
+where the histories have several."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.merge_result import Merge
 from agentd.conflicts.quarantine import Quarantine
 
 _PATHS_MAX: Final = 500
@@ -87,3 +89,18 @@ def target_move(quarantine: Quarantine, before: CommitId, tip: CommitId) -> Targ
         frozenset(path for change in changes for path in change.paths),
         not quarantine.is_ancestor(before, tip),
     )
+
+
+def virtual_base(quarantine: Quarantine, bases: Sequence[CommitId]) -> CommitId:
+    """What stands for several merge bases: their merge, as in git's recursive strategy.
+
+    Where the bases themselves conflict, the lines that mark it are part of it.
+    """
+    made = bases[0]
+    for other in bases[1:]:
+        trees = quarantine.trees_of([made, other])
+        merge = Merge(trees[made], trees[made], trees[other], histories=(made, other))
+        tree = quarantine.merge_all([merge])[0].tree
+        seconds = 1 + max(quarantine.commit_seconds(made), quarantine.commit_seconds(other))
+        made = quarantine.commit(tree, [made, other], message="Merge bases\n", seconds=seconds)
+    return made

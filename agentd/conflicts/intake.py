@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from agentd.conflicts.bundle import (
 )
 from agentd.conflicts.findings import Finding, FindingKind, error, info, warning
 from agentd.conflicts.git_names import CommitId, ObjectId
+from agentd.conflicts.history import virtual_base
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository
 from agentd.conflicts.worktree_snapshot import take_snapshot
@@ -46,6 +48,8 @@ class Submission:
     branch_head: CommitId | None = None
     """The head where it is a commit of the user's, so that a merge can name it as a parent."""
     findings: tuple[Finding, ...] = ()
+    criss_cross: bool = False
+    """Whether its head and the target have several merge bases; `base` is the merge of those."""
     change_digest: str = ""
     """Of the change as the bundle states it; tells bundles apart whose change cannot be had."""
 
@@ -187,11 +191,18 @@ class Intake:
                     ),
                 ),
             )
-        base, findings = self._head_base(bundle, head)
+        base, criss_cross, findings = self._head_base(bundle, head)
         if bundle.created_at is None:
             date = datetime.fromtimestamp(self.quarantine.commit_seconds(head), UTC)
             bundle = replace(bundle, created_at=date.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        return Submission(bundle, base=base, head=head, branch_head=head, findings=tuple(findings))
+        return Submission(
+            bundle,
+            base=base,
+            head=head,
+            branch_head=head,
+            findings=tuple(findings),
+            criss_cross=criss_cross,
+        )
 
     def _worktree(self, bundle: Bundle, text: str) -> Submission:
         path = (self.repository.root / text).resolve()
@@ -222,7 +233,7 @@ class Intake:
                     ),
                 ),
             )
-        base, findings = self._head_base(bundle, snapshot.head)
+        base, criss_cross, findings = self._head_base(bundle, snapshot.head)
         if snapshot.unmerged:
             findings.append(
                 error(
@@ -241,7 +252,12 @@ class Intake:
         else:
             branch_head = head
         return Submission(
-            bundle, base=base, head=head, branch_head=branch_head, findings=tuple(findings)
+            bundle,
+            base=base,
+            head=head,
+            branch_head=branch_head,
+            findings=tuple(findings),
+            criss_cross=criss_cross,
         )
 
     # Bases
@@ -264,13 +280,20 @@ class Intake:
         )
         return base, [moving]
 
-    def _head_base(self, bundle: Bundle, head: CommitId) -> tuple[CommitId | None, list[Finding]]:
+    def _head_base(
+        self, bundle: Bundle, head: CommitId
+    ) -> tuple[CommitId | None, bool, list[Finding]]:
+        """The base, whether it is made of several, and what is to be said about it."""
         declared, findings = self._declared_base(bundle)
         if findings and declared is None:
-            return None, findings
-        if declared is not None and self.quarantine.is_ancestor(declared, head):
-            return declared, findings
-        base = self.quarantine.merge_base(self.target, head)
+            return None, False, findings
+        bases = self.quarantine.merge_bases(self.target, head)
+        stated = declared is not None and declared not in bases
+        if declared is not None and stated and self.quarantine.is_ancestor(declared, head):
+            return declared, False, findings
+        base = virtual_base(self.quarantine, bases) if bases else None
+        if base is not None and len(bases) > 1:
+            findings.append(_several_bases(bases, base))
         if base is None:
             findings.append(
                 error(
@@ -279,7 +302,7 @@ class Intake:
                     "of the target's history, or give --base.",
                 )
             )
-        elif declared is not None:
+        elif declared is not None and stated:
             findings.append(
                 warning(
                     FindingKind.MISDECLARED,
@@ -289,12 +312,22 @@ class Intake:
                     commit=base,
                 )
             )
-        return base, findings
+        return base, len(bases) > 1, findings
 
 
 def _from_command_line(bundle: Bundle) -> bool:
     return any(
         source.kind in (SourceKind.PATCH_FILE, SourceKind.BRANCH) for source in bundle.sources
+    )
+
+
+def _several_bases(bases: Sequence[CommitId], base: CommitId) -> Finding:
+    return info(
+        FindingKind.BASE_ASSUMED,
+        f"Its revision and the target have {len(bases)} merge bases, {bases[0][:12]} first; as git "
+        "does, the merge of these was taken as its base.",
+        commit=base,
+        merge_bases=list(bases),
     )
 
 

@@ -6,10 +6,10 @@ Pure: bytes in, values out, and the other way round. It must not know what was m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from agentd.conflicts.git_names import OBJECT_ID, TreeId, decoded, encoded
+from agentd.conflicts.git_names import OBJECT_ID, CommitId, TreeId, decoded, encoded
 
 MergeAttributes: TypeAlias = Mapping[str, str]
 """Path to the attribute under which it merges: `merge=union`, `-merge`, …"""
@@ -24,6 +24,9 @@ class Merge:
     base: TreeId
     left: TreeId
     right: TreeId
+    histories: tuple[CommitId, CommitId] | None = field(default=None, kw_only=True)
+    """Commits with the left and the right tree, where there is no single base: git then merges
+    over a virtual one, which it makes from their histories."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,8 @@ class Merger:
 
     def _key(self, merge: Merge) -> bytes:
         digest = hashlib.sha256(self._scope)
-        digest.update(f"{merge.base} {merge.left} {merge.right}".encode())
+        sides = (merge.base, merge.left, merge.right, *(merge.histories or ()))
+        digest.update(" ".join(sides).encode())
         return digest.digest()[:20]
 
 

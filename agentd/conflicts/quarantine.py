@@ -149,12 +149,17 @@ class Quarantine:
 
     def merge_base(self, left: CommitId, right: CommitId) -> CommitId | None:
         """The best common ancestor, or None."""
-        found = self.run(["merge-base", left, right])
+        return next(iter(self.merge_bases(left, right)), None)
+
+    def merge_bases(self, left: CommitId, right: CommitId) -> tuple[CommitId, ...]:
+        """All common ancestors that are in the history of no other one, in git's order."""
+        found = self.run(["merge-base", "--all", left, right])
         if found.status == 1 and not found.stdout:
-            return None
-        if found.status != 0 or not OBJECT_ID.fullmatch(found.text):
+            return ()
+        bases = found.text.split("\n")
+        if found.status != 0 or not all(OBJECT_ID.fullmatch(base) for base in bases):
             raise DependencyFailed("git_failed", f"`git merge-base` failed: {found.stderr[:500]}")
-        return CommitId(found.text)
+        return tuple(CommitId(base) for base in bases)
 
     def is_ancestor(self, ancestor: CommitId, commit: CommitId) -> bool:
         """Whether a commit is part of another's history."""

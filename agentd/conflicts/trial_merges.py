@@ -32,6 +32,16 @@ from agentd.errors import AgentdError, DependencyFailed
 BATCH_MAX: Final = 200
 """Merges of one process, so that its time limit is in proportion."""
 
+_MERGE_TREE: Final = (
+    "merge-tree",
+    "--write-tree",
+    "-z",
+    "--name-only",
+    "--messages",
+    "--allow-unrelated-histories",
+)
+"""Of several merge bases two may have nothing in common."""
+
 _T = TypeVar("_T")
 
 
@@ -75,7 +85,7 @@ class TrialMerges:
         return tuple(results)
 
     def _stand_ins(self, merges: Sequence[Merge]) -> list[tuple[CommitId, CommitId]]:
-        """Writes the commits that stand for the sides of some merges."""
+        """The commits to merge; writes those that only stand for a side."""
         written: dict[CommitId, bytes] = {}
 
         def stand(tree: TreeId, parents: Sequence[CommitId], seconds: int) -> CommitId:
@@ -86,6 +96,9 @@ class TrialMerges:
         self._must_exist(dict.fromkeys(t for m in merges for t in (m.base, m.left, m.right)))
         pairs = []
         for merge in merges:
+            if merge.histories is not None:
+                pairs.append(merge.histories)
+                continue
             root = stand(merge.base, (), 0)
             pairs.append((stand(merge.left, [root], 1), stand(merge.right, [root], 1)))
         with tempfile.TemporaryDirectory(prefix="agentd-commits-") as directory:
@@ -96,7 +109,7 @@ class TrialMerges:
             arguments = ["hash-object", "-t", "commit", "-w", "--no-filters", "--stdin-paths"]
             stdin = "".join(f"{name}\n" for name in names).encode()
             answer = self._place.run(arguments, stdin=stdin, check=True)
-        if answer.text.split("\n") != list(written):
+        if answer.text.split() != list(written):
             raise DependencyFailed("git_failed", "`git hash-object` gave other ids than expected.")
         return pairs
 
@@ -122,10 +135,9 @@ class TrialMerges:
         if not self._git.batches_merges:
             return ()
         stdin = "".join(f"{left} {right}\n" for left, right in sides).encode()
-        arguments = ["merge-tree", "--write-tree", "-z", "--name-only", "--messages", "--stdin"]
         try:
             answer = self._place.run(
-                arguments, stdin=stdin, configuration=configuration, large=True
+                [*_MERGE_TREE, "--stdin"], stdin=stdin, configuration=configuration, large=True
             )
         except DependencyFailed as failure:
             if failure.reason != "git_failed":
@@ -135,7 +147,7 @@ class TrialMerges:
 
     def _one(self, sides: Sequence[CommitId], configuration: Mapping[str, str]) -> MergeResult:
         answer = self._place.run(
-            ["merge-tree", "--write-tree", "-z", "--name-only", "--messages", *sides],
+            [*_MERGE_TREE, *sides],
             configuration=configuration,
             large=True,
         )

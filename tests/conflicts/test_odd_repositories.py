@@ -185,3 +185,60 @@ class TestMakeBundle:
         repo.write({"b.txt": "b\n"})
         made = make_bundle(open_workplace(repo.path, repo.home))
         assert made.bundle["touched_paths"] == ["b.txt"]
+
+
+@pytest.fixture
+def crossed(tmp_path: Path) -> Repo:
+    """Two branches that have merged each other and gone on; each changes what the other brought."""
+    made = Repo.create(tmp_path / "work", tmp_path / "home", {"a.txt": TWENTY})
+    made.branch("dev", {"a.txt": FIFTEEN})
+    first = made.commit("main's own", {"a.txt": SEVEN})
+    made.git("merge", "--quiet", "--no-edit", "dev")
+    made.commit("main goes on", {"a.txt": numbered(20, {7: "seven\n", 15: "main's fifteen\n"})})
+    made.git("checkout", "--quiet", "dev")
+    made.git("merge", "--quiet", "--no-edit", first)
+    made.commit("dev goes on", {"a.txt": numbered(20, {7: "dev's seven\n", 15: "fifteen\n"})})
+    made.git("checkout", "--quiet", "main")
+    return made
+
+
+@pytest.mark.parametrize("declare", [False, True])
+def test_several_merge_bases_are_merged_as_git_does(crossed: Repo, *, declare: bool) -> None:
+    bases = crossed.git("merge-base", "--all", "main", "dev").split()
+    assert len(bases) == 2
+    bundle = from_branch("dev", base=bases[0] if declare else None)
+    outcome = crossed.review(bundle, allow_stale_clean=True, apply=True, branch="result")
+    assert actions(outcome) == {"dev": "merge"}
+    git = crossed.git("merge-tree", "--write-tree", "main", "dev")
+    assert outcome.record["integration"]["tree"] == git
+    assert crossed.show("result", "a.txt") == numbered(
+        20, {7: "dev's seven\n", 15: "main's fifteen\n"}
+    )
+    assert crossed.git("rev-parse", "result^2") == crossed.head("dev")
+    assumed = findings_of(outcome, "dev")["base_assumed"]
+    assert assumed["evidence"]["merge_bases"] == bases
+
+
+def test_a_base_that_is_no_merge_base_is_taken_as_declared(crossed: Repo) -> None:
+    crossed.git("branch", "older", "dev~1")
+    outcome = crossed.review(from_branch("dev", base="older"), allow_stale_clean=True)
+    (bundle,) = outcome.record["bundles"]
+    assert bundle["base"]["commit"] == crossed.head("older")
+
+
+def test_merge_bases_that_conflict_leave_marks_in_the_base(tmp_path: Path) -> None:
+    repo = Repo.create(tmp_path / "work", tmp_path / "home", {"a.txt": TWENTY})
+    repo.branch("dev", {"a.txt": numbered(20, {7: "dev's\n"})})
+    first = repo.commit("main's own", {"a.txt": numbered(20, {7: "main's\n"})})
+    both = numbered(20, {7: "both\n"})
+    repo.git("merge", "--quiet", "--no-commit", "--no-ff", "-s", "ours", "dev")
+    repo.commit("merged by hand", {"a.txt": both})
+    repo.git("checkout", "--quiet", "dev")
+    repo.git("merge", "--quiet", "--no-commit", "--no-ff", "-s", "ours", first)
+    repo.commit("merged by hand, too", {"a.txt": both, "new.txt": "new\n"})
+    repo.git("checkout", "--quiet", "main")
+    outcome = repo.review(from_branch("dev"), allow_stale_clean=True)
+    assert actions(outcome) == {"dev": "merge"}
+    assert outcome.record["integration"]["tree"] == repo.git(
+        "merge-tree", "--write-tree", "main", "dev"
+    )
