@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentd.conflicts.merge_result import MergeResult, parse_merges
+from agentd.conflicts.repository import IDENTITY
 from agentd.conflicts.symbols.sides import FileChange, Side
 
 _NONE = "0" * 40
@@ -41,7 +43,9 @@ class GitHistory:
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",
             "LC_ALL": "C",
+            **IDENTITY,
         }
+        self._git_dir = git_dir  # No attributes of somebody's checkout count there.
         self._reader = self._start("cat-file", "--batch")
         self._differ = self._start("diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames")
         self._merged: dict[tuple[int, int], str] = {}
@@ -69,7 +73,9 @@ class GitHistory:
 
     def git(self, *arguments: str) -> tuple[int, str]:
         """Exit status and output of a command."""
-        done = subprocess.run(["git", *arguments], env=self._environment, capture_output=True)
+        done = subprocess.run(
+            ["git", *arguments], cwd=self._git_dir, env=self._environment, capture_output=True
+        )
         return done.returncode, done.stdout.decode("utf-8", "surrogateescape")
 
     # History
@@ -90,35 +96,38 @@ class GitHistory:
 
     def clean_trees(self, merges: Sequence[Merge]) -> dict[Merge, str]:
         """The trees of those merges that are clean, in as few calls as possible."""
-        clean: dict[Merge, str] = {}
+        return {
+            merge: answer.tree
+            for merge, answer in self.merge_results(merges).items()
+            if answer.clean
+        }
+
+    def merge_results(self, merges: Sequence[Merge]) -> dict[Merge, MergeResult]:
+        """What git makes of merges; those that it cannot make, as objects are missing, left out."""
+        answers: dict[Merge, MergeResult] = {}
         start = 0
         while start < len(merges):
-            answered = self._merge_batch(merges[start:], clean)
-            start += answered + 1  # A line that cannot be merged ends the batch: step over it.
-        return clean
+            found = self._merge_batch(merges[start:])
+            answers.update(zip(merges[start:], found, strict=False))
+            start += len(found) + 1  # A line that cannot be merged ends the batch: step over it.
+        return answers
 
-    def _merge_batch(self, merges: Sequence[Merge], clean: dict[Merge, str]) -> int:
-        """Merges until one fails; says how many were answered."""
+    def _merge_batch(self, merges: Sequence[Merge]) -> tuple[MergeResult, ...]:
+        """Merges until one fails."""
         done = subprocess.run(
-            ["git", "merge-tree", "--write-tree", "--stdin", "-z", "--name-only", "--no-messages"],
+            ["git", "merge-tree", "--write-tree", "--stdin", "-z", "--name-only", "--messages"],
+            cwd=self._git_dir,
             env=self._environment,
             input="".join(f"{each.left} {each.right}\n" for each in merges).encode(),
             capture_output=True,
         )
-        # Status, tree, the conflicted paths, and an empty field that ends each answer.
-        fields = done.stdout.split(b"\0")
-        index = 0
-        for count, merge in enumerate(merges):
-            if index + 1 >= len(fields) or fields[index] not in (b"0", b"1"):
-                return count
-            status, tree = fields[index], fields[index + 1].decode()
-            index += 2
-            while index < len(fields) and fields[index]:
-                index += 1
-            index += 1
-            if status == b"1":
-                clean[merge] = tree
-        return len(merges)
+        return parse_merges(done.stdout)[: len(merges)]
+
+    def lacks_objects(self, *commits: str) -> bool:
+        """Whether files of some commits are missing: clones of promisors hold not everything."""
+        walk = ["rev-list", "--objects", "--no-walk", "--missing=print", *commits]
+        status, listed = self.git(*walk)
+        return status != 0 or "\n?" in f"\n{listed}"
 
     def tree(self, commit: str) -> str:
         """The tree of a commit."""
