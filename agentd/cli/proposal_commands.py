@@ -130,7 +130,8 @@ def _propose(
 
     \b
     Exit codes: 0 every conflict has a verified proposal, or there is none,
-                10 some conflict has not, 1 failed, 2 wrong usage.
+                10 some conflict has not, or a named bundle is rejected,
+                1 failed, 2 wrong usage.
     \b
     Examples:
       agentd-coord propose

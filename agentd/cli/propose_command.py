@@ -71,7 +71,9 @@ def run_propose(options: ProposeOptions) -> ExitCode:
         write_offers(offered, options.out)
     else:
         _say_what_next(options, proposed, offered)
-    return ExitCode.OK if len(offered) == len(proposed) else ExitCode.NOT_ALL_MERGE
+    rejected = _say_who_is_rejected(record, proposed)
+    done = len(offered) == len(proposed) and not (options.names_bundles and rejected)
+    return ExitCode.OK if done else ExitCode.NOT_ALL_MERGE
 
 
 def _request(options: ProposeOptions) -> ReviewRequest:
@@ -191,6 +193,20 @@ def _told(attempt: Attempt) -> str | None:
     if attempt.problem is None:
         return f"  {attempt.path} merged by {attempt.maker}{cost}"
     return f"  {attempt.path} not merged by {attempt.maker}{cost}" if cost else None
+
+
+def _say_who_is_rejected(record: Mapping[str, Any], proposed: Sequence[Proposed]) -> bool:
+    """Names the bundles that cannot merge for another reason than a conflict."""
+    parties = {party.bundle_id for each in proposed for party in (each.left, each.right)}
+    owners = {each["bundle_id"]: each["owner"] for each in record["bundles"]}
+    rejected = [
+        each
+        for each in record["decisions"]
+        if each["action"] == "reject" and each["bundle_id"] not in parties
+    ]
+    for each in rejected:
+        say(f"{owners[each['bundle_id']]}: reject: {each['reasons'][0]['message']}")
+    return bool(rejected)
 
 
 def _say_what_next(

@@ -49,6 +49,10 @@ def run_rebase(options: RebaseOptions) -> ExitCode:
     if isinstance(outcome, NotRebased):
         return _explain(options, outcome)
     offer = outcome.offer
+    say(
+        f"rebased {outcome.original} to {offer.bundle_id}: {offer.said['diff_summary']}; nothing "
+        "is verified of it yet, so review it"
+    )
     if options.out is not None:
         write_offers([offer], options.out)
     if options.hand_in:
@@ -57,10 +61,6 @@ def run_rebase(options: RebaseOptions) -> ExitCode:
         _put_into_lock(key, lease, offer)
     if options.out is None and not options.hand_in and not leases:
         print_json(_as_text(offer))
-    say(
-        f"rebased {outcome.original} to {offer.bundle_id}: {offer.said['diff_summary']}; nothing "
-        "is verified of it yet, so review it"
-    )
     return ExitCode.OK
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentd.conflicts.admission import Admission, Candidate
+from agentd.conflicts.bundle import SourceKind
 from agentd.conflicts.findings import FindingKind, warning
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.intake import Submission
@@ -19,6 +20,15 @@ def superseded(submission: Submission) -> frozenset[str]:
     """The ids of the bundles that one says that it stands for."""
     said = submission.bundle.extra.get("supersedes")
     return frozenset(str(each) for each in said) if isinstance(said, list | tuple) else frozenset()
+
+
+def stands_for(candidate: Candidate) -> list[str]:
+    """What a new bundle supersedes that is made of this one.
+
+    That is this one, and those whose places it takes itself: only a file's word counts for that.
+    """
+    named = any(source.kind is SourceKind.BUNDLE_FILE for source in candidate.bundle.sources)
+    return [candidate.bundle_id, *(sorted(superseded(candidate.submission)) if named else ())]
 
 
 def leave_out_superseded(

@@ -8,6 +8,8 @@ import signal
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,11 +24,13 @@ LAST_TEST = '        self.assertTrue(receipt([(1000, 2)]).endswith("total 2490")
 EMPTY = "\n    def test_nothing_costs_nothing(self):\n        self.assertEqual(subtotal([]), 0)\n"
 WRONG = "\n    def test_wrong(self):\n        self.assertEqual(subtotal([]), 1)\n"
 ONE = "\n    def test_one(self):\n        self.assertEqual(subtotal([(7, 1)]), 7)\n"
+DEAR = "\n    def test_dear_things(self):\n        self.assertGreater(total([(9, 9)]), 81)\n"
 TOTAL = "    return amount + shipping(amount)\n"
 LOGGED = '    print("sold")\n    return amount + shipping(amount)\n'
 COUNTED = "    amount += 0\n    return amount + shipping(amount)\n"
 BOTH = '    print("sold")\n    amount += 0\n'
 KEY = "sk-0123456789abcdef"
+PATIENCE_SECS = 60
 DRIVER = """
 [proposals]
 makers = ["union", "entity"]
@@ -92,6 +96,25 @@ def test_what_both_add_is_proposed_verified_and_handed_in(
     landed = shop.git("show", f"{review['integration']['ref']}:{TESTS}")
     assert EMPTY in landed
     assert ONE in landed
+
+
+@pytest.mark.usefixtures("two_tests")
+def test_a_third_is_merged_with_the_proposal_for_two(
+    coord: Command, shop: ShopRepository, directory: Path
+) -> None:
+    branch_with(shop, "gemini", TESTS, LAST_TEST, LAST_TEST + DEAR)
+    two, three = directory / "two.json", directory / "three.json"
+    assert coord("propose", *NAMED, "--out", str(two)).code == 0
+    ended = coord("propose", "--bundle", str(two), "--branch", "gemini", "--out", str(three))
+    assert ended.code == 0, ended.err + ended.out
+    made = json.loads(three.read_text())
+    assert made["diff_summary"] == "1 file, +9 -0"
+    assert {*json.loads(two.read_text())["supersedes"]} < {*made["supersedes"]}
+    assert len(made["supersedes"]) == 4
+    shop.replace(shop.path, "README.md", "# The shop", "# Our shop")
+    shop.commit(shop.path, "A better heading")
+    rebased = coord("rebase", str(three)).json()
+    assert {*made["supersedes"]} < {*rebased["supersedes"]}
 
 
 @pytest.mark.usefixtures("two_tests")
@@ -292,32 +315,60 @@ def test_without_a_key_a_named_model_is_an_error_and_the_policys_declines(
     assert "deepseek: deepseek needs a key, and DEEPSEEK_API_KEY is not set" in ended.out
 
 
-@pytest.mark.usefixtures("two_prices")
-def test_ctrl_c_leaves_nothing_behind(
-    shop: ShopRepository, environment: dict[str, str], directory: Path
+def interrupt(
+    shop: ShopRepository, environment: dict[str, str], wait: Callable[[], object], *options: str
 ) -> None:
-    out = directory / "merged.json"
-    with serving(Reply(hangs=True)).running() as server:
-        command = [sys.executable, "-m", "agentd.cli.coord", "propose", *NAMED]
-        running = subprocess.Popen(
-            [*command, "--with", "deepseek", "--out", str(out)],
-            cwd=shop.path,
-            env={**environment, "DEEPSEEK_API_KEY": KEY, "DEEPSEEK_BASE_URL": server.url},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert server.came.wait(60)
-            running.send_signal(signal.SIGINT)
-            _, said = running.communicate(timeout=60)
-        finally:
-            running.kill()
-            running.wait()
+    """Starts a proposal, waits until it is at it, and presses Ctrl-C."""
+    out = shop.path.parent / "merged.json"
+    command = [sys.executable, "-m", "agentd.cli.coord", "propose", *NAMED, "--out", str(out)]
+    running = subprocess.Popen(
+        [*command, *options],
+        cwd=shop.path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert wait()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=PATIENCE_SECS)
+    finally:
+        running.kill()
+        running.wait()
     assert running.returncode == 130
     assert said == "interrupted; nothing was left half done\n"
     assert not out.exists()
-    assert not list((directory / "home" / "scratch").glob("*"))
+    assert not list((shop.path.parent / "home" / "scratch").glob("*"))
+
+
+@pytest.mark.usefixtures("two_prices")
+def test_ctrl_c_leaves_a_model_and_nothing_behind(
+    shop: ShopRepository, environment: dict[str, str]
+) -> None:
+    with serving(Reply(hangs=True)).running() as server:
+        model = {"DEEPSEEK_API_KEY": KEY, "DEEPSEEK_BASE_URL": server.url}
+
+        def asked() -> bool:
+            return server.came.wait(PATIENCE_SECS)
+
+        interrupt(shop, {**environment, **model}, asked, "--with", "deepseek")
+
+
+@pytest.mark.usefixtures("two_prices")
+def test_ctrl_c_ends_a_driver_and_leaves_nothing_behind(
+    shop: ShopRepository, environment: dict[str, str], directory: Path
+) -> None:
+    path = install(directory, "mergiraf", "touch ../tmp/started; sleep 600 & wait")
+
+    def started() -> bool:
+        deadline = time.monotonic() + PATIENCE_SECS
+        while not list((directory / "home" / "scratch").glob("run-*/tmp/started")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return True
+
+    interrupt(shop, {**environment, **path}, started, "--with", "mergiraf")
 
 
 @pytest.mark.parametrize(
@@ -343,6 +394,14 @@ def test_an_unknown_maker_is_told_who_there_is(coord: Command, shop: ShopReposit
     ended = coord("propose", *NAMED)
     assert ended.code == 1
     assert "'entiti'" in ended.err
+
+
+@pytest.mark.usefixtures("two_tests")
+def test_a_named_bundle_that_cannot_be_had_is_told(coord: Command) -> None:
+    ended = coord("propose", *NAMED, "--branch", "nosuch")
+    assert ended.code == 10
+    assert "agy and codex: verified" in ended.out
+    assert "nosuch: reject: " in ended.err
 
 
 def test_without_a_review_there_is_nothing_to_take_up(coord: Command) -> None:
@@ -372,3 +431,15 @@ def test_no_conflict_is_no_failure(
     ended = coord("propose")
     assert ended.code == 0, ended.err
     assert "no conflict that a merge could settle" in ended.out
+
+
+def test_help_waits_for_no_model(environment: dict[str, str]) -> None:
+    program = (
+        "import sys; from typer.testing import CliRunner; from agentd.cli.coord import app;"
+        "CliRunner().invoke(app, ['propose', '--help']);"
+        "print([m for m in ('httpx', 'git', 'agentd.settings') if m in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"

@@ -174,6 +174,17 @@ def test_git_stays_behind_its_process() -> None:
     assert importers("git") == {"agentd.conflicts.git_process"}
 
 
+def test_http_stays_with_the_providers_that_speak_it() -> None:
+    assert importers("httpx") == {"agentd.providers.deepseek"}
+
+
+def test_the_referee_knows_what_a_model_is_and_no_provider() -> None:
+    for source in sources():
+        if source.name.startswith("agentd.conflicts"):
+            known = {each for each in source.imports() if each.startswith("agentd.providers")}
+            assert known <= {"agentd.providers.completion"}, source.name
+
+
 def test_the_referee_reaches_no_storage_and_no_server() -> None:
     for source in sources():
         if source.name.startswith(("agentd.conflicts", "agentd.client")):

@@ -98,6 +98,38 @@ def test_verification_is_required_where_there_is_a_command(text: str, required: 
         ("[limits]\nfiles_max = 0", "limits.files_max: must be at least 1"),
         ("[limits]\nfiles_max = true", "limits.files_max: must be a whole number"),
         ("[limits", "must be TOML:"),
+        ("[proposals]\nmakers = ['a', 'a']", "makers: must name each once; 'a' is there twice"),
+        ("[proposals]\nmaker = ['a']", "proposals.maker: no such key; did you mean `makers`?"),
+        ("[[proposals.drivers]]\nname = 'x'", "proposals.drivers[0].command: must be given"),
+        (
+            "[[proposals.drivers]]\nname = 'x'\ncommand = []",
+            "proposals.drivers[0].command: must have at least 1 item",
+        ),
+        (
+            "[[proposals.drivers]]\nname = 'x'\ncommand = ['m', '%A', '%B']",
+            "drivers[0].command: must contain %O, the file as both sides found it",
+        ),
+        (
+            "[[proposals.drivers]]\nname = 'x'\ncommand = ['m', '%A', '%B', '%O', '%X']",
+            "drivers[0].command: must not contain '%X'; there are %O, %A, %B, %L, %P, %%",
+        ),
+        (
+            "[[proposals.drivers]]\nname = 'x'\ncommand = ['m', '%A', '%B', '%O', '100%']",
+            "drivers[0].command: must not contain '%'; there are",
+        ),
+        (
+            "[[proposals.drivers]]\nname = 'x'\ncommand = ['tools/m', '%A', '%B', '%O']",
+            "command: must begin with a program's name or its absolute path",
+        ),
+        (
+            "[[proposals.drivers]]\nname = 'x'\ncommand = ['m', '%A', '%B', '%O']\n"
+            "[[proposals.drivers]]\nname = 'x'\ncommand = ['n', '%A', '%B', '%O']",
+            "proposals: must have one table for each of its `drivers`, not two 'x'",
+        ),
+        (
+            "[[proposals.drivers]]\nname = 'entity'\ncommand = ['m', '%A', '%B', '%O']",
+            "proposals: must call none of its `drivers` 'entity', which is built in",
+        ),
     ],
 )
 def test_a_mistake_is_told_by_key_and_rule(text: str, said: str) -> None:

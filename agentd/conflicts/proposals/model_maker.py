@@ -37,6 +37,8 @@ class ModelMaker:
     def __init__(self, completer: Completer, policy: Proposals) -> None:
         self._completer = completer
         self._policy = policy
+        self._denied: Declined | None = None
+        """What was said to the key; it would be said again for every file."""
 
     @property
     def name(self) -> str:
@@ -47,13 +49,18 @@ class ModelMaker:
         """One file, with what the model answers for each region."""
         if self._policy.is_private(file.path):
             return Answer(Declined("the policy lets no model see it"))
+        if self._denied is not None:
+            return Answer(self._denied)
         asked = question(file, conflict)
         if isinstance(asked, Declined):
             return Answer(asked)
         try:
             completion = asyncio.run(self._completer.complete(_request(asked, file)))
         except AgentdError as error:
-            return Answer(Declined(f"{error.message}; {_lower(error.hint)}"))
+            declined = Declined(f"{error.message}; {_lower(error.hint)}")
+            if error.reason == "provider_refused":
+                self._denied = declined
+            return Answer(declined)
         return Answer(_outcome(completion, file), _details(completion))
 
 

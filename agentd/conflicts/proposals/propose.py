@@ -31,6 +31,7 @@ from agentd.conflicts.record import canonical_bytes, printable
 from agentd.conflicts.recorded_runs import RecordedRuns
 from agentd.conflicts.review import ReviewRequest, Workplace, review_case
 from agentd.conflicts.selection import EdgeKind
+from agentd.conflicts.superseding import stands_for
 
 _MERGED_BY_LINES = (EdgeKind.CONTENT, EdgeKind.ADJACENT)
 
@@ -241,7 +242,7 @@ def _said(pair: _Pair, taken: Sequence[Attempt]) -> dict[str, Any]:
         "assumptions": list(dict.fromkeys(a for bundle in bundles for a in bundle.assumptions)),
         # Named again, so that they are run again where the policy allows it.
         "verification": [{"command": command} for command in commands],
-        "supersedes": [each.candidate.bundle_id for each in pair.placed],
+        "supersedes": [each_id for each in pair.placed for each_id in stands_for(each.candidate)],
         "proposed_with": [
             {"path": each.path, "with": each.maker, **each.details} for each in taken
         ],

@@ -19,6 +19,7 @@ from agentd.conflicts.merging import Merger
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.proposals.offer import Offer, make_offer
 from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.superseding import stands_for
 from agentd.conflicts.symbols.summary_cache import SummaryCache
 from agentd.conflicts.target_symbols import with_target_symbols
 
@@ -104,5 +105,5 @@ def _said(candidate: Candidate) -> dict[str, Any]:
             "bundle_id": candidate.bundle_id,
             "base_revision": f"git:{candidate.base}",
         },
-        "supersedes": [candidate.bundle_id],
+        "supersedes": stands_for(candidate),
     }

@@ -14,7 +14,7 @@ from agentd.conflicts.proposals.making import EntityMaker, Maker, Resolution, re
 from agentd.conflicts.proposals.model_maker import ModelMaker
 from agentd.conflicts.proposals.questions import QUESTION_BYTES_MAX, RULES
 from agentd.conflicts.proposals.sides import Conflict
-from agentd.errors import AgentdError, DependencyFailed
+from agentd.errors import AgentdError, DependencyFailed, PermissionDenied
 from agentd.providers.completion import Completion, CompletionRequest, Role, Stop, Usage
 from tests.conflicts.proposals.conflicts import BASE, BOTH, LEFT, RIGHT, THREE, TWO, conflict_in
 from tests.conflicts.repo_builder import FileContent, Repo, numbered
@@ -167,6 +167,14 @@ def test_a_model_that_fails_declines_and_the_next_is_asked(conflict: Conflict) -
     resolution = resolve(conflict, makers)
     assert [each.problem for each in resolution.attempts] == ["it is down; try later", None]
     assert not resolved(failing, conflict).refusals
+
+
+def test_a_key_that_is_refused_is_not_shown_again(conflict: Conflict) -> None:
+    model = FakeModel(PermissionDenied("provider_refused", "no", hint="Correct it."))
+    made_by = ModelMaker(model, Proposals())
+    for _ in range(2):
+        assert resolve(conflict, [made_by]).problem == f"{PATH}: no; correct it"
+    assert len(model.asked) == 1
 
 
 def test_no_model_sees_what_is_private(conflict: Conflict) -> None:
