@@ -126,6 +126,14 @@ class PatchAdmission:
                 path,
                 git=says,
             )
+        if (winding := text.winding_name) is not None:
+            return error(
+                FindingKind.UNSAFE_PATH,
+                f"It names the path {winding!r}; use paths that lead straight from the "
+                "repository's root, as `git diff` prints them.",
+                winding,
+                git=says,
+            )
         if "without full index line" in says or any(s.binary_marker for s in text.sections):
             return error(
                 FindingKind.BINARY_WITHOUT_DATA,

@@ -82,6 +82,8 @@ class PatchSection:
             half = len(self.git_header) // 2
             return self.git_header[:half] == self.git_header[half + 1 :]
         names = [name for name in (self.old_name, self.new_name) if name != _NOWHERE]
+        if all(name.startswith(b"./") for name in names):
+            return False  # The dot is what `diff` was called with, and taken off like `a/`.
         if len(names) == 2:
             return names[0] == names[1]
         return bool(names) and not names[0].startswith(_PREFIXES)
@@ -116,6 +118,17 @@ class PatchText:
             for name in (section.old_name, section.new_name):
                 bare = name[2:] if name.startswith(_PREFIXES) else name
                 if bare.startswith(b"/") and name != _NOWHERE:
+                    return bare.decode("utf-8", "replace")
+        return None
+
+    @property
+    def winding_name(self) -> str | None:
+        """The first name with a `.`, a `..` or nothing between its slashes."""
+        for section in self.sections:
+            for name in (section.old_name, section.new_name):
+                bare = name[2:] if name.startswith((*_PREFIXES, b"./")) else name
+                parts = set(bare.split(b"/"))
+                if name not in (b"", _NOWHERE) and not parts.isdisjoint((b"", b".", b"..")):
                     return bare.decode("utf-8", "replace")
         return None
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agentd.conflicts.collect import from_branch
 from tests.conflicts.fake_daemon import FakeDaemon
@@ -192,6 +195,23 @@ def test_a_failure_of_the_target_is_nobody_s_fault(make_repo: MakeRepo) -> None:
     assert actions(outcome) == {"work": "merge"}
     kinds = {found["kind"] for found in outcome.record["findings"]}
     assert "verification_broken_before" in kinds
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_flaky_gate_evicts_nobody(required: bool, make_repo: MakeRepo, tmp_path: Path) -> None:
+    """It fails when it first sees a tree, and passes ever after."""
+    (tmp_path / "seen").mkdir()
+    mark = f"{tmp_path}/seen/$(cat *.txt | cksum | cut -c1-9)"
+    gate = f"test -e {mark} || (touch {mark}; false)"
+    wanted = f"required = {str(required).lower()}\n"
+    repo = make_repo(policy(f'[verification]\n{wanted}commands = ["{gate}"]\n'))
+    repo.branch("one", SEVEN)
+    repo.branch("two", {"b.txt": "b\n"})
+    outcome = repo.review(from_branch("one"), from_branch("two"))
+    action = "escalate" if required else "merge"
+    assert actions(outcome) == {"one": action, "two": action}
+    assert {run["status"] for run in outcome.record["verification"]} == {"flaky"}
+    assert "verification_flaky" in {found["kind"] for found in outcome.record["findings"]}
 
 
 def test_nothing_is_called_verified_where_nothing_ran(make_repo: MakeRepo) -> None:

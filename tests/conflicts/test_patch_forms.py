@@ -96,6 +96,21 @@ FORMS = [
         "merge",
         paths=("dir/b.txt",),
     ),
+    Form("a dot before the name", modify(old="./a.txt", new="./a.txt"), "merge", paths=("a.txt",)),
+    Form(
+        "a dot in the name",
+        modify(old="a/./a.txt", new="b/./a.txt"),
+        "reject",
+        "unsafe_path",
+        "lead straight",
+    ),
+    Form(
+        "there and back",
+        modify(old="a/dir/../a.txt", new="b/dir/../a.txt"),
+        "reject",
+        "unsafe_path",
+        "lead straight",
+    ),
     Form(
         "no prefix, a new file",
         "--- /dev/null\n+++ dir/new.txt\n@@ -0,0 +1 @@\n+x\n",

@@ -26,6 +26,8 @@ from tests.conflicts.repo_builder import (
 
 TWENTY = numbered(20)
 BINARY = bytes(range(256)) * 8
+IMPORTS = "from a import (\n    one,\n    two,\n    three,\n    four,\n)\n\nX = one\n"
+CONSTANT = "import os\nimport sys\n\nLIMIT = 1\n\nimport json\n\nprint(os, sys, json)\n"
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,38 @@ SITUATIONS = [
         "two",
         "rebase",
         {"logo.png": BINARY},
+    ),
+    Situation(
+        "rename into a path that the other edits",
+        {"a.txt": None, "b.txt": TWENTY},
+        {"b.txt": numbered(30, {25: "twenty-five\n"})},
+        "content_conflict",
+        "two",
+        "rebase",
+        {"a.txt": TWENTY, "b.txt": numbered(30)},
+    ),
+    Situation(
+        "an import list shortened against extended",
+        {"m.py": IMPORTS.replace("    two,\n", "")},
+        {"m.py": IMPORTS.replace("    four,\n", "    four,\n    five,\n")},
+        None,
+        start={"m.py": IMPORTS},
+    ),
+    Situation(
+        "an import list shortened against extended, at one place",
+        {"m.py": IMPORTS.replace("    four,\n", "")},
+        {"m.py": IMPORTS.replace("    four,\n", "    four,\n    five,\n")},
+        "adjacent_conflict",
+        "two",
+        "rebase",
+        {"m.py": IMPORTS},
+    ),
+    Situation(
+        "a constant between imports",
+        {"m.py": CONSTANT.replace("LIMIT = 1", "LIMIT = 2")},
+        {"m.py": CONSTANT.replace("import json", "import json\nimport re")},
+        None,
+        start={"m.py": CONSTANT},
     ),
     Situation(
         "no newline at the end against an edit above",
