@@ -71,18 +71,15 @@ def _audit_states(group: Group, books: Books) -> list[Discrepancy]:
 
 
 def _origins(path: str, group: Group, books: Books) -> tuple[str, ...]:
-    """The path, and all paths from which renames of any side have brought a file there."""
+    """The path, and those from which a file may have come there: by a bundle, by the target before.
+
+    Not the other way round: what the target had moved away when a bundle moved a file to that place
+    was another file.
+    """
     renames = [rename for entry in group.entries for rename in entry.renames]
-    renames += books.target_renames
-    found = {path: None}
-    waiting = [path]
-    while waiting:
-        at = waiting.pop()
-        for old, new in renames:
-            if new == at and old not in found:
-                found[old] = None
-                waiting.append(old)
-    return tuple(found)
+    moved = [path, *(old for old, new in renames if new == path)]
+    before = [old for old, new in books.target_renames if new in moved]
+    return tuple(dict.fromkeys([*moved, *before]))
 
 
 def _allowed(
@@ -99,9 +96,9 @@ def _allowed(
         for path in origins:
             if path not in entry.after:
                 continue
-            before, after = _before(entry, path), entry.after[path]
-            if before is None and path != origins[0]:
+            if path not in entry.before and path != origins[0]:
                 continue  # A file of its own, where another had been before it moved.
+            before, after = _before(entry, path), entry.after[path]
             if before is None or what(before) != what(after):
                 changed.add(what(after))
             else:

@@ -18,6 +18,14 @@ from agentd.conflicts.git_process import GitProcess, GitResult
 from agentd.errors import DependencyFailed
 
 _REVISION_CHARS_MAX: Final = 1_000
+_QUESTIONS: Final = (
+    "--git-dir",
+    "--git-common-dir",
+    "--git-path objects",
+    "--is-bare-repository",
+    "--show-object-format",
+)
+"""What `git rev-parse` is asked about a repository; the paths come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +45,27 @@ class Repository:
     def __init__(self, path: Path, git: GitProcess) -> None:
         self._git = git
         self.path = path.resolve()
-        found = git.run(
-            [
-                "rev-parse",
-                "--path-format=absolute",
-                "--git-dir",
-                "--git-common-dir",
-                "--git-path",
-                "objects",
-                "--is-bare-repository",
-                "--show-object-format",
-            ],
+        facts = self._facts(_QUESTIONS)
+        if len(facts) != len(_QUESTIONS):
+            # Somewhere in the paths there is a newline: each by itself is what remains of one.
+            facts = ["\n".join(self._facts([question])) for question in _QUESTIONS]
+        self.git_dir, self.common_dir, self.objects = map(Path, facts[:3])
+        self.is_bare = facts[3] == "true"
+        self.object_format = facts[4]
+
+    def _facts(self, questions: Sequence[str]) -> list[str]:
+        arguments = [argument for question in questions for argument in question.split(" ")]
+        found = self._git.run(
+            ["rev-parse", "--path-format=absolute", *arguments],
             directory=self._existing_directory(),
         )
-        lines = found.text.split("\n")
-        if found.status != 0 or len(lines) != 5:
+        if found.status != 0:
             raise DependencyFailed(
                 "git_failed",
-                f"{path} is no git repository.",
+                f"{self.path} is no git repository.",
                 hint="Name a repository with --repo, or run this inside one.",
             )
-        self.git_dir = Path(lines[0])
-        self.common_dir = Path(lines[1])
-        self.objects = Path(lines[2])
-        self.is_bare = lines[3] == "true"
-        self.object_format = lines[4]
+        return found.text.split("\n")
 
     def _existing_directory(self) -> Path:
         if not self.path.is_dir():

@@ -242,3 +242,44 @@ def test_merge_bases_that_conflict_leave_marks_in_the_base(tmp_path: Path) -> No
     assert outcome.record["integration"]["tree"] == repo.git(
         "merge-tree", "--write-tree", "main", "dev"
     )
+
+
+def test_a_path_with_a_newline(tmp_path: Path) -> None:
+    repo = Repo.create(tmp_path / "two\nlines and more", tmp_path / "home", {"a.txt": TWENTY})
+    repo.branch("one", {"a.txt": SEVEN})
+    outcome = repo.review(from_branch("one"), apply=True)
+    assert actions(outcome) == {"one": "merge"}
+    assert outcome.record["repository"] == str(repo.path)
+    assert outcome.landed is not None
+    assert repo.show(outcome.landed.ref, "a.txt") == SEVEN
+
+
+def test_a_repository_without_commits_has_no_target(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "repo", tmp_path / "home")
+    repo.path.mkdir()
+    repo.git("init", "--quiet")
+    with pytest.raises(AgentdError) as failure:
+        repo.review(patch_bundle("x", "--- a/a\n+++ b/a\n@@ -0,0 +1 @@\n+x\n"))
+    assert failure.value.reason == "invalid_field"
+
+
+def test_names_that_git_replaces_or_grafts_mean_what_they_are(repo: Repo) -> None:
+    repo.commit("meanwhile", {"b.txt": "b\n"})
+    repo.git("replace", repo.head("one"), repo.head("main"))
+    (repo.path / ".git" / "info" / "grafts").write_text(f"{repo.head('main')}\n")
+    outcome = repo.review(from_branch("one"), allow_stale_clean=True, apply=True)
+    assert actions(outcome) == {"one": "merge"}
+    assert outcome.landed is not None
+    assert repo.show(outcome.landed.ref, "a.txt") == SEVEN
+    assert repo.show(outcome.landed.ref, "b.txt") == "b\n"
+
+
+def test_a_sparse_checkout_hides_nothing_from_a_review(repo: Repo) -> None:
+    repo.commit("more", {"kept/k.txt": "k\n", "hidden/h.txt": TWENTY})
+    repo.branch("two", {"hidden/h.txt": SEVEN})
+    repo.git("sparse-checkout", "set", "kept")
+    assert not (repo.path / "hidden").exists()
+    outcome = repo.review(from_branch("two"), apply=True)
+    assert actions(outcome) == {"two": "merge"}
+    assert outcome.landed is not None
+    assert repo.show(outcome.landed.ref, "hidden/h.txt") == SEVEN
