@@ -122,6 +122,11 @@ class Settings(BaseSettings):
         return Home(self.home)
 
     @property
+    def private_paths(self) -> tuple[Path, ...]:
+        """What no program from outside may see: all that agentd keeps, and where keys are."""
+        return (self.home, self.env_file)
+
+    @property
     def database_path(self) -> Path:
         """The SQLite file that `database_url` names."""
         rest = self.database_url.removeprefix(_SQLITE_SCHEME).partition("?")[0]

@@ -58,9 +58,12 @@ def _driver(driver: Driver, policy: Policy) -> Maker:
     from agentd.conflicts.walls import Walls
     from agentd.settings import process_environment
 
-    home = settings().home
-    walls = Walls(policy.verification, environ=process_environment(), hidden=(home,))
-    return DriverMaker(driver, walls, home / "scratch", bytes_max=policy.limits.bundle_bytes_max)
+    configured = settings()
+    walls = Walls(
+        policy.verification, environ=process_environment(), hidden=configured.private_paths
+    )
+    scratch = configured.home / "scratch"
+    return DriverMaker(driver, walls, scratch, bytes_max=policy.limits.bundle_bytes_max)
 
 
 def _model(name: str, policy: Policy, *, required: bool) -> Maker:

@@ -94,7 +94,7 @@ def _request(options: ProposeOptions) -> ReviewRequest:
         directory=Path.cwd(),
         readable=tuple(path.resolve().parent for path in options.bundle_files),
         environ=process_environment(),
-        hidden=(configured.home,),
+        hidden=configured.private_paths,
     )
 
 

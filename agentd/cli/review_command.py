@@ -145,7 +145,7 @@ def _request(options: ReviewOptions, configured: Settings, client: Client | None
         directory=Path.cwd(),
         readable=tuple(path.resolve().parent for path in options.bundle_files),
         environ=process_environment(),
-        hidden=(configured.home,),
+        hidden=configured.private_paths,
     )
 
 

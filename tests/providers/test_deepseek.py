@@ -222,6 +222,7 @@ def test_the_key_comes_from_the_env_file_and_shows_nowhere(
         load_settings()
     file.chmod(0o600)
     settings = load_settings()
+    assert file in settings.private_paths
     made = completer("deepseek", settings)
     assert isinstance(made, DeepSeek)
     assert made.model == "deepseek-v4-pro"
