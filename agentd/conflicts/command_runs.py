@@ -148,12 +148,12 @@ def _message(verdict: Verdict, baseline: CommandRun | None, run: CommandRun) -> 
             return f"`{run.name}` passes on tree {run.tree[:12]}."
         case Verdict.BROKEN:
             return (
-                f"`{run.name}` passes on the target and {_ending(run)} with the change; "
+                f"`{run.name}` passes on the target and {ending(run)} with the change; "
                 "mend what its output shows and hand in the bundle again."
             )
         case Verdict.FAILING_BEFORE:
             return (
-                f"`{run.name}` {_ending(run)}, and so it does on the bare target; "
+                f"`{run.name}` {ending(run)}, and so it does on the bare target; "
                 "mend the target, no bundle is to blame."
             )
         case Verdict.FLAKY:
@@ -168,7 +168,8 @@ def _message(verdict: Verdict, baseline: CommandRun | None, run: CommandRun) -> 
     assert_never(verdict)
 
 
-def _ending(run: CommandRun) -> str:
+def ending(run: CommandRun) -> str:
+    """How a run that failed ended, as the predicate of a sentence."""
     if run.status is RunStatus.TIMED_OUT:
         return f"does not end within {run.seconds:.0f} s"
     return f"fails (exit code {run.exit_code})"

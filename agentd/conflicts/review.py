@@ -6,6 +6,7 @@ daemon is reached through `DaemonView` alone.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,6 +46,7 @@ from agentd.conflicts.record import (
 )
 from agentd.conflicts.recorded_runs import RecordingRuns
 from agentd.conflicts.repository import Repository
+from agentd.conflicts.scratch import ends_as_exceptions
 from agentd.conflicts.superseding import leave_out_superseded
 from agentd.conflicts.verification import Verifier
 from agentd.core.clock import Clock, SystemClock, rfc3339
@@ -132,6 +134,11 @@ def review(request: ReviewRequest, *, progress: Progress = lambda _: None) -> Re
     Raises `AgentdError` where no review can be made: no repository, an unknown target, a policy
     with mistakes, git failing twice. Whatever is wrong with a bundle is in the record instead.
     """
+    with ends_as_exceptions((signal.SIGTERM, signal.SIGHUP)):
+        return _review_until_landed(request, progress)
+
+
+def _review_until_landed(request: ReviewRequest, progress: Progress) -> ReviewOutcome:
     workplace = open_workplace(request.repository, request.home)
     began: CommitId | None = None
     for _ in range(LANDING_ATTEMPTS):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agentd.conflicts.assumption_checks import AssumptionChecks, Broken
+from agentd.conflicts.command_runs import ending
 from agentd.conflicts.composition import Clash, Composer, Composition
 from agentd.conflicts.culprits import Blame, CulpritSet
 from agentd.conflicts.decisions import Action, Decision, Reason, Why
@@ -215,16 +216,16 @@ class Settling:
         }
         if culprits.blame is Blame.ALONE:
             message = (
-                f"`{run.name}` fails with its change alone (exit code {run.exit_code}); mend what "
-                "the output shows and hand it in again."
+                f"`{run.name}` {ending(run)} with its change alone; mend what the output shows "
+                "and hand it in again."
             )
             return Decision(
                 loser, Action.REJECT, (Reason(Why.VERIFICATION_FAILED, message, evidence),)
             )
         names = ", ".join(self._owner(bundle) for bundle in partners[:_PARTNERS_SHOWN])
         message = (
-            f"`{run.name}` passes without it and fails together with {names}; make it work on top "
-            "of that and hand it in again."
+            f"`{run.name}` passes without it and {ending(run)} together with {names}; make it work "
+            "on top of that and hand it in again."
         )
         return Decision(loser, Action.REJECT, (Reason(Why.FAILS_TOGETHER, message, evidence),))
 

@@ -214,6 +214,17 @@ def test_a_flaky_gate_evicts_nobody(required: bool, make_repo: MakeRepo, tmp_pat
     assert "verification_flaky" in {found["kind"] for found in outcome.record["findings"]}
 
 
+def test_a_command_that_never_ends_is_said_to_be_too_slow(make_repo: MakeRepo) -> None:
+    limits = "timeout_secs = 1\nflaky_reruns = 0\n"
+    gate = "if test -e slow; then sleep 600; fi"
+    repo = make_repo(policy(f'[verification]\n{limits}commands = ["{gate}"]\n'))
+    repo.branch("work", {"slow": "x\n"})
+    outcome = repo.review(from_branch("work"))
+    (reason,) = all_reasons(outcome)["work"]
+    assert reason["reason"] == "verification_failed"
+    assert "does not end within 1 s with its change alone" in reason["message"]
+
+
 def test_nothing_is_called_verified_where_nothing_ran(make_repo: MakeRepo) -> None:
     repo = make_repo({"a.txt": TWENTY})
     outcome = repo.review(patch_bundle("x", repo.patch_of(SEVEN), verification=["pytest: passed"]))
