@@ -198,7 +198,8 @@ class Simulation:
                 for actor in self._actors:
                     actor.unanswered.clear()
         self._note(f"time +{secs}")
-        healthy = self._process.connection.fault is None and not self._disk_is_full
+        # A sweep that failed is tried again a while after it learns of that, which may be only now.
+        healthy = not (self._process.connection.fault or self._disk_is_full or self._loop.mail)
         self._time.advance(secs)
         await self._settle()
         if secs >= SWEEP_SECS and healthy:
