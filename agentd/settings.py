@@ -1,120 +1,234 @@
 """The installation's settings: environment over env file over defaults, read once, then frozen.
 
 The only module that reads the process environment. What a name means is said here and nowhere
-else; `docs/operations.md` and `.env.example` are checked against it.
+else; `docs/operations.md` and `.env.example` are written from it. Every command reads its settings,
+so this imports nothing that takes long.
 """
+
+# ruff: noqa: RUF009 - `_setting` makes a dataclass field, under a name that ruff does not know.
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from io import StringIO
 from pathlib import Path
-from typing import Literal
-
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Any, Final
 
 from agentd.core import limits
 from agentd.errors import InvalidParams, PermissionDenied
 from agentd.paths import Home
 
+HOME_DEFAULT: Final = Home(Path("~/.agentd"))
+
+_ENV_FILE: Final = "AGENTD_ENV_FILE"
 _SECRET_SUFFIXES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 _SQLITE_SCHEME = "sqlite://"
 
 
-class Settings(BaseSettings):
-    """All settings, under the names of the environment without their prefix, in lower case."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the text of a setting may be, and what it is read as."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="AGENTD_", env_ignore_empty=True, frozen=True, extra="ignore"
-    )
+    read: Callable[[str], Any]
+    """Raises `ValueError` for a text that is none of `values`."""
+    values: str = ""
+    """Goes on after "must be"; empty where any text will do."""
 
-    home: Path = Field(
-        default=Path("~/.agentd"),
-        validation_alias=AliasChoices("AGENTD_HOME", "AGENTD_DIR"),
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A setting as the environment has it."""
+
+    names: tuple[str, ...]
+    """The first one that is set counts."""
+    kind: Kind
+    default: Callable[[Home], str] | None
+    """The text that counts where there is none; None: the setting is None then."""
+    description: str
+
+    def value(self, environment: Mapping[str, str], home: Home) -> Any:
+        """What is set, or the default. Empty counts as not set. Raises `InvalidParams`."""
+        for name in self.names:
+            if text := environment.get(name):
+                return self._read(name, text)
+        return None if self.default is None else self._read(self.names[0], self.default(home))
+
+    def _read(self, name: str, text: str) -> Any:
+        try:
+            return self.kind.read(text)
+        except ValueError:
+            raise InvalidParams(
+                "invalid_field",
+                f"{name} must be {self.kind.values}, not {text!r}",
+                hint=f"Correct {name} in the environment or in the env file.",
+                path=name,
+                rule=f"must be {self.kind.values}",
+            ) from None
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _sqlite_path(url: str) -> Path:
+    path = url.removeprefix(_SQLITE_SCHEME).partition("?")[0]
+    if path == url or not path:
+        raise ValueError(url)
+    return _path(path)
+
+
+def _integer(minimum: int, maximum: int | None = None) -> Kind:
+    def read(text: str) -> int:
+        number = int(text)
+        if number < minimum or (maximum is not None and number > maximum):
+            raise ValueError(text)
+        return number
+
+    upper = "or more" if maximum is None else f"to {maximum:,}"
+    return Kind(read, f"a whole number, {minimum:,} {upper}")
+
+
+def _seconds(maximum: int, *, zero: bool) -> Kind:
+    def read(text: str) -> float:
+        number = float(text)
+        if not (number >= 0 if zero else number > 0) or number > maximum:
+            raise ValueError(text)
+        return number
+
+    return Kind(read, f"a number, {'0' if zero else 'above 0'} to {maximum:,}")
+
+
+def _one_of(*choices: str) -> Kind:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    return Kind(read, f"{', '.join(choices[:-1])} or {choices[-1]}")
+
+
+_PATH: Final = Kind(_path)
+_TEXT: Final = Kind(str)
+
+
+def _setting(
+    *names: str,
+    kind: Kind,
+    default: str | Callable[[Home], str] | None,
+    description: str,
+    secret: bool = False,
+) -> Any:
+    made = default if default is None or callable(default) else lambda _: default
+    return field(repr=not secret, metadata={"": Variable(names, kind, made, description)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings."""
+
+    home: Path = _setting(
+        "AGENTD_HOME",
+        "AGENTD_DIR",
+        kind=_PATH,
+        default=str(HOME_DEFAULT.root),
         description="Base directory of everything that agentd keeps.",
     )
-    env_file: Path = Field(
-        default_factory=lambda data: Home(data["home"]).env_file,
+    env_file: Path = _setting(
+        _ENV_FILE,
+        kind=_PATH,
+        default=lambda home: str(home.env_file),
         description="NAME=value lines that count where the process environment is silent.",
     )
-    database_url: str = Field(
-        default_factory=lambda data: f"{_SQLITE_SCHEME}{Home(data['home']).database}",
-        description="sqlite://PATH; `~` is the user's home directory.",
+    database_path: Path = _setting(
+        "AGENTD_DATABASE_URL",
+        kind=Kind(_sqlite_path, f"{_SQLITE_SCHEME} and the path of a file"),
+        default=lambda home: f"{_SQLITE_SCHEME}{home.database}",
+        description="The database; `~` is the user's home directory.",
     )
-    socket_path: Path = Field(
-        default_factory=lambda data: Home(data["home"]).socket,
+    socket_path: Path = _setting(
+        "AGENTD_SOCKET_PATH",
+        kind=_PATH,
+        default=lambda home: str(home.socket),
         description="Unix socket that the daemon listens on.",
     )
-    node_timeout_secs: int = Field(
-        default=limits.NODE_TIMEOUT_SECS_DEFAULT,
-        ge=limits.LEASE_SECS_MIN,
-        le=limits.LEASE_SECS_MAX,
+    node_timeout_secs: int = _setting(
+        "AGENTD_NODE_TIMEOUT_SECS",
+        kind=_integer(limits.LEASE_SECS_MIN, limits.LEASE_SECS_MAX),
+        default=str(limits.NODE_TIMEOUT_SECS_DEFAULT),
         description="How long a node's lease lasts without a heartbeat.",
     )
-    context_event_limit: int = Field(
-        default=limits.CONTEXT_EVENTS_DEFAULT,
-        ge=0,
-        le=limits.EVENTS_PAGE_MAX,
+    context_event_limit: int = _setting(
+        "AGENTD_CONTEXT_EVENT_LIMIT",
+        kind=_integer(0, limits.EVENTS_PAGE_MAX),
+        default=str(limits.CONTEXT_EVENTS_DEFAULT),
         description="Recent events of the task in an acquired node's context.",
     )
-    max_line_bytes: int = Field(
-        default=limits.LINE_BYTES_DEFAULT,
-        ge=limits.LINE_BYTES_MIN,
-        le=1 << 30,
+    max_line_bytes: int = _setting(
+        "AGENTD_MAX_LINE_BYTES",
+        kind=_integer(limits.LINE_BYTES_MIN, 1 << 30),
+        default=str(limits.LINE_BYTES_DEFAULT),
         description="Longest request line that the daemon reads.",
     )
-    max_connections: int = Field(
-        default=limits.CONNECTIONS_DEFAULT, ge=1, description="Clients at a time."
+    max_connections: int = _setting(
+        "AGENTD_MAX_CONNECTIONS",
+        kind=_integer(1),
+        default=str(limits.CONNECTIONS_DEFAULT),
+        description="Clients at a time.",
     )
-    max_waiters: int = Field(
-        default=limits.WAITERS_DEFAULT, ge=0, description="Calls that wait at a time."
+    max_waiters: int = _setting(
+        "AGENTD_MAX_WAITERS",
+        kind=_integer(0),
+        default=str(limits.WAITERS_DEFAULT),
+        description="Calls that wait at a time.",
     )
-    sweep_secs: float = Field(
-        default=1.0,
-        gt=0,
-        le=3600,
+    sweep_secs: float = _setting(
+        "AGENTD_SWEEP_SECS",
+        kind=_seconds(3600, zero=False),
+        default="1",
         description="How soon, at most, an expired lease shows in the journal by itself.",
     )
-    drain_secs: float = Field(
-        default=10.0, ge=0, le=600, description="How long a stopping daemon finishes its work."
+    drain_secs: float = _setting(
+        "AGENTD_DRAIN_SECS",
+        kind=_seconds(600, zero=True),
+        default="10",
+        description="How long a stopping daemon finishes its work.",
     )
-    log: str = Field(
+    log: str = _setting(
+        "AGENTD_LOG",
+        "RUST_LOG",
+        kind=_TEXT,
         default="agentd=info",
-        validation_alias=AliasChoices("AGENTD_LOG", "RUST_LOG"),
         description="Log filter: a level, or `agentd=debug` in the syntax of RUST_LOG.",
     )
-    log_format: Literal["auto", "text", "json"] = Field(
-        default="auto", description="`json` lines, `text` for people, `auto`: text on a terminal."
+    log_format: str = _setting(
+        "AGENTD_LOG_FORMAT",
+        kind=_one_of("auto", "text", "json"),
+        default="auto",
+        description="`json` lines, `text` for people, `auto`: text on a terminal.",
     )
 
-    deepseek_api_key: SecretStr | None = Field(
+    deepseek_api_key: str | None = _setting(
+        "DEEPSEEK_API_KEY",
+        kind=_TEXT,
         default=None,
-        validation_alias=AliasChoices("DEEPSEEK_API_KEY"),
         description="The key for DeepSeek's API, for `propose --with deepseek`.",
+        secret=True,
     )
-    deepseek_base_url: str = Field(
+    deepseek_base_url: str = _setting(
+        "DEEPSEEK_BASE_URL",
+        kind=_TEXT,
         default="https://api.deepseek.com",
-        validation_alias=AliasChoices("DEEPSEEK_BASE_URL"),
         description="Where DeepSeek's API is, or one that speaks like it.",
     )
-    deepseek_model: str = Field(
+    deepseek_model: str = _setting(
+        "DEEPSEEK_MODEL",
+        kind=_TEXT,
         default="deepseek-flash",
-        validation_alias=AliasChoices("DEEPSEEK_MODEL"),
         description="Which of DeepSeek's models is asked.",
     )
-
-    @field_validator("home", "env_file", "socket_path", mode="after")
-    @classmethod
-    def _expand(cls, path: Path) -> Path:
-        return path.expanduser().absolute()
-
-    @field_validator("database_url", mode="after")
-    @classmethod
-    def _only_sqlite(cls, url: str) -> str:
-        if not url.startswith(_SQLITE_SCHEME):
-            raise ValueError(f"must start with {_SQLITE_SCHEME}")
-        return url
 
     @property
     def home_layout(self) -> Home:
@@ -126,11 +240,11 @@ class Settings(BaseSettings):
         """What no program from outside may see: all that agentd keeps, and where keys are."""
         return (self.home, self.env_file)
 
-    @property
-    def database_path(self) -> Path:
-        """The SQLite file that `database_url` names."""
-        rest = self.database_url.removeprefix(_SQLITE_SCHEME).partition("?")[0]
-        return Path(rest).expanduser().absolute()
+
+VARIABLES: Final[Mapping[str, Variable]] = {
+    each.name: each.metadata[""] for each in fields(Settings)
+}
+"""Each field of `Settings` as the environment has it."""
 
 
 def process_environment() -> dict[str, str]:
@@ -138,49 +252,61 @@ def process_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings that these variables make. Raises `InvalidParams` naming a wrong one."""
+    home = Home(VARIABLES["home"].value(environment, HOME_DEFAULT))
+    return Settings(**{name: each.value(environment, home) for name, each in VARIABLES.items()})
+
+
 def load_settings() -> Settings:
     """The settings of this installation.
 
-    Raises `InvalidParams` naming the variable for a value out of its range and for an env file
-    that was named but is not there, `PermissionDenied` for one with a key in it that other users
-    may read.
+    Raises `InvalidParams` naming the variable for a value that it may not have and for an env file
+    that was named but is not there, and for one that cannot be read; `PermissionDenied` for one
+    with a key in it that other users may read.
     """
-    try:
-        named = os.environ.get("AGENTD_ENV_FILE")
-        path = Path(named).expanduser() if named else Settings(_env_file=None).env_file
-        if named and not path.is_file():
-            raise InvalidParams(
-                "invalid_field",
-                f"AGENTD_ENV_FILE names {path}, which is not a file",
-                hint="Correct the path, or unset AGENTD_ENV_FILE.",
-                path="AGENTD_ENV_FILE",
-                rule="must be a file",
-            )
-        if path.is_file():
-            _refuse_exposed_keys(path)
-        return Settings(_env_file=path)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = variable_name(str(first["loc"][0]))
+    environment = {name: text for name, text in os.environ.items() if text}
+    path = read_settings(environment).env_file
+    if path.is_file():
+        environment = {**_unless_set(_env_file_values(path), environment), **environment}
+        environment[_ENV_FILE] = str(path)
+    elif _ENV_FILE in environment:
         raise InvalidParams(
             "invalid_field",
-            f"{name}: {first['msg']}",
-            hint=f"Correct {name} in the environment or in the env file.",
-            path=name,
-            rule=first["msg"],
-        ) from None
+            f"{_ENV_FILE} names {path}, which is not a file",
+            hint=f"Correct the path, or unset {_ENV_FILE}.",
+            path=_ENV_FILE,
+            rule="must be a file",
+        )
+    return read_settings(environment)
 
 
-def variable_name(field: str) -> str:
-    """The environment variable of a settings field, which may be given by its alias."""
-    return field if field.isupper() else f"AGENTD_{field.upper()}"
+def _unless_set(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """What of an env file counts: no other name of a setting that the environment has, either."""
+    known = {
+        name
+        for variable in VARIABLES.values()
+        if not environment.keys().isdisjoint(variable.names)
+        for name in variable.names
+    }
+    return {name: text for name, text in values.items() if name not in known}
 
 
-def _refuse_exposed_keys(path: Path) -> None:
-    from dotenv import dotenv_values  # What pydantic-settings reads the file with.
+def _env_file_values(path: Path) -> dict[str, str]:
+    """What an env file sets. Raises `InvalidParams` and, for an exposed key, `PermissionDenied`."""
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
 
-    values = dotenv_values(path, interpolate=False)
-    secrets = [name for name, value in values.items() if value and name.endswith(_SECRET_SUFFIXES)]
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise _bad_env_file(path, f"cannot read {path}: {reason}") from None
+    wrong = next((line for line in parse_stream(StringIO(text)) if line.error), None)
+    if wrong is not None:
+        raise _bad_env_file(path, f"line {wrong.original.line} of {path} is no NAME=value")
+    values = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
+    secrets = [name for name in values if name.endswith(_SECRET_SUFFIXES)]
     if secrets and stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise PermissionDenied(
             "insecure_permissions",
@@ -188,3 +314,14 @@ def _refuse_exposed_keys(path: Path) -> None:
             hint=f"Run: chmod 600 {path}",
             path=str(path),
         )
+    return values
+
+
+def _bad_env_file(path: Path, message: str) -> InvalidParams:
+    return InvalidParams(
+        "invalid_field",
+        message,
+        hint="Correct the file; a line is NAME=value, and # begins a comment.",
+        path=str(path),
+        rule="must hold NAME=value lines",
+    )

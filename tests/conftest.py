@@ -17,10 +17,10 @@ import pytest
 from agentd.core.clock import Instant
 from agentd.core.daemon import Daemon, Sources
 from agentd.core.storage.database import open_writer
-from agentd.settings import Settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import SequentialIds
 from tests.fakes.raw_client import PATIENCE_SECS, RawClient
+from tests.fakes.settings import settings_for
 
 
 @pytest.fixture
@@ -39,9 +39,7 @@ class RunningDaemon:
     def __init__(
         self, home: Path, clock: FakeClock, open_connection: OpenWriter, options: dict[str, object]
     ) -> None:
-        # Not `Settings(…)`, which would read the environment of whoever runs the tests.
-        self.settings = Settings.model_validate({"AGENTD_HOME": home, **options})
-        assert options.keys() <= self.settings.model_fields_set, "no such setting"
+        self.settings = settings_for(home, **options)
         self.clock = clock
         self._open_connection = open_connection
         self._ids = SequentialIds()

@@ -27,7 +27,7 @@ def completer(name: str, settings: Settings) -> Completer:
 
 def _deepseek(settings: Settings) -> Completer:
     key = settings.deepseek_api_key
-    if key is None or not key.get_secret_value().strip():
+    if key is None or not key.strip():
         raise Unsupported(
             "provider_key_missing",
             "deepseek needs a key, and DEEPSEEK_API_KEY is not set",
@@ -36,7 +36,7 @@ def _deepseek(settings: Settings) -> Completer:
     from agentd.providers.deepseek import DeepSeek
 
     return DeepSeek(
-        key=key.get_secret_value().strip(),
+        key=key.strip(),
         base_url=settings.deepseek_base_url,
         model=settings.deepseek_model,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from agentd.errors import REASONS
 from agentd.protocol.methods import METHODS
-from agentd.settings import Settings, variable_name
+from agentd.settings import VARIABLES
 from tests.docs.markdown import ROOT, anchors
 from tools import generate
 from tools.sections import SectionMismatch, table, with_sections
@@ -60,13 +60,10 @@ def test_everything_is_documented() -> None:
     protocol = anchors(ROOT / "docs" / "protocol.md")
     assert {name.lower() for name in METHODS} <= protocol
     assert REASONS.keys() <= anchors(ROOT / "docs" / "errors.md")
-    names = [
-        getattr(field.validation_alias, "choices", [variable_name(name)])[0]
-        for name, field in Settings.model_fields.items()
-    ]
+    names = [variable.names[0] for variable in VARIABLES.values()]
     for page in ("docs/operations.md", ".env.example"):
         text = (ROOT / page).read_text()
-        assert [name for name in names if str(name) not in text] == []
+        assert [name for name in names if name not in text] == []
 
 
 def test_every_field_of_the_wire_says_what_it_means() -> None:

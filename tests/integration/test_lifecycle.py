@@ -22,10 +22,7 @@ from agentd.settings import Settings
 from tests.conftest import RunningDaemon, StartDaemon, StartProcess
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.raw_client import BlockingRawClient
-
-
-def settings(home: Path, **options: object) -> Settings:
-    return Settings.model_validate({"AGENTD_HOME": home, **options})
+from tests.fakes.settings import settings_for
 
 
 async def refusal_of_start(settings: Settings) -> AgentdError:
@@ -46,7 +43,7 @@ async def test_a_second_daemon_is_refused_and_the_first_unharmed(
 async def test_a_daemon_that_shares_only_the_socket_is_refused(
     running_daemon: RunningDaemon, tmp_path: Path
 ) -> None:
-    elsewhere = settings(tmp_path / "other", socket_path=running_daemon.socket_path)
+    elsewhere = settings_for(tmp_path / "other", socket_path=running_daemon.socket_path)
     assert (await refusal_of_start(elsewhere)).reason == "already_running"
     assert not is_running(elsewhere.home_layout)
     assert (await (await running_daemon.client()).call("Health"))["status"] == "ok"
@@ -109,14 +106,14 @@ async def test_a_socket_that_a_crash_left_is_replaced(home: Path) -> None:
     path = home / "agentd.sock"
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(path))
-    daemon = Daemon(settings(home))
+    daemon = Daemon(settings_for(home))
     await daemon.start()
     await daemon.stop()
 
 
 async def test_a_file_in_the_place_of_the_socket_is_not_removed(home: Path) -> None:
     (home / "agentd.sock").write_text("precious")
-    refused = await refusal_of_start(settings(home))
+    refused = await refusal_of_start(settings_for(home))
     assert "in the way" in refused.message
     assert (home / "agentd.sock").read_text() == "precious"
     assert not (home / "agentd.pid").exists()
@@ -124,7 +121,7 @@ async def test_a_file_in_the_place_of_the_socket_is_not_removed(home: Path) -> N
 
 async def test_a_socket_path_that_the_system_does_not_take_is_refused(home: Path) -> None:
     long = home / ("x" * 108)
-    refused = await refusal_of_start(settings(home, socket_path=long))
+    refused = await refusal_of_start(settings_for(home, socket_path=long))
     assert refused.reason == "socket_path_too_long"
     assert refused.data == {"path": str(long), "limit": 107}
     assert "AGENTD_SOCKET_PATH" in refused.hint
@@ -140,7 +137,7 @@ async def test_a_home_that_others_may_enter_is_closed_to_them(
 
 async def test_a_home_that_anybody_may_write_to_is_refused(home: Path) -> None:
     home.chmod(0o1777)
-    assert (await refusal_of_start(settings(home))).reason == "insecure_permissions"
+    assert (await refusal_of_start(settings_for(home))).reason == "insecure_permissions"
     assert stat.S_IMODE(home.stat().st_mode) == 0o1777
 
 

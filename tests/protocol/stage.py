@@ -11,7 +11,7 @@ from pathlib import Path
 from agentd.core.clock import Clock, Instant
 from agentd.core.daemon import Daemon, Sources
 from agentd.core.storage.database import open_writer
-from agentd.settings import Settings
+from agentd.settings import VARIABLES, Settings, read_settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import SequentialIds
 
@@ -107,11 +107,11 @@ class Stage:
 @contextlib.asynccontextmanager
 async def staged(home: Path, variables: Mapping[str, str]) -> AsyncIterator[Stage]:
     """A stage with a running daemon with these AGENTD_* settings. It sweeps only when told to."""
-    options = {name.removeprefix("AGENTD_").lower(): text for name, text in variables.items()}
-    # Not `Settings(…)`, which would read the environment of whoever runs the tests.
-    settings = Settings.model_validate({"AGENTD_HOME": home, "sweep_secs": 3600, **options})
-    assert options.keys() <= settings.model_fields_set, "no such setting"
-    stage = Stage(settings)
+    known = {name for variable in VARIABLES.values() for name in variable.names}
+    assert variables.keys() <= known, "no such setting"
+    stage = Stage(
+        read_settings({"AGENTD_HOME": str(home), "AGENTD_SWEEP_SECS": "3600", **variables})
+    )
     await stage.start()
     try:
         yield stage
