@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,15 +82,9 @@ def prepare_directory(path: Path) -> None:
     may have put something there already, and a place like `/tmp` is not ours to close), and
     `Unavailable` where it cannot be made.
     """
-    try:
+    with unusable_home(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.stat()
-    except OSError as error:
-        raise Unavailable(
-            "home_unusable",
-            f"cannot make the directory {path}: {error.strerror}",
-            path=str(path),
-        ) from error
     if status.st_uid != os.getuid():
         raise PermissionDenied(
             "insecure_permissions",
@@ -98,11 +94,25 @@ def prepare_directory(path: Path) -> None:
         )
     mode = stat.S_IMODE(status.st_mode)
     if mode & (stat.S_IWOTH | stat.S_ISVTX):
+        # Where everybody may put files, such as `/tmp`, closing it would break other programs.
+        close = "." if mode & stat.S_ISVTX else f", or run: chmod 700 {path}"
         raise PermissionDenied(
             "insecure_permissions",
             f"other users may write to {path}",
-            hint=f"Set AGENTD_HOME to a directory of your own, or run: chmod 700 {path}",
+            hint=f"Set AGENTD_HOME to a directory of your own{close}",
             path=str(path),
         )
     if mode & 0o077:
-        path.chmod(0o700)
+        with unusable_home(path):
+            path.chmod(0o700)
+
+
+@contextmanager
+def unusable_home(path: Path) -> Iterator[None]:
+    """Turns what the system refuses in a home into `Unavailable` (`home_unusable`)."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            "home_unusable", f"cannot use {path}: {error.strerror}", path=str(path)
+        ) from error

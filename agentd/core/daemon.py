@@ -37,7 +37,6 @@ from agentd.core.storage.journal import last_instant, resources_mark
 from agentd.core.storage.migrations import LATEST_VERSION
 from agentd.core.waiting import WaitingRoom
 from agentd.core.writer import Writer
-from agentd.paths import prepare_directory
 from agentd.settings import Settings, process_environment
 
 logger = logging.getLogger(__name__)
@@ -83,9 +82,8 @@ class Daemon:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, sources = self._settings, self._sources
-        lock = InstanceLock.take(settings.home_layout)
+        lock = InstanceLock.take(settings.home_layout, settings.database_path)
         stack.callback(lock.release)
-        _prepare_parent(settings.database_path)
         connection = sources.open_writer(settings.database_path)
         stack.callback(_close, connection)
         reader = await Reader.open(settings.database_path)
@@ -180,11 +178,6 @@ def _lease_config(settings: Settings) -> LeaseConfig:
     )
 
 
-def _prepare_parent(path: Path) -> None:
-    if not path.parent.exists():
-        prepare_directory(path.parent)
-
-
 def _close(connection: sqlite3.Connection) -> None:
     """Brings everything into the database file itself and closes it."""
     try:
@@ -229,9 +222,8 @@ def migrate_database(settings: Settings) -> int:
 
     Raises `AlreadyExists` (`already_running`) while a daemon has it, and what `open_writer` does.
     """
-    lock = InstanceLock.take(settings.home_layout)
+    lock = InstanceLock.take(settings.home_layout, settings.database_path)
     try:
-        _prepare_parent(settings.database_path)
         _close(open_writer(settings.database_path))
     finally:
         lock.release()

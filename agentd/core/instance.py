@@ -1,4 +1,4 @@
-"""Being the one daemon of a home: its lock, its pid file, its socket, and telling systemd.
+"""Being the one daemon of a home and a database: locks, pid file, socket, and telling systemd.
 
 The lock file decides; a lock ends with its process, so nothing stale can keep a daemon from
 starting. A socket file that is left over is removed only after a connection to it has failed.
@@ -12,12 +12,12 @@ import socket
 import stat
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
 from agentd.errors import AlreadyExists, InvalidParams, Unavailable
-from agentd.paths import SOCKET_PATH_BYTES_MAX, Home, prepare_directory
+from agentd.paths import SOCKET_PATH_BYTES_MAX, Home, prepare_directory, unusable_home
 
 _SYSTEMD_FIRST_FD: Final = 3
 _PROBE_SECS: Final = 2.0
@@ -29,33 +29,71 @@ _LOCK_PAUSE_SECS: Final = 0.02
 class InstanceLock:
     """Held by the daemon as long as it lives."""
 
-    def __init__(self, home: Home, descriptor: int) -> None:
+    def __init__(self, home: Home, locks: ExitStack) -> None:
         self._home = home
-        self._descriptor = descriptor
+        self._locks = locks
 
     @classmethod
-    def take(cls, home: Home) -> InstanceLock:
-        """Becomes the daemon of this home. Raises `AlreadyExists` (`already_running`)."""
+    def take(cls, home: Home, database: Path) -> InstanceLock:
+        """Becomes the daemon of this home and of this database, wherever that lies.
+
+        Raises `AlreadyExists` (`already_running`), and what `prepare_directory` does.
+        """
         prepare_directory(home.root)
-        descriptor = os.open(home.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        for _ in range(_LOCK_ATTEMPTS):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(_LOCK_PAUSE_SECS)
-            else:
-                return cls(home, descriptor)
-        os.close(descriptor)
-        raise already_running(home)
+        if not database.parent.exists():
+            prepare_directory(database.parent)
+        with ExitStack() as locks:
+            if not _lock(home.lock_file, locks):
+                raise already_running(home)
+            with unusable_home(
+                home.pid_file
+            ):  # Of one that was killed: its number may be anyone's.
+                home.pid_file.unlink(missing_ok=True)
+            lock_file = _lock_file_of(database)
+            is_same = lock_file.exists() and lock_file.samefile(home.lock_file)
+            if not is_same and not _lock(lock_file, locks):
+                raise AlreadyExists(
+                    "already_running",
+                    f"a daemon with another home uses the database {database}",
+                    hint="Use that one, or give each home a database of its own.",
+                    pid=None,
+                )
+            return cls(home, locks.pop_all())
 
     def announce(self) -> None:
         """Writes the pid file."""
-        self._home.pid_file.write_text(f"{os.getpid()}\n")
+        with unusable_home(self._home.pid_file):
+            self._home.pid_file.write_text(f"{os.getpid()}\n")
+        self._locks.callback(self._home.pid_file.unlink, missing_ok=True)
 
     def release(self) -> None:
         """Removes the pid file and lets the next daemon in."""
-        self._home.pid_file.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        self._locks.close()
+
+
+def _lock(path: Path, locks: ExitStack) -> bool:
+    """Locks a file until `locks` is closed; false where another process has it.
+
+    Raises `Unavailable` (`home_unusable`) where there can be no such file.
+    """
+    with unusable_home(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    locks.callback(os.close, descriptor)
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE_SECS)
+        else:
+            return True
+    return False
+
+
+def _lock_file_of(database: Path) -> Path:
+    """What a daemon locks that uses a database: of one that lies in a home, that home's lock."""
+    path = database.resolve()
+    around = Home(path.parent)
+    return around.lock_file if path == around.database else path.with_name(f"{path.name}.lock")
 
 
 def already_running(home: Home) -> AlreadyExists:
@@ -67,10 +105,10 @@ def already_running(home: Home) -> AlreadyExists:
 
 def is_running(home: Home) -> bool:
     """Whether a daemon holds the lock of this home."""
-    try:
-        descriptor = os.open(home.lock_file, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    if not home.lock_file.exists():
         return False
+    with unusable_home(home.lock_file):
+        descriptor = os.open(home.lock_file, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -15,7 +15,13 @@ import pytest
 
 from agentd.core.clock import Instant
 from agentd.core.daemon import Daemon, Sources
-from agentd.core.instance import inherited_socket, is_running, notify_systemd
+from agentd.core.instance import (
+    InstanceLock,
+    inherited_socket,
+    is_running,
+    notify_systemd,
+    running_pid,
+)
 from agentd.errors import AgentdError
 from agentd.paths import Home
 from agentd.settings import Settings
@@ -47,6 +53,33 @@ async def test_a_daemon_that_shares_only_the_socket_is_refused(
     assert (await refusal_of_start(elsewhere)).reason == "already_running"
     assert not is_running(elsewhere.home_layout)
     assert (await (await running_daemon.client()).call("Health"))["status"] == "ok"
+
+
+async def test_a_daemon_that_shares_only_the_database_is_refused(
+    running_daemon: RunningDaemon, tmp_path: Path
+) -> None:
+    database = running_daemon.settings.database_path
+    (tmp_path / "link").symlink_to(database)
+    for number, path in enumerate((database, tmp_path / "link")):
+        elsewhere = settings_for(tmp_path / str(number), database_path=f"sqlite://{path}")
+        refused = await refusal_of_start(elsewhere)
+        assert refused.reason == "already_running"
+        assert f"another home uses the database {path}" in refused.message
+        assert not is_running(elsewhere.home_layout)
+    assert (await (await running_daemon.client()).call("Health"))["status"] == "ok"
+
+
+async def test_two_daemons_may_have_their_databases_side_by_side(home: Path) -> None:
+    one, other = (
+        settings_for(home / name, database_path=f"sqlite://{home}/{name}.db") for name in ("a", "b")
+    )
+    first, second, third = Daemon(one), Daemon(other), Daemon(one)
+    await first.start()
+    await second.start()
+    await second.stop()
+    await first.stop()
+    await third.start()
+    await third.stop()
 
 
 async def test_socket_home_and_database_are_private(running_daemon: RunningDaemon) -> None:
@@ -111,6 +144,17 @@ async def test_a_socket_that_a_crash_left_is_replaced(home: Path) -> None:
     await daemon.stop()
 
 
+async def test_the_number_of_a_killed_daemon_is_forgotten_before_anybody_is_told_to_stop(
+    home: Path,
+) -> None:
+    layout = Home(home)
+    layout.pid_file.write_text("1\n")
+    lock = InstanceLock.take(layout, layout.database)
+    assert is_running(layout)
+    assert running_pid(layout) is None
+    lock.release()
+
+
 async def test_a_file_in_the_place_of_the_socket_is_not_removed(home: Path) -> None:
     (home / "agentd.sock").write_text("precious")
     refused = await refusal_of_start(settings_for(home))
@@ -137,8 +181,19 @@ async def test_a_home_that_others_may_enter_is_closed_to_them(
 
 async def test_a_home_that_anybody_may_write_to_is_refused(home: Path) -> None:
     home.chmod(0o1777)
-    assert (await refusal_of_start(settings_for(home))).reason == "insecure_permissions"
+    refused = await refusal_of_start(settings_for(home))
+    assert refused.reason == "insecure_permissions"
+    assert "chmod" not in refused.hint, "that would close a directory such as /tmp"
     assert stat.S_IMODE(home.stat().st_mode) == 0o1777
+
+
+@pytest.mark.parametrize("name", ["agentd.lock", "agentd.pid", "agent_state.db"])
+async def test_a_home_in_which_something_is_in_the_way_is_refused(home: Path, name: str) -> None:
+    (home / name).mkdir()
+    refused = await refusal_of_start(settings_for(home))
+    assert refused.reason == "home_unusable"
+    assert str(home / name) in refused.message
+    assert not (home / "agentd.sock").exists()
 
 
 async def test_a_database_of_a_newer_version_is_refused_untouched(

@@ -68,7 +68,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         open_writer(tmp_path / "missing" / "state.db")
-    assert caught.value.reason == "disk_full"
+    assert caught.value.reason == "home_unusable"
 
 
 def test_a_full_disk_has_a_name_outside(core: Core) -> None:

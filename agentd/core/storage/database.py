@@ -68,9 +68,9 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
     It may be used by another thread than this one, but only by one. It is in autocommit mode: who
     uses it begins and commits. Raises `Unsupported` (`newer_schema`), `InvalidState`
-    (`foreign_database`) and `Unavailable` (`database_busy`, `disk_full`).
+    (`foreign_database`) and `Unavailable` (`home_unusable`, `database_busy`, `disk_full`).
     """
-    with translated_errors():
+    with translated_errors(), _unusable_file_named(path):
         connection = sqlite3.connect(
             path,
             timeout=BUSY_TIMEOUT_SECS,
@@ -86,6 +86,24 @@ def open_writer(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+@contextmanager
+def _unusable_file_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _FOREIGN:
+            raise InvalidState("foreign_database", f"{path} is no SQLite database") from error
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise Unavailable(
+                "home_unusable",
+                f"cannot open the database {path} for writing: {error}",
+                hint="Set AGENTD_DATABASE_URL, or AGENTD_HOME, to where you can write.",
+                path=str(path),
+            ) from error
+        raise
 
 
 def _configure(connection: sqlite3.Connection) -> None:
