@@ -48,12 +48,16 @@ class _FileMerge:
         reader = reader_of(sides.path)
         if reader is None:
             raise Refused(why_unread(sides.path))
+        self._merge = sides.lines.with_commas_settled()
+        if not self._merge.regions:
+            raise Refused("its lines do not conflict, so git sees another reason")
+        if not all(region.inserts_only for region in self._merge.regions):
+            raise Refused("both change the same lines")  # Most often; and it costs least.
         self._sides = sides
         self._reader: Reader = reader
         self._left, self._right = lines_of(sides.left), lines_of(sides.right)
         self._left_parts = self._read(sides.left, "the first side")
         self._right_parts = self._read(sides.right, "the second side")
-        self._merge = sides.lines.with_commas_settled()
 
     def _read(self, content: bytes, whose: str) -> Container:
         parts = self._reader(content)
@@ -63,8 +67,6 @@ class _FileMerge:
 
     def merge(self) -> Merged:
         """Merges region by region."""
-        if not self._merge.regions:
-            raise Refused("its lines do not conflict, so git sees another reason")
         resolutions: list[Lines] = []
         kinds: list[Kind] = []
         imports: list[tuple[Block, Block]] = []
@@ -80,8 +82,6 @@ class _FileMerge:
         return Merged(content, tuple(kinds), self._merge.spans(resolutions))
 
     def _resolve(self, index: int) -> tuple[LineMerge, Block, Block, Kind]:
-        if not self._merge.regions[index].inserts_only:
-            raise Refused("both change the same lines")
         for slid in _slides(self._merge, index):
             region = slid.regions[index]
             left = self._block(self._left_parts, self._left, region.left_start, region.left)

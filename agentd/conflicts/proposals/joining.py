@@ -116,6 +116,14 @@ def _independent(left: Block, right: Block, kind: Kind) -> None:
         raise Refused("they add nearly the same")
     if kind is Kind.IMPORT and _sources(left) & _sources(right):
         raise Refused("both import from the same module, in statements of their own")
+    if kind is Kind.IMPORT and not _of_one_group(left, right):
+        raise Refused("their imports belong to several groups")
+
+
+def _of_one_group(left: Block, right: Block) -> bool:
+    """Whether neither parts its imports from the others, or both do in one way."""
+    within = any(not line.strip() for line in left.body + right.body)
+    return not within and left.lead + left.trail == right.lead + right.trail
 
 
 def still_used(block: Block, side: bytes, merged: bytes) -> None:

@@ -167,6 +167,14 @@ LEFT_ALONE = [
         "not made of whole entities",
     ),
     Both(
+        "imports of several groups",
+        "a.py",
+        "import os\n@\nimport zlib\n",
+        "import re\n\nimport requests\n",
+        "import sys\n",
+        "several groups",
+    ),
+    Both(
         "a constant and an import",
         "a.py",
         "import os\n@\nimport zlib\n",
