@@ -1,0 +1,104 @@
+"""How near a proposal comes to what people made of the same conflict. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from enum import StrEnum
+from typing import Final
+
+from agentd.conflicts.proposals.blocks import Container, Kind
+from agentd.conflicts.proposals.entities import Merged
+from agentd.conflicts.proposals.readers import reader_of
+from agentd.conflicts.proposals.regions import Lines, lines_of
+
+
+class Likeness(StrEnum):
+    """How alike a proposal and a person's resolution are, from nearest to farthest."""
+
+    SAME = "same bytes"
+    SAME_REGIONS = "same, edits elsewhere"
+    BLANKS = "other blank lines"
+    ORDER = "other order"
+    """The same lines, whole entities of the two sides in another order."""
+    EDITED = "both kept, edited"
+    """The same entities are there, some with their text changed by hand."""
+    OTHER = "not as people did"
+
+
+_BLANK: Final = Counter({b"": sys.maxsize})
+_RANK: Final = {likeness: rank for rank, likeness in enumerate(Likeness)}
+
+
+def compare(path: str, merged: Merged, person: bytes) -> Likeness:
+    """How alike they are in the worst of the regions."""
+    if merged.content == person:
+        return Likeness.SAME
+    ours, theirs = lines_of(merged.content), lines_of(person)
+    places = _settled_places(ours, theirs, merged.spans)
+    found = [_region(ours, theirs, places, span) for span in merged.spans]
+    worst = max((Likeness.SAME_REGIONS, *found), key=_RANK.__getitem__)
+    if worst is not Likeness.OTHER:
+        return worst
+    if Counter(map(bytes.strip, ours)) - _BLANK == Counter(map(bytes.strip, theirs)) - _BLANK:
+        return Likeness.ORDER
+    reader = reader_of(path)
+    read = [] if reader is None else [reader(merged.content), reader(person)]
+    if None in read or not read:
+        return Likeness.OTHER
+    mine, persons = (Counter(_entities(each)) for each in read)
+    return Likeness.EDITED if mine == persons else Likeness.OTHER
+
+
+def _entities(container: Container | None) -> Iterator[tuple[str, Kind | None, frozenset[str]]]:
+    """What stands in a file, without its order and texts."""
+    if container is None:
+        return
+    for part in container.parts:
+        named = part.kind not in (None, Kind.ITEM)
+        yield container.scope, part.kind, part.names if named else frozenset()
+        yield from _entities(part.inside)
+
+
+def _settled_places(ours: Lines, theirs: Lines, spans: tuple[range, ...]) -> Mapping[int, int]:
+    """Where the inked lines outside all regions stand in the other text."""
+    inside = {at for span in spans for at in span}
+    mine = [at for at, line in enumerate(ours) if line.strip() and at not in inside]
+    person = [at for at, line in enumerate(theirs) if line.strip()]
+    return {mine[first]: person[second] for first, second in _matches(ours, mine, theirs, person)}
+
+
+def _matches(
+    ours: Lines, mine: Sequence[int], theirs: Lines, person: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """Pairs of places in two lists of lines; most of both is alike at either end."""
+    left, right = [ours[at] for at in mine], [theirs[at] for at in person]
+    shorter = min(len(left), len(right))
+    head = next((at for at in range(shorter) if left[at] != right[at]), shorter)
+    rest = shorter - head
+    tail = next((at for at in range(rest) if left[-1 - at] != right[-1 - at]), rest)
+    yield from ((at, at) for at in range(head))
+    matcher = SequenceMatcher(
+        None, left[head : len(left) - tail], right[head : len(right) - tail], autojunk=False
+    )
+    for first, second, size in matcher.get_matching_blocks():
+        yield from ((head + first + at, head + second + at) for at in range(size))
+    yield from ((len(left) - 1 - at, len(right) - 1 - at) for at in range(tail))
+
+
+def _region(ours: Lines, theirs: Lines, places: Mapping[int, int], span: range) -> Likeness:
+    """How alike one region is, between the nearest lines around it that both have."""
+    before = max((at for at in places if at < span.start), default=-1)
+    after = min((at for at in places if at >= span.stop), default=len(ours))
+    mine = ours[before + 1 : after]
+    person = theirs[places.get(before, -1) + 1 : places.get(after, len(theirs))]
+    if mine == person:
+        return Likeness.SAME_REGIONS
+    inked = [[line.rstrip() for line in lines if line.strip()] for lines in (mine, person)]
+    if inked[0] == inked[1]:
+        return Likeness.BLANKS
+    if Counter(inked[0]) == Counter(inked[1]):
+        return Likeness.ORDER
+    return Likeness.OTHER
