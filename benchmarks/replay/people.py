@@ -25,6 +25,7 @@ class Likeness(StrEnum):
     """The same lines, whole entities of the two sides in another order."""
     EDITED = "both kept, edited"
     """The same entities are there, some with their text changed by hand."""
+    BROKEN = "theirs does not parse"
     OTHER = "not as people did"
 
 
@@ -45,11 +46,12 @@ def compare(path: str, merged: Merged, person: bytes) -> Likeness:
     if Counter(map(bytes.strip, ours)) - _BLANK == Counter(map(bytes.strip, theirs)) - _BLANK:
         return Likeness.ORDER
     reader = reader_of(path)
-    read = [] if reader is None else [reader(merged.content), reader(person)]
-    if None in read or not read:
-        return Likeness.OTHER
-    mine, persons = (Counter(_entities(each)) for each in read)
-    return Likeness.EDITED if mine == persons else Likeness.OTHER
+    assert reader is not None  # Nobody else could have merged it.
+    mine, persons = reader(merged.content), reader(person)
+    if persons is None:
+        return Likeness.BROKEN
+    alike = Counter(_entities(mine)) == Counter(_entities(persons))
+    return Likeness.EDITED if alike else Likeness.OTHER
 
 
 def _entities(container: Container | None) -> Iterator[tuple[str, Kind | None, frozenset[str]]]:

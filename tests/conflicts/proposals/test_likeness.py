@@ -28,7 +28,7 @@ THREE = "\n\ndef three():\n    yield [3]\n"
         (BASE + TWO.replace("+ 2", "* 2") + THREE, Likeness.EDITED),
         (BASE + TWO, Likeness.OTHER),
         (BASE + TWO + THREE + "\n\ndef four():\n    pass\n", Likeness.OTHER),
-        (BASE + TWO + "\n\ndef three(:\n", Likeness.OTHER),
+        (BASE + TWO + "\n\ndef three(:\n", Likeness.BROKEN),
     ],
 )
 def test_what_people_made_is_near_or_far(person: str, likeness: Likeness, tmp_path: Path) -> None:
