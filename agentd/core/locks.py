@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from agentd.core.clock import Instant, UnixSeconds, has_passed
-from agentd.core.ids import LeaseId
+from agentd.core.ids import LeaseId, numbered_id
 from agentd.core.resource_keys import ResourceKey
 from agentd.core.states import LockMode, LockState
 from agentd.errors import AgentdError, LeaseLost, NotFound
@@ -23,7 +23,8 @@ class Lock(NamedTuple):
     """A lock as it is stored, live or ended. A plain tuple: one is made for each request."""
 
     fencing_token: int
-    lease_id: LeaseId
+    lease_secret: str
+    """What follows the fencing token in the lease id."""
     namespace: str
     resource_key: ResourceKey
     mode: str
@@ -34,6 +35,11 @@ class Lock(NamedTuple):
     expires_at: UnixSeconds
     metadata: str
     """JSON text."""
+
+    @property
+    def lease_id(self) -> LeaseId:
+        """The lease, which its holder alone is told."""
+        return LeaseId(numbered_id(self.fencing_token, self.lease_secret))
 
 
 def has_lapsed(lock: Lock, now: Instant) -> bool:

@@ -27,8 +27,9 @@ _NODES = (
     " (SELECT count(*) FROM attempts AS a WHERE a.node_pk = n.pk)"
     " FROM nodes AS n JOIN tasks AS t ON t.pk = n.task_pk"
 )
+_LOCK_LEASE = "printf('%08x-%04x-%s', fencing_token >> 16, fencing_token & 65535, lease_secret)"
 _LOCKS = (
-    "SELECT fencing_token, lease_id, namespace, resource_key, mode, owner, provider, metadata,"
+    f"SELECT fencing_token, {_LOCK_LEASE}, namespace, resource_key, mode, owner, provider, metadata,"
     " expires_at FROM locks WHERE state = 'LIVE'"
 )
 _TASKS = "SELECT id, pending, running, completed, failed, unreachable, state FROM tasks"
@@ -37,7 +38,7 @@ _DEPENDENCIES = (
     " JOIN nodes AS d ON d.pk = e.dependency_pk"
 )
 _LEASES = (
-    "SELECT lease_id FROM locks UNION ALL SELECT lease_id FROM attempts"
+    f"SELECT {_LOCK_LEASE} FROM locks UNION ALL SELECT lease_id FROM attempts"
     " UNION ALL SELECT lease_id FROM nodes WHERE lease_id IS NOT NULL"
 )
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

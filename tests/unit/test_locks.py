@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from agentd.core.clock import Instant, UnixSeconds
-from agentd.core.ids import LeaseId
 from agentd.core.locks import Lock, excludes, last_to_end, refusal
 from agentd.core.resource_keys import ResourceKey
 from agentd.core.states import LockMode, LockState
@@ -22,7 +21,7 @@ def lock(
 ) -> Lock:
     return Lock(
         token,
-        LeaseId("secret"),
+        "secret",
         "",
         KEY,
         mode.value,

@@ -110,13 +110,13 @@ def _grant(
     mode = _MODE_TEXTS[request.mode]
     namespace, owner, provider = request.namespace, request.owner, request.provider
     secret = numbered_tail(tx.ids.new_ordered())
-    token, lease_id = locks.insert(
+    token = locks.insert(
         tx.connection,
         (secret, namespace, key, mode, owner, provider, now, expires_at, metadata),
     )
     lock = Lock(
         token,
-        lease_id,
+        secret,
         namespace,
         key,
         mode,

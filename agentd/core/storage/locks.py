@@ -12,7 +12,7 @@ import aiosqlite
 import orjson
 
 from agentd.core.clock import Instant, UnixSeconds, rfc3339
-from agentd.core.ids import LeaseId, number_in, numbered_id
+from agentd.core.ids import LeaseId, number_in
 from agentd.core.locks import Lock
 from agentd.core.resource_keys import (
     KeyRange,
@@ -23,7 +23,7 @@ from agentd.core.resource_keys import (
 from agentd.core.states import LockState
 
 _COLUMNS = (
-    "SELECT fencing_token, lease_id, namespace, resource_key, mode, owner, provider, state,"
+    "SELECT fencing_token, lease_secret, namespace, resource_key, mode, owner, provider, state,"
     " acquired_at, expires_at, metadata FROM locks"
 )
 _INSERT = (
@@ -81,24 +81,24 @@ def overlapping(connection: sqlite3.Connection, namespace: str, key: ResourceKey
     return [Lock._make(row) for row in rows] if rows else []
 
 
-def insert(connection: sqlite3.Connection, values: tuple[Any, ...]) -> tuple[int, LeaseId]:
-    """Stores a new live lock and returns its fencing token and its lease.
+def insert(connection: sqlite3.Connection, values: tuple[Any, ...]) -> int:
+    """Stores a new live lock and returns its fencing token.
 
     `values`: a `numbered_tail`, namespace, key, mode, owner, provider, acquired at, expires at,
     metadata.
     """
     token = connection.execute(_INSERT, values).lastrowid
     assert token is not None  # SQLite sets it after every INSERT into a table with row ids.
-    return token, LeaseId(numbered_id(token, values[0]))
+    return token
 
 
 def by_lease(connection: sqlite3.Connection, lease_id: LeaseId) -> Lock | None:
     """The lock that has, or had, this lease."""
-    token = number_in(lease_id)
-    row = connection.execute(_BY_TOKEN, (token,)).fetchone()
-    if row is None or not compare_digest(row[1].encode(), lease_id.encode()):
+    row = connection.execute(_BY_TOKEN, (number_in(lease_id),)).fetchone()
+    if row is None:
         return None
-    return Lock._make(row)
+    lock = Lock._make(row)
+    return lock if compare_digest(lock.lease_id.encode(), lease_id.encode()) else None
 
 
 def is_held(

@@ -167,9 +167,6 @@ INSERT INTO journal_resources_mark (only_row, up_to_seq) VALUES (1, 0);
 CREATE TABLE locks (
     fencing_token INTEGER PRIMARY KEY,
     lease_secret TEXT NOT NULL,
-    lease_id TEXT NOT NULL GENERATED ALWAYS AS (
-        printf('%08x-%04x-%s', fencing_token >> 16, fencing_token & 65535, lease_secret)
-    ) VIRTUAL,
     namespace TEXT NOT NULL,
     resource_key TEXT NOT NULL,
     mode TEXT NOT NULL CHECK (mode = 'exclusive' OR mode = 'shared'),
