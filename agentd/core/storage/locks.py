@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from functools import lru_cache
 from hmac import compare_digest
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiosqlite
 import orjson
@@ -22,10 +22,11 @@ from agentd.core.resource_keys import (
 )
 from agentd.core.states import LockState
 
-_COLUMNS = (
+_SELECT = (
     "SELECT fencing_token, lease_secret, namespace, resource_key, mode, owner, provider, state,"
-    " acquired_at, expires_at, metadata FROM locks"
+    " acquired_at, expires_at, metadata"
 )
+_COLUMNS = f"{_SELECT} FROM locks"
 _INSERT = (
     "INSERT INTO locks (lease_secret, namespace, resource_key, mode, owner, provider, acquired_at,"
     " expires_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -50,35 +51,49 @@ _OLD = (
 _FORGET = "DELETE FROM locks WHERE fencing_token = ?"
 
 
-_COMPOUND_KEYS_MAX = 64
-"""SQLite refuses a compound of more than 500 selects, and a path may be deeper than that."""
-
-
 @lru_cache(maxsize=64)
 def _overlapping(key_count: int, range_count: int) -> str:
-    live = f"{_COLUMNS} WHERE state = 'LIVE' AND namespace = ?1 AND resource_key"
-    if key_count <= _COMPOUND_KEYS_MAX:  # For a longer IN, SQLite would build a table each time.
-        selects = [f"{live} = ?{number}" for number in range(2, key_count + 2)]
-    else:
-        selects = [f"{live} IN ({', '.join('?' * key_count)})"]
-    return " UNION ALL ".join([*selects, *[f"{live} >= ? AND resource_key < ?"] * range_count])
+    """Keys and ranges are joined one after another: an IN builds a table of them each time."""
+    live = "CROSS JOIN locks WHERE state = 'LIVE' AND namespace = ?1 AND resource_key"
+    keys = ", ".join(f"(?{number})" for number in range(2, key_count + 2))
+    selects = [f"{{what}} FROM (VALUES {keys}) {live} = column1"]
+    if range_count:
+        ranges = ", ".join(["(?, ?)"] * range_count)
+        selects.append(
+            f"{{what}} FROM (VALUES {ranges}) {live} >= column1 AND resource_key < column2"
+        )
+    return " UNION ALL ".join(selects)
+
+
+class OverlapQueries(NamedTuple):
+    """How to find the live locks that name a resource in common with a key."""
+
+    any: str
+    """Has a row if there are some. Mostly there are none, and each column costs even then."""
+    all: str
+    values: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)  # The same files are asked for again and again.
-def overlapping_query(namespace: str, key: ResourceKey) -> tuple[str, tuple[str, ...]]:
-    """The query for the live locks that name a resource in common with `key`."""
+def overlap_queries(namespace: str, key: ResourceKey) -> OverlapQueries:
+    """The queries for the live locks that name a resource in common with `key`."""
     keys = overlapping_keys(key)
     ranges = covered_ranges(key)
     values = [namespace, *keys]
     for covered in ranges:
         values += (covered.start, covered.stop)
-    return _overlapping(len(keys), len(ranges)), tuple(values)
+    sql = _overlapping(len(keys), len(ranges))
+    return OverlapQueries(
+        f"{sql.format(what='SELECT 1')} LIMIT 1", sql.format(what=_SELECT), tuple(values)
+    )
 
 
 def overlapping(connection: sqlite3.Connection, namespace: str, key: ResourceKey) -> list[Lock]:
     """The live locks that name a resource in common with `key`, lapsed ones among them."""
-    rows = connection.execute(*overlapping_query(namespace, key)).fetchall()
-    return [Lock._make(row) for row in rows] if rows else []
+    queries = overlap_queries(namespace, key)
+    if connection.execute(queries.any, queries.values).fetchone() is None:
+        return []
+    return [Lock._make(row) for row in connection.execute(queries.all, queries.values)]
 
 
 def insert(connection: sqlite3.Connection, values: tuple[Any, ...]) -> int:
