@@ -23,6 +23,7 @@ from agentd.core.ids import IdSource
 from agentd.core.incidents import record_incident
 from agentd.core.operations.transaction import Effects, LeaseConfig, Transaction
 from agentd.core.storage.database import translate
+from agentd.core.storage.journal import JournalEnd
 from agentd.errors import AgentdError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -184,29 +185,37 @@ class Writer:
     def _run_together(self, batch: _Batch, now: Instant) -> _Settled | None:
         """Runs all requests; None when one failed after it had written something."""
         connection = self._connection
-        tx = Transaction(connection, self._ids, self._config)
+        journal = JournalEnd(connection)
+        tx = Transaction(connection, journal, self._ids, self._config)
         settled: _Settled = []
         for write in batch:
             tx.effects = effects = Effects()
             tx.behind_waiter = write.behind_waiter
-            changes = connection.total_changes
+            changes = connection.total_changes + journal.gathered
             if not write.run(tx, now):
                 self._check_transaction()
-                if connection.total_changes != changes:
+                if connection.total_changes + journal.gathered != changes:
                     return None
                 effects = _NO_EFFECTS
             settled.append((write, effects))
+        try:
+            journal.store()
+        except sqlite3.Error:
+            self._check_transaction()
+            return None
         return settled
 
     def _run_apart(self, batch: _Batch, now: Instant) -> _Settled:
         """Runs each request in a savepoint, so that it can be undone alone."""
         connection = self._connection
-        tx = Transaction(connection, self._ids, self._config)
         settled: _Settled = []
         for write in batch:
             connection.execute("SAVEPOINT request")
-            tx.effects = effects = Effects()
-            tx.behind_waiter = write.behind_waiter
+            journal = JournalEnd(connection, at_once=True)
+            effects = Effects()
+            tx = Transaction(
+                connection, journal, self._ids, self._config, effects, write.behind_waiter
+            )
             if not write.run(tx, now):
                 self._check_transaction()
                 connection.execute("ROLLBACK TO request")

@@ -66,13 +66,20 @@ class FailingConnection(sqlite3.Connection):
     undo_first = False
 
     def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        self._fail(sql)
+        return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any) -> sqlite3.Cursor:
+        self._fail(sql)
+        return super().executemany(sql, parameters)
+
+    def _fail(self, sql: str) -> None:
         if self.failing and sql.startswith(self.failing):
             if self.undo_first:
                 super().execute("ROLLBACK")
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
-        return super().execute(sql, parameters)
 
 
 async def start_failing(

@@ -18,6 +18,7 @@ def execution_context(tx: Transaction, node: nodes.Node, lease: NodeLease) -> di
     connection = tx.connection
     needed = nodes.dependencies(connection, node.pk)
     limit = tx.config.context_event_limit
+    tx.journal.store()
     return {
         "task": tasks.info_result(tasks.by_pk(connection, node.task_pk)),
         "node": {

@@ -40,6 +40,7 @@ def record_decision(tx: Transaction, params: RecordDecisionParams, now: Instant)
         about = {"review_id": review_id, "repository": review.repository, "bundle_id": None}
         events = [journal.decided(None, None, None, None, about)]
     seqs = [record(tx, event, now)[1] for event in events]
+    tx.journal.store()
     decisions.insert(
         tx.connection,
         seqs[0],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -11,22 +10,14 @@ from agentd.core.clock import Instant
 from agentd.core.ids import EventId
 from agentd.core.journal import NewEvent
 from agentd.core.operations.transaction import Transaction
-from agentd.core.storage import journal
 from agentd.errors import ResourceExhausted
 
 
 def record(tx: Transaction, event: NewEvent, now: Instant) -> tuple[EventId, int]:
     """Appends an event and returns its id and `seq`."""
     event_id = EventId(tx.ids.new_ordered())
-    seq = journal.append(tx.connection, event, event_id, now)
-    tx.effects.last_seq = seq
+    tx.effects.last_seq = seq = tx.journal.append(event, event_id, now)
     return event_id, seq
-
-
-def record_many(tx: Transaction, events: Sequence[NewEvent], now: Instant) -> None:
-    """Appends events in their order."""
-    event_ids = [tx.ids.new_ordered() for _ in events]
-    tx.effects.last_seq = journal.append_many(tx.connection, events, event_ids, now)
 
 
 def json_text(tx: Transaction, value: Any, path: str) -> str:

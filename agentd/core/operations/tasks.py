@@ -11,7 +11,7 @@ from agentd.core.clock import Instant
 from agentd.core.dag import NodeNames, requirements_text, resolve
 from agentd.core.ids import NodeId, TaskId
 from agentd.core.operations.nodes import expire_lapsed
-from agentd.core.operations.recording import json_text, record, record_many
+from agentd.core.operations.recording import json_text, record
 from agentd.core.operations.transaction import Transaction
 from agentd.core.states import TaskState
 from agentd.core.storage import node_listing, nodes, tasks
@@ -96,9 +96,9 @@ def cancel_task(tx: Transaction, params: CancelTaskParams, now: Instant) -> dict
     tasks.cancel(connection, task.pk, now)
     cancelled = nodes.cancel_pending(connection, task.pk, orjson.dumps(payload).decode(), now)
     running = tasks.by_pk(connection, task.pk).running
-    events = [journal.task_cancelled(task.pk, params.reason, len(cancelled), running)]
-    events += [journal.node_cancelled(task.pk, node_pk, params.reason) for node_pk in cancelled]
-    record_many(tx, events, now)
+    record(tx, journal.task_cancelled(task.pk, params.reason, len(cancelled), running), now)
+    for node_pk in cancelled:
+        record(tx, journal.node_cancelled(task.pk, node_pk, params.reason), now)
     return {"counts": tasks.counts_result(tasks.by_pk(connection, task.pk))}
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from agentd.core.clock import UnixSeconds
 from agentd.core.ids import IdSource, TaskId
 from agentd.core.resource_keys import ResourceKey
+from agentd.core.storage.journal import JournalEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Transaction:
     """One request's share of the writer's transaction."""
 
     connection: sqlite3.Connection
+    journal: JournalEnd
     ids: IdSource
     config: LeaseConfig
     effects: Effects = field(default_factory=Effects)

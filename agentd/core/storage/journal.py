@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import aiosqlite
@@ -17,10 +18,14 @@ import orjson
 from agentd.core.clock import Instant, rfc3339
 from agentd.core.journal import NewEvent
 
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _APPEND = (
-    "INSERT INTO journal (event_id, at, action_type, payload, task_pk, node_pk,"
-    " resource_key, owner, provider) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO journal (seq, event_id, at, action_type, payload, task_pk, node_pk,"
+    f" resource_key, owner, provider) VALUES {_ROW}"
 )
+_ROWS_AT_ONCE = 16
+"""One statement for so many events takes two thirds of the time of a statement for each."""
+_APPEND_AT_ONCE = _APPEND + f", {_ROW}" * (_ROWS_AT_ONCE - 1)
 
 _COLUMNS = (
     "SELECT j.seq, j.event_id, j.at, j.action_type, t.id, n.id, j.session_id, j.resource_key,"
@@ -42,23 +47,43 @@ _INDEX_RESOURCES = (  # In the order of the index, so that each of its pages is 
 Query = tuple[str, list[Any]]
 
 
-def append(connection: sqlite3.Connection, event: NewEvent, event_id: str, at: Instant) -> int:
-    """Appends an event and returns its `seq`."""
-    seq = connection.execute(_APPEND, (event_id, at, *event)).lastrowid
-    assert seq is not None  # SQLite sets it after every INSERT into a table with row ids.
-    return seq
+class JournalEnd:
+    """The journal as one transaction extends it: an event has its `seq` before it is stored.
 
+    Unless they are stored `at_once`, events gather until `store`, which has to come before the
+    commit and before anything in the same transaction that reads the journal or refers to it.
+    """
 
-def append_many(
-    connection: sqlite3.Connection,
-    events: Sequence[NewEvent],
-    event_ids: Sequence[str],
-    at: Instant,
-) -> int:
-    """Appends events in their order and returns the `seq` of the last."""
-    rows = [(event_id, at, *event) for event, event_id in zip(events, event_ids, strict=True)]
-    connection.executemany(_APPEND, rows)
-    return last_seq(connection)
+    __slots__ = ("_at_once", "_connection", "_gathered", "_last_seq")
+
+    def __init__(self, connection: sqlite3.Connection, *, at_once: bool = False) -> None:
+        self._connection = connection
+        self._at_once = at_once
+        self._last_seq = last_seq(connection)
+        self._gathered: list[tuple[Any, ...]] = []
+
+    @property
+    def gathered(self) -> int:
+        """How many events are not stored yet."""
+        return len(self._gathered)
+
+    def append(self, event: NewEvent, event_id: str, at: Instant) -> int:
+        """Appends an event and returns its `seq`."""
+        self._last_seq = seq = self._last_seq + 1
+        self._gathered.append((seq, event_id, at, *event))
+        if self._at_once:
+            self.store()
+        return seq
+
+    def store(self) -> None:
+        """Stores the events that have gathered; where that fails they stay gathered."""
+        rows = self._gathered
+        rest = len(rows) % _ROWS_AT_ONCE
+        for at in range(0, len(rows) - rest, _ROWS_AT_ONCE):
+            values = tuple(chain.from_iterable(rows[at : at + _ROWS_AT_ONCE]))
+            self._connection.execute(_APPEND_AT_ONCE, values)
+        self._connection.executemany(_APPEND, rows[len(rows) - rest :])
+        rows.clear()
 
 
 def last_seq(connection: sqlite3.Connection) -> int:
