@@ -102,7 +102,6 @@ class Connection(asyncio.Protocol):
         """Takes what the client sent."""
         if self._refused:
             return
-        self._server.dispatcher.writer.give_way()
         self._backlog.extend(self._decoder.feed(data))
         self._pump()
 

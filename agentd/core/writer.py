@@ -15,6 +15,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import Final, Protocol
 
@@ -32,7 +33,7 @@ BATCH_REQUESTS_MAX: Final = 1024
 """Requests in one transaction: bounds how long the first of them waits for its answer."""
 
 _GIVE_WAY_SECS: Final = 0.003
-"""How long the event loop stands still at most, once a batch, for one that is being run."""
+"""How long the event loop stands still at most, once a batch, while it is being run."""
 
 
 class Write(Protocol):
@@ -85,12 +86,12 @@ class Writer:
         self._listeners: list[EffectsListener] = []
         self._gathered: _Batch = []
         self._handed_over: SimpleQueue[_Batch | None] = SimpleQueue()
-        self._stopped = asyncio.Event()
-        self._stopping = False
+        self._under_way = False
+        """Whether the thread has a batch that is not settled."""
         self._running = threading.Lock()
-        """Held while requests are run, not while they are committed."""
-        self._takes_long = False
-        """Whether the loop has given way in vain to the batch that is run."""
+        """Held from the handing over of a batch until its requests have run."""
+        self._idle = asyncio.Event()
+        self._stopping = False
         self._thread = threading.Thread(target=self._work, name="agentd-writer", daemon=True)
         self._thread.start()
 
@@ -104,57 +105,53 @@ class Writer:
             write.abandon(Unavailable("shutting_down", "the daemon is stopping"))
             return
         self._gathered.append(write)
-        if len(self._gathered) == 1:
+        if len(self._gathered) == 1 and not self._under_way:
             self._loop.call_soon(self._hand_over)
-
-    def give_way(self) -> None:
-        """Lets a short batch that is being run come to its commit first.
-
-        Each statement hands the interpreter over to whoever waits for it and has to wait to get it
-        back; a batch that need not do so ends sooner, and during the commit the loop is alone.
-        """
-        if self._running.locked() and not self._takes_long:
-            if self._running.acquire(timeout=_GIVE_WAY_SECS):
-                self._running.release()
-            else:
-                self._takes_long = True
 
     async def stop(self) -> None:
         """Finishes what was submitted and ends the thread. The connection stays open."""
-        if not self._stopping:
-            self._stopping = True
-            self._hand_over()
-            self._handed_over.put(None)
-        await self._stopped.wait()
+        self._stopping = True
+        self._hand_over()
+        if self._under_way:
+            await self._idle.wait()
+        self._handed_over.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _hand_over(self) -> None:
-        if self._gathered:
-            self._handed_over.put(self._gathered)
-            self._gathered = []
+        """Gives what has gathered to the thread, unless it is still busy with the last batch."""
+        if self._under_way or not self._gathered:
+            return
+        batch = self._gathered[:BATCH_REQUESTS_MAX]
+        self._gathered = self._gathered[BATCH_REQUESTS_MAX:]
+        self._under_way = True
+        self._running.acquire()
+        self._handed_over.put(batch)
+        self._give_way()
+
+    def _give_way(self) -> None:
+        """Lets a short batch come to its commit, during which the event loop is alone.
+
+        Only one of two threads can run Python. Each statement would hand the interpreter over to
+        the loop if that waited for it, to get it back after a wait of its own; the switches cost
+        more than what the loop could do meanwhile.
+        """
+        if self._running.acquire(timeout=_GIVE_WAY_SECS):
+            self._running.release()
+
+    def _go_on(self, report: Callable[[], None]) -> None:
+        """Has the next batch run and then, while it is committed, the last one answered."""
+        self._under_way = False
+        self._hand_over()
+        if self._stopping and not self._under_way:
+            self._idle.set()
+        report()
 
     def _work(self) -> None:
-        waiting: _Batch = []
-        stopping = False
-        while True:
-            if not waiting and not stopping:
-                stopping = self._take(self._handed_over.get(), waiting)
-            while not self._handed_over.empty():
-                stopping |= self._take(self._handed_over.get(), waiting)
-            if not waiting:
-                break
-            batch, waiting = waiting[:BATCH_REQUESTS_MAX], waiting[BATCH_REQUESTS_MAX:]
+        while (batch := self._handed_over.get()) is not None:
             self._run(batch)
-        self._loop.call_soon_threadsafe(self._stopped.set)
-
-    @staticmethod
-    def _take(handed_over: _Batch | None, waiting: _Batch) -> bool:
-        if handed_over is None:
-            return True
-        waiting += handed_over
-        return False
 
     def _run(self, batch: _Batch) -> None:
+        report: Callable[[], None]
         try:
             settled = self._transact(batch)
         except (sqlite3.Error, _TransactionLost) as error:
@@ -164,13 +161,14 @@ class Writer:
                 "transaction failed",
                 extra={"fields": {"requests": len(batch), "reason": failure.reason}},
             )
-            self._loop.call_soon_threadsafe(_abandon, batch, failure)
+            report = partial(_abandon, batch, failure)
         else:
-            self._loop.call_soon_threadsafe(self._deliver, settled, _merge(settled))
+            report = partial(self._deliver, settled, _merge(settled))
+        self._loop.call_soon_threadsafe(self._go_on, report)
 
     def _transact(self, batch: _Batch) -> _Settled:
         execute = self._connection.execute
-        with self._running:
+        try:
             now = self._clock.now()
             execute("BEGIN IMMEDIATE")
             settled = self._run_together(batch, now)
@@ -178,7 +176,8 @@ class Writer:
                 execute("ROLLBACK")
                 execute("BEGIN IMMEDIATE")
                 settled = self._run_apart(batch, now)
-        self._takes_long = False
+        finally:
+            self._running.release()
         execute("COMMIT")
         return settled
 

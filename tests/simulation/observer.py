@@ -29,8 +29,8 @@ _NODES = (
 )
 _LOCK_LEASE = "printf('%08x-%04x-%s', fencing_token >> 16, fencing_token & 65535, lease_secret)"
 _LOCKS = (
-    f"SELECT fencing_token, {_LOCK_LEASE}, namespace, resource_key, mode, owner, provider, metadata,"
-    " expires_at FROM locks WHERE state = 'LIVE'"
+    f"SELECT fencing_token, {_LOCK_LEASE}, namespace, resource_key, mode, owner, provider,"
+    " metadata, expires_at FROM locks WHERE state = 'LIVE'"
 )
 _TASKS = "SELECT id, pending, running, completed, failed, unreachable, state FROM tasks"
 _DEPENDENCIES = (

@@ -31,7 +31,7 @@ from agentd.core.operations.transaction import LeaseConfig
 from agentd.core.storage.database import Reader, open_writer
 from agentd.core.storage.journal import last_instant
 from agentd.core.waiting import WaitingRoom
-from agentd.core.writer import BATCH_REQUESTS_MAX, Write, Writer
+from agentd.core.writer import Writer
 from tests.simulation.time_and_turns import SimulatedLoop
 
 WAITERS_MAX = 12
@@ -133,17 +133,18 @@ class SteppedWriter(Writer):
     def _work(self) -> None:
         """Leaves the thread without work."""
 
+    def _give_way(self) -> None:
+        """Does not wait for itself."""
+
     @property
     def has_work(self) -> bool:
-        """Whether requests wait for their transaction."""
+        """Whether a batch waits for its transaction."""
         return not self._handed_over.empty()
 
     def work(self) -> None:
-        """Runs what was handed over until now in one transaction, as the thread would."""
-        batch: list[Write] = []
-        while not self._handed_over.empty():
-            batch += self._handed_over.get() or []
-        assert 0 < len(batch) <= BATCH_REQUESTS_MAX
+        """Runs what was handed over in one transaction, as the thread would."""
+        batch = self._handed_over.get()
+        assert batch
         self._run(batch)
 
 
