@@ -86,10 +86,13 @@ class LockQueue:
                 del self._blocking[owner]
         place.blockers = owners
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody waits."""
+        return not self._buckets
+
     def is_behind(self, wanted: Wanted, order: int | None = None) -> bool:
         """Whether a conflicting request waits that came before `order` (None: before now)."""
-        if not self._buckets:
-            return False
         return any(
             _first_conflict(bucket, wanted.mode, order) is not None
             for bucket in self._overlapping(wanted)

@@ -13,7 +13,11 @@ from agentd.core.operations.transaction import Effects
 from agentd.core.resource_keys import ResourceKey
 from agentd.core.waiting import Wait, WaitingRoom, is_denial
 from agentd.errors import AgentdError, ResourceExhausted
-from agentd.protocol.locks import AcquireResourceLockParams, LockRequest
+from agentd.protocol.locks import (
+    AcquireResourceLockParams,
+    AcquireResourceLocksParams,
+    LockRequest,
+)
 
 
 class LockWaits:
@@ -29,19 +33,12 @@ class LockWaits:
     def start(self, call: Call) -> None:
         """Takes over an AcquireResourceLock or AcquireResourceLocks call."""
         params: LockRequest = call.params
-        if isinstance(params, AcquireResourceLockParams):
-            if params.lease_id is not None:
-                call.submit()  # A renewal: it takes nothing from those who wait.
-                return
-            keys: tuple[ResourceKey, ...] = (ResourceKey(params.resource_key),)
-        else:
-            keys = tuple(call.params.resource_keys)
-        wanted = Wanted(params.namespace, keys, params.mode, params.owner)
-        if params.wait_secs > 0:
-            self._queue_up(call, wanted)
-        else:
-            call.behind_waiter = self._queue.is_behind(wanted)
-            call.submit()
+        if params.wait_secs > 0 and not _is_renewal(params):
+            self._queue_up(call, _wanted(params))
+            return
+        if not self._queue.is_empty and not _is_renewal(params):
+            call.behind_waiter = self._queue.is_behind(_wanted(params))
+        call.submit()
 
     def notice(self, effects: Effects) -> None:
         """Wakes those who may now get what they wait for."""
@@ -78,3 +75,17 @@ class LockWaits:
         for place in places:
             if wait := self._waits.get(place.order):
                 wait.wake()
+
+
+def _is_renewal(params: LockRequest) -> bool:
+    """Whether the lock is held already: it takes nothing from those who wait."""
+    return isinstance(params, AcquireResourceLockParams) and params.lease_id is not None
+
+
+def _wanted(params: LockRequest) -> Wanted:
+    if isinstance(params, AcquireResourceLocksParams):
+        keys = tuple(ResourceKey(key) for key in params.resource_keys)
+    else:
+        assert isinstance(params, AcquireResourceLockParams)
+        keys = (ResourceKey(params.resource_key),)
+    return Wanted(params.namespace, keys, params.mode, params.owner)
