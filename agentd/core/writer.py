@@ -24,7 +24,6 @@ from agentd.core.ids import IdSource
 from agentd.core.incidents import record_incident
 from agentd.core.operations.transaction import Effects, LeaseConfig, Transaction
 from agentd.core.storage.database import translate
-from agentd.core.storage.journal import JournalEnd
 from agentd.errors import AgentdError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -184,8 +183,8 @@ class Writer:
     def _run_together(self, batch: _Batch, now: Instant) -> _Settled | None:
         """Runs all requests; None when one failed after it had written something."""
         connection = self._connection
-        journal = JournalEnd(connection)
-        tx = Transaction(connection, journal, self._ids, self._config)
+        tx = Transaction(connection, self._ids, self._config, gathers_events=True)
+        journal = tx.journal
         settled: _Settled = []
         for write in batch:
             tx.effects = effects = Effects()
@@ -210,11 +209,8 @@ class Writer:
         settled: _Settled = []
         for write in batch:
             connection.execute("SAVEPOINT request")
-            journal = JournalEnd(connection, at_once=True)
             effects = Effects()
-            tx = Transaction(
-                connection, journal, self._ids, self._config, effects, write.behind_waiter
-            )
+            tx = Transaction(connection, self._ids, self._config, effects, write.behind_waiter)
             if not write.run(tx, now):
                 self._check_transaction()
                 connection.execute("ROLLBACK TO request")

@@ -20,7 +20,6 @@ from agentd.core.operations.idempotency import run_once
 from agentd.core.operations.table import READS, WRITES
 from agentd.core.operations.transaction import Effects, LeaseConfig, Transaction
 from agentd.core.storage.database import Reader, open_writer
-from agentd.core.storage.journal import JournalEnd
 from agentd.protocol.envelope import validate_params
 from agentd.protocol.methods import METHODS
 
@@ -66,13 +65,16 @@ class Core:
     def transaction(self) -> Iterator[Transaction]:
         """A transaction that is committed at the end, or rolled back by an error."""
         self.connection.execute("BEGIN IMMEDIATE")
-        journal = JournalEnd(self.connection)
         tx = Transaction(
-            self.connection, journal, self.ids, self.config, behind_waiter=self.behind_waiter
+            self.connection,
+            self.ids,
+            self.config,
+            behind_waiter=self.behind_waiter,
+            gathers_events=True,
         )
         try:
             yield tx
-            journal.store()
+            tx.journal.store()
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise

@@ -8,7 +8,10 @@ from uuid import uuid4
 
 import pytest
 
+from agentd.core.journal import NewEvent
+from agentd.core.operations.recording import record
 from agentd.core.operations.table import WRITES
+from agentd.core.operations.transaction import Transaction
 from agentd.core.states import Action
 from agentd.core.storage.journal import (
     index_resources,
@@ -232,6 +235,27 @@ def test_the_database_refuses_to_change_an_event(core: Core, sql: str) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         core.connection.execute(sql)
     assert core.events() == before
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 40])
+def test_events_gather_under_their_seqs_and_are_stored_in_order(core: Core, count: int) -> None:
+    core.write("AcquireResourceLock", resource_key="before")
+    actions = [f"step {number}" for number in range(count)]
+    with core.transaction() as tx:
+        seqs = [record(tx, NewEvent(action, "{}"), core.now)[1] for action in actions]
+        assert tx.journal.gathered == count
+        assert len(core.events()) == 1
+    assert [(event["seq"], event["action_type"]) for event in core.events()[1:]] == [
+        *zip(seqs, actions, strict=True)
+    ]
+    assert seqs == list(range(2, count + 2))
+
+
+def test_without_gathering_an_event_is_stored_at_once(core: Core) -> None:
+    tx = Transaction(core.connection, core.ids, core.config)
+    for number in (1, 2):
+        assert record(tx, NewEvent("step", "{}"), core.now)[1] == number
+        assert len(core.events()) == number
 
 
 def test_every_transition_is_an_event(core: Core) -> None:

@@ -79,7 +79,6 @@ def _author(tx: Transaction, node: nodes.Node, shown: str | None, now: Instant) 
 
 def index_resources(tx: Transaction, now: Instant) -> int:
     """Brings the index by resource nearer to the journal's end; returns up to where."""
-    tx.journal.store()
     return journal.index_resources(tx.connection, EVENTS_INDEXED_AT_ONCE)
 
 

@@ -76,9 +76,14 @@ class Transaction:
     """One request's share of the writer's transaction."""
 
     connection: sqlite3.Connection
-    journal: JournalEnd
     ids: IdSource
     config: LeaseConfig
     effects: Effects = field(default_factory=Effects)
     behind_waiter: bool = False
     """Somebody who waits for an overlapping lock came first, so a free lock is not for this one."""
+    gathers_events: bool = False
+    """Whoever commits has the events stored before."""
+    journal: JournalEnd = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.journal = JournalEnd(self.connection, gathers=self.gathers_events)

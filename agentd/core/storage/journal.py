@@ -49,15 +49,15 @@ Query = tuple[str, list[Any]]
 class JournalEnd:
     """The journal as one transaction extends it: an event has its `seq` before it is stored.
 
-    Unless they are stored `at_once`, events gather until `store`, which has to come before the
-    commit and before anything in the same transaction that reads the journal or refers to it.
+    Where it `gathers` them, events are stored by `store` only, which has to come before the commit
+    and before anything in the same transaction that reads the journal or refers to it.
     """
 
-    __slots__ = ("_at_once", "_connection", "_gathered", "_last_seq")
+    __slots__ = ("_connection", "_gathered", "_gathers", "_last_seq")
 
-    def __init__(self, connection: sqlite3.Connection, *, at_once: bool = False) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, gathers: bool) -> None:
         self._connection = connection
-        self._at_once = at_once
+        self._gathers = gathers
         self._last_seq = last_seq(connection)
         self._gathered: list[tuple[Any, ...]] = []
 
@@ -70,7 +70,7 @@ class JournalEnd:
         """Appends an event and returns its `seq`."""
         self._last_seq = seq = self._last_seq + 1
         self._gathered.append((seq, event_id, at, *event))
-        if self._at_once:
+        if not self._gathers:
             self.store()
         return seq
 
