@@ -52,12 +52,10 @@ class Landing:
         check_branch_name(self.repository, branch)
         self._check_tip()
         self._send(commit)
-        if not self.repository.move_ref(ref, commit, None, f"agentd: review {review_id}"):
-            raise DependencyFailed(
-                "git_failed",
-                f"The branch {branch} cannot be made; it may exist already.",
-                hint="Choose another name with --branch-name, or delete that branch.",
-            )
+        problem = self.repository.move_ref(ref, commit, None, f"agentd: review {review_id}")
+        if problem is not None:
+            check_branch_name(self.repository, branch)  # It may have appeared meanwhile.
+            raise _stuck(branch, "made", problem)
         return Landed(ref, f"git merge --ff-only {branch}")
 
     def onto_target(self, commit: CommitId, review_id: str) -> Landed:
@@ -65,8 +63,10 @@ class Landing:
         ref = check_movable(self.target_ref)
         self._check_tip()
         self._send(commit)
-        if not self.repository.move_ref(ref, commit, self.tip, f"agentd: review {review_id}"):
-            raise TipMoved
+        problem = self.repository.move_ref(ref, commit, self.tip, f"agentd: review {review_id}")
+        if problem is not None:
+            self._check_tip()
+            raise _stuck(ref.removeprefix("refs/heads/"), "moved", problem)
         holder = next((tree for tree in self.repository.worktrees() if tree.branch == ref), None)
         if holder is None:
             return Landed(ref, f"git log {ref.removeprefix('refs/heads/')}")
@@ -82,6 +82,14 @@ class Landing:
 
     def _send(self, commit: CommitId) -> None:
         self.repository.receive(self.quarantine.pack(commit, [self.tip]))
+
+
+def _stuck(branch: str, done: str, problem: str) -> DependencyFailed:
+    return DependencyFailed(
+        "git_failed",
+        f"The branch {branch} cannot be {done}: {problem[:500]}",
+        hint="Nothing was landed; mend what git says, then review again with --apply.",
+    )
 
 
 def check_movable(target_ref: str | None) -> str:
@@ -102,7 +110,8 @@ def check_branch_name(repository: Repository, branch: str) -> None:
     ref = f"refs/heads/{branch}"
     # The check of git's for branches would take `@{-1}` for the name of another branch.
     well_formed = repository.run(["check-ref-format", ref]).status == 0
-    if not well_formed or branch.startswith("-") or branch == "HEAD":
+    # `refs/heads/x` would become a branch of that whole name beside `x`.
+    if not well_formed or branch.startswith(("-", "refs/")) or branch == "HEAD":
         raise InvalidParams(
             "invalid_field",
             f"{branch!r} is no name for a branch.",

@@ -118,14 +118,19 @@ class Repository:
         return None
 
     def branch_of(self, revision: str) -> str | None:
-        """The full name of the local branch that a revision names, HEAD's if it is `HEAD`."""
+        """The full name of the local branch that a revision names, HEAD's if it is `HEAD`.
+
+        Of a symbolic one, the branch that it stands for.
+        """
         if revision == "HEAD":
             found = self.run(["symbolic-ref", "--quiet", "HEAD"])
             return found.text if found.status == 0 else None
         name = revision.removeprefix("refs/heads/")
         full = f"refs/heads/{name}"
-        found = self.run(["show-ref", "--verify", "--quiet", full])
-        return full if found.status == 0 else None
+        if self.run(["show-ref", "--verify", "--quiet", full]).status != 0:
+            return None
+        stands_for = self.run(["symbolic-ref", "--quiet", full])
+        return stands_for.text if stands_for.status == 0 else full
 
     def worktrees(self) -> tuple[Worktree, ...]:
         """All checkouts of the repository that are registered."""
@@ -155,8 +160,11 @@ class Repository:
             ["unpack-objects", "-q", "--strict"], directory=self.path, stdin=pack, check=True
         )
 
-    def move_ref(self, ref: str, new: CommitId, old: CommitId | None, message: str) -> bool:
-        """Moves a ref if it still has its old value (None: if it does not exist yet)."""
+    def move_ref(self, ref: str, new: CommitId, old: CommitId | None, message: str) -> str | None:
+        """Moves a ref if it still has its old value (None: if it does not exist yet).
+
+        What git says against it where it does not move.
+        """
         zero = "0" * len(new)
         moved = self._git.run(
             ["update-ref", "-m", message, "--create-reflog", ref, new, old or zero],
@@ -164,7 +172,7 @@ class Repository:
             # A reflog line needs a name, and there may be none in the configuration.
             environment=IDENTITY,
         )
-        return moved.status == 0
+        return None if moved.status == 0 else moved.stderr.strip() or "git does not say why."
 
 
 IDENTITY: Final = {

@@ -71,6 +71,7 @@ def test_the_branch_has_the_name_that_was_asked_for(repo: Repo) -> None:
         ("-x", "no name for a branch"),
         ("@{-1}", "no name for a branch"),
         ("HEAD", "no name for a branch"),
+        ("refs/heads/x", "no name for a branch"),
         ("", "no name for a branch"),
     ],
 )
@@ -103,6 +104,33 @@ def test_a_branch_that_appears_while_the_commands_run_stays(
             policy_text='[verification]\ncommands = ["true"]\n',
         )
     assert repo.head("wanted") == repo.head("main")
+
+
+@pytest.mark.parametrize("onto_target", [True, False])
+def test_a_ref_that_git_cannot_move_is_no_target_that_moved(repo: Repo, onto_target: bool) -> None:
+    """Somebody's lock lies on it; reviewing again would not help."""
+    name = "main" if onto_target else "wanted"
+    (repo.path / ".git" / "refs" / "heads" / f"{name}.lock").write_text("")
+    reviews: list[str] = []
+    with pytest.raises(AgentdError, match=f"{name} cannot be .*lock") as failure:
+        repo.review(
+            from_branch("one"),
+            progress=reviews.append,
+            apply=True,
+            onto_target=onto_target,
+            branch=None if onto_target else name,
+        )
+    assert failure.value.reason == "git_failed"
+    assert reviews.count("collecting bundles") == 1
+
+
+def test_a_symbolic_branch_stands_for_the_one_that_it_names(repo: Repo) -> None:
+    repo.git("symbolic-ref", "refs/heads/alias", "refs/heads/main")
+    outcome = repo.review(from_branch("one"), target="alias", apply=True, onto_target=True)
+    assert outcome.landed is not None
+    assert outcome.landed.ref == "refs/heads/main"
+    assert outcome.landed.behind == repo.path
+    assert repo.git("symbolic-ref", "refs/heads/alias") == "refs/heads/main"
 
 
 def test_the_target_itself_moves_when_asked(repo: Repo) -> None:

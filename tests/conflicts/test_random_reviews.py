@@ -102,7 +102,7 @@ def check_files(world: World, result: Files, merged: list[int]) -> None:
         if not touching:
             # It may have followed a file that somebody moved, the target too.
             bases = [world.history[world.proposals[number].base] for number in merged]
-            arrived = any(path not in files for files in (target, *bases))
+            arrived = path not in target or any(files.get(path) != target[path] for files in bases)
             assert arrived or result.get(path) == target[path], path
         elif len(touching) == 1 and not moved and path in touching[0].files and path in target:
             assert result.get(path) == touching[0].files[path], path
