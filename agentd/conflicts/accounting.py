@@ -6,14 +6,15 @@ It must not use anything that a merge said. What a discrepancy means is the ledg
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import ObjectId, TreeId
-from agentd.conflicts.ledger import audit
+from agentd.conflicts.ledger import audit, blobs_to_read
 from agentd.conflicts.ledger_books import Books, Entry, FileState
 from agentd.conflicts.ledger_summary import LedgerSummary, summarise_ledger
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_GITLINK, TreeChange
+from agentd.conflicts.tree_changes import MODE_ABSENT, TreeChange
 from agentd.conflicts.weaving import Strands, find_woven, read_strands, read_woven
 
 
@@ -57,20 +58,13 @@ def _open_books(
     strands = read_strands(quarantine, tip_tree, accepted, paths)
     entries = tuple(_entry(each, strands) for each in accepted)
     woven = find_woven(strands, tip_tree, accepted, after)
-    blobs = {
-        ObjectId(state.blob)
-        for files in (target, after, *(side for e in entries for side in (e.before, e.after)))
-        for state in files.values()
-        if state.mode != MODE_GITLINK
-    }
-    blobs |= {blob for each in woven for blob in (each.base, each.result)}
-    contents = quarantine.read_blobs(sorted(blobs))
-    return Books(
-        target=target,
-        result=after,
-        entries=entries,
+    books = Books(target, after, entries, contents={}, target_renames=target_renames)
+    wanted = {ObjectId(blob) for blob in blobs_to_read(books)}
+    wanted |= {blob for each in woven for blob in (each.base, each.result)}
+    contents = quarantine.read_blobs(sorted(wanted))
+    return replace(
+        books,
         contents={str(blob): content for blob, content in contents.items()},
-        target_renames=target_renames,
         woven=read_woven(woven, contents),
     )
 

@@ -64,6 +64,10 @@ _CONFIGURATION: Final[Mapping[str, str]] = {
 }
 
 
+class OutputTooLarge(DependencyFailed):
+    """git printed more than it may; asking for less may help."""
+
+
 @dataclass(frozen=True, slots=True)
 class GitResult:
     """What a git command answered."""
@@ -226,5 +230,5 @@ def _failed(arguments: Sequence[str], why: str) -> DependencyFailed:
     return DependencyFailed("git_failed", f"`git {verb}` failed: {why.strip()[:500]}", command=verb)
 
 
-def _too_much(limit: int) -> DependencyFailed:
-    return DependencyFailed("git_failed", f"git printed more than {limit:,} bytes.")
+def _too_much(limit: int) -> OutputTooLarge:
+    return OutputTooLarge("git_failed", f"git printed more than {limit:,} bytes.")

@@ -15,6 +15,7 @@ from agentd.conflicts.ledger_files import audit_files
 from agentd.conflicts.ledger_lines import audit_lines, shown, wrong_lines
 from agentd.conflicts.line_counts import miscounted
 from agentd.conflicts.line_order import misplaced
+from agentd.conflicts.tree_changes import MODE_GITLINK
 
 
 def audit(books: Books) -> tuple[Discrepancy, ...]:
@@ -30,6 +31,25 @@ def audit(books: Books) -> tuple[Discrepancy, ...]:
         found += _audit_group(group, books)
     found += _audit_woven(books)
     return tuple(sorted(set(found), key=lambda each: (each.path, each.problem)))
+
+
+def blobs_to_read(books: Books) -> set[str]:
+    """The blobs whose lines are counted, by the books without contents.
+
+    Not those of files that one bundle alone touches: there the blobs themselves must be the same.
+    """
+    return {
+        files[path].blob
+        for group in groups(books)
+        if len(group.entries) > 1 or _only_author(group, books) is None
+        for files in (
+            books.target,
+            books.result,
+            *(side for entry in group.entries for side in (entry.before, entry.after)),
+        )
+        for path in group.paths
+        if path in files and files[path].mode != MODE_GITLINK
+    }
 
 
 def _audit_group(group: Group, books: Books) -> list[Discrepancy]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, ObjectId, TreeId, decoded, encoded
-from agentd.conflicts.git_process import GitProcess, GitResult
+from agentd.conflicts.git_process import GitProcess, GitResult, OutputTooLarge
 from agentd.conflicts.merge_result import NO_ATTRIBUTES, Merge, MergeAttributes, MergeResult
 from agentd.conflicts.repository import IDENTITY, Repository
 from agentd.conflicts.tree_changes import (
@@ -174,12 +174,18 @@ class Quarantine:
         return int(shown.text.split("\n")[-1])
 
     def read_blobs(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
-        """The content of blobs, in one call."""
+        """The content of blobs, in one call; in two where they are too much for one."""
         wanted = list(dict.fromkeys(ids))
         if not wanted:
             return {}
         stdin = "".join(f"{object_id}\n" for object_id in wanted).encode()
-        output = self.run(["cat-file", "--batch"], stdin=stdin, check=True, large=True).stdout
+        try:
+            output = self.run(["cat-file", "--batch"], stdin=stdin, check=True, large=True).stdout
+        except OutputTooLarge:
+            if len(wanted) == 1:
+                raise
+            half = len(wanted) // 2
+            return self.read_blobs(wanted[:half]) | self.read_blobs(wanted[half:])
         contents: dict[ObjectId, bytes] = {}
         offset = 0
         for object_id in wanted:

@@ -16,6 +16,7 @@ from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository
+from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import (
     FileContent,
     Repo,
@@ -318,3 +319,14 @@ def test_a_union_of_changelogs_balances(make_repo: MakeRepo) -> None:
     outcome = repo.review(from_branch("one"), from_branch("two"))
     assert set(actions(outcome).values()) == {"merge"}
     assert outcome.record["ledger"]["balanced"]
+
+
+def test_more_than_git_may_print_at_once_is_read_in_parts(make_repo: MakeRepo) -> None:
+    repo = make_repo(START)
+    small = GitProcess(output_bytes_max=3_000)
+    quarantine = Quarantine(repo.home, Repository(repo.path, small), small)
+    contents = [bytes([65 + number]) * 900 for number in range(6)]
+    blobs = [quarantine.store_blob(content) for content in contents]
+    assert quarantine.read_blobs(blobs) == dict(zip(blobs, contents, strict=True))
+    with pytest.raises(AgentdError, match="more than 3,000 bytes"):
+        quarantine.read_blobs([quarantine.store_blob(b"x" * 4_000)])
