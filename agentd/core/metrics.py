@@ -162,11 +162,12 @@ def _prometheus_lines(result: Mapping[str, Any]) -> Iterator[str]:
     for name, text in _RUNTIME_GAUGES.items():
         yield from _metric(f"agentd_{name}", "gauge", text, [("", runtime[name])])
     requests = runtime["requests"]
-    for counter, kind in (("count", "requests"), ("errors", "request_errors")):
+    for counter, kind, text in (
+        ("count", "requests", "Requests answered, by method."),
+        ("errors", "request_errors", "Requests answered with an error, by method."),
+    ):
         samples = [(f'{{method="{name}"}}', row[counter]) for name, row in requests.items()]
-        yield from _metric(
-            f"agentd_{kind}_total", "counter", "Requests by method, answered.", samples
-        )
+        yield from _metric(f"agentd_{kind}_total", "counter", text, samples)
     quantiles = [
         (f'{{method="{name}",quantile="{quantile}"}}', row[key] / 1000)
         for name, row in requests.items()

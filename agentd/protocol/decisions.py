@@ -12,7 +12,16 @@ from pydantic import Field, StringConstraints
 
 from agentd.core import limits
 from agentd.core.states import DecisionAction
-from agentd.protocol.fields import JsonObject, Name, Params, Result, Timestamp, Uuid, WriteParams
+from agentd.protocol.fields import (
+    JsonObject,
+    Name,
+    Params,
+    Result,
+    Seq,
+    Timestamp,
+    Uuid,
+    WriteParams,
+)
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=limits.NAME_CHARS_MAX)]
 Revision = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -112,9 +121,7 @@ class ListDecisionsParams(Params):
     )
     task_id: Uuid | None = Field(default=None, description="Only with a bundle from this task.")
     bundle_id: Name | None = Field(default=None, description="Only with this bundle.")
-    after_seq: int = Field(
-        default=0, ge=0, le=limits.SEQ_MAX, description="Only later ones: `last_seq` of a call."
-    )
+    after_seq: Seq = Field(default=0, description="Only later ones: `last_seq` of a call.")
     limit: Annotated[int, Field(ge=1, le=limits.PAGE_ROWS_MAX, strict=True)] = Field(
         default=limits.PAGE_ROWS_DEFAULT, description="Most records to return."
     )

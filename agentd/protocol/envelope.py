@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import json
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
@@ -10,11 +10,13 @@ from pydantic import ValidationError
 
 from agentd.core.limits import JSON_DEPTH_MAX
 from agentd.errors import AgentdError, InvalidParams, InvalidRequest, ParseError
+from agentd.protocol.field_errors import params_error
 from agentd.protocol.fields import Params
 
 ParamsT = TypeVar("ParamsT", bound=Params)
 
-RequestId = str | int | float | None
+RequestId = str | int | orjson.Fragment | None
+"""Any JSON string, number or null; a number that is no plain integer is kept as it was written."""
 _ID_TYPES = frozenset({str, int, float, type(None)})
 
 
@@ -44,6 +46,8 @@ def parse_request(line: bytes) -> Request:
     if type(request_id) not in _ID_TYPES:  # Not isinstance: a bool is an int.
         error = InvalidRequest("bad_id", "`id` must be a string, a number or null")
         raise BadRequest(None, error)
+    if isinstance(request_id, float):
+        request_id = _number_as_written(line)
     method = value.get("method")
     if not isinstance(method, str):
         error = InvalidRequest("missing_method", "`method` must be a string")
@@ -53,15 +57,21 @@ def parse_request(line: bytes) -> Request:
         params = {}
     elif not isinstance(params, dict):
         wrong = InvalidParams(
-            "invalid_field", "`params` must be an object", path="params", rule="object"
+            "invalid_field", "`params` must be an object", path="params", rule="must be an object"
         )
         raise BadRequest(request_id, wrong)
     if _too_deep(line, params):
-        deep = ParseError(
-            "invalid_json", f"nested more than {JSON_DEPTH_MAX} levels deep", hint="Nest it less."
-        )
-        raise BadRequest(request_id, deep)
+        raise BadRequest(request_id, _nested_too_deep())
     return Request(request_id, method, params)
+
+
+def _number_as_written(line: bytes) -> orjson.Fragment:
+    """The line's `id`, which is a number: `1e2` is not `100.0`, and 2**70 would lose digits."""
+    try:
+        written: str = json.loads(line, parse_int=str, parse_float=str)["id"]
+    except RecursionError:  # It goes less deep than the other parser.
+        raise BadRequest(None, _nested_too_deep()) from None
+    return orjson.Fragment(written)
 
 
 def _too_deep(line: bytes, params: dict[str, Any]) -> bool:
@@ -77,6 +87,11 @@ def _too_deep(line: bytes, params: dict[str, Any]) -> bool:
         if not level:
             return False
     return True
+
+
+def _nested_too_deep() -> ParseError:
+    message = f"nested more than {JSON_DEPTH_MAX} levels deep"
+    return ParseError("invalid_json", message, hint="Nest it less.")
 
 
 def _parse_json(line: bytes) -> Any:
@@ -104,54 +119,6 @@ def validate_params(model: type[ParamsT], params: dict[str, Any]) -> ParamsT:
     except ValidationError as error:
         raise params_error(model, error) from None
     return checked
-
-
-_OWN_REASONS = frozenset({"bad_resource_key", "ttl_out_of_range"})
-
-
-def params_error(model: type[Params], error: ValidationError) -> InvalidParams:
-    """The wire's error for what pydantic found first; its own wording stays out of the wire.
-
-    `path` names the field (`initial_nodes[2].key`), `rule` says what it must satisfy.
-    """
-    first = error.errors(include_url=False, include_input=False)[0]
-    path = _dotted(first["loc"])
-    kind = first["type"]
-    context = first.get("ctx", {})
-    if kind == "extra_forbidden":
-        name = str(first["loc"][-1])
-        close = get_close_matches(name, _known_fields(model), n=1)
-        hint = f"Did you mean `{close[0]}`?" if close else None
-        return InvalidParams(
-            "unknown_field",
-            f"unknown field `{path}`",
-            hint=hint,
-            path=path,
-            did_you_mean=close[0] if close else None,
-        )
-    rule = "is required" if kind == "missing" else _rule(first["msg"])
-    message = f"`{path}` {rule}"
-    if kind == "bad_resource_key":
-        return InvalidParams("bad_resource_key", f"`{path}`: {rule}", path=path, rule=rule)
-    if kind == "ttl_out_of_range":
-        return InvalidParams(kind, message, path=path, min=context["min"], max=context["max"])
-    return InvalidParams("invalid_field", message, path=path, rule=rule)
-
-
-def _known_fields(model: type[Params]) -> list[str]:
-    return list(model.model_fields)
-
-
-def _rule(message: str) -> str:
-    text = message.removeprefix("Input ").removeprefix("Value ")
-    return text[:1].lower() + text[1:]
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    path = ""
-    for step in location:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-    return path or "params"
 
 
 def encode_result(request_id: RequestId, result: Any) -> bytes:

@@ -1,7 +1,7 @@
 """The building blocks of the wire's models: base classes and the types of single fields.
 
 Checks that need their own error reason raise a `PydanticCustomError` whose type is that reason;
-`envelope.params_error` turns it into the wire's error.
+`field_errors` turns it into the wire's error.
 """
 
 from __future__ import annotations
@@ -87,10 +87,12 @@ LeaseSecs = Annotated[
     Field(strict=True),
     AfterValidator(_check_lease_secs),
 ]
-WaitSecs = Annotated[float, Field(ge=0, le=limits.WAIT_SECS_MAX)]
+WaitSecs = Annotated[float, Field(ge=0, le=limits.WAIT_SECS_MAX, strict=True)]
 IdempotencyKey = Annotated[
     str, StringConstraints(min_length=1, max_length=limits.IDEMPOTENCY_KEY_CHARS_MAX)
 ]
+Seq = Annotated[int, Field(ge=0, le=limits.SEQ_MAX, strict=True)]
+"""A place in the journal; 0 is before the first event."""
 PageLimit = Annotated[int, Field(ge=1, le=limits.PAGE_ROWS_MAX, strict=True)]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """RFC 3339, UTC, milliseconds."""

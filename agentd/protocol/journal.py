@@ -15,6 +15,7 @@ from agentd.protocol.fields import (
     Name,
     Params,
     Result,
+    Seq,
     Timestamp,
     Uuid,
     WaitSecs,
@@ -68,9 +69,7 @@ class CommitEventResult(Result):
 class ListEventsParams(Params):
     """Which events, oldest first."""
 
-    after_seq: int = Field(
-        default=0, ge=0, le=limits.SEQ_MAX, description="Only later ones: `last_seq` of a call."
-    )
+    after_seq: Seq = Field(default=0, description="Only later ones: `last_seq` of a call.")
     task_id: Uuid | None = Field(default=None, description="Only of this task.")
     node_id: Uuid | None = Field(default=None, description="Only of this node.")
     session_id: Name | None = Field(default=None, description="Only of this session.")

@@ -301,12 +301,13 @@ def find_method(name: str) -> Method:
     method = _BY_ANY_NAME.get(name)
     if method is not None:
         return method
-    close = get_close_matches(name, _BY_ANY_NAME, n=1)
+    names = {any_name.lower(): method.name for any_name, method in _BY_ANY_NAME.items()}
+    close = next((names[near] for near in get_close_matches(name[:100].lower(), names, n=1)), None)
     raise MethodNotFound(
         "unknown_method",
         f"no method is called {name[:100]!r}",
-        hint=f"Did you mean `{close[0]}`?" if close else None,
-        did_you_mean=close[0] if close else None,
+        hint=f"Did you mean `{close}`?" if close else None,
+        did_you_mean=close,
     )
 
 

@@ -152,7 +152,7 @@ class FailNodeParams(LeaseParams):
         validation_alias=AliasChoices("error_payload", "payload"),
         description="What went wrong.",
     )
-    retryable: bool = Field(default=False, description="false: FAILED for good.")
+    retryable: bool = Field(default=False, strict=True, description="false: FAILED for good.")
 
 
 class FailNodeResult(Result):

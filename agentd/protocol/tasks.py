@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agentd.core import limits
 from agentd.core.states import NodeStatus, TaskState
@@ -39,11 +39,14 @@ class NodeSpec(Params):
     payload_schema: JsonAny = Field(
         default_factory=dict, description="What the node's result should look like; kept as it is."
     )
-    priority: int = Field(default=0, ge=-1_000_000, le=1_000_000, description="Higher first.")
+    priority: int = Field(
+        default=0, ge=-1_000_000, le=1_000_000, strict=True, description="Higher first."
+    )
     max_attempts: int | None = Field(
         default=None,
         ge=1,
         le=1_000_000,
+        strict=True,
         description="Attempts that may time out or fail retryably before the node is FAILED.",
     )
     timeout_secs: LeaseSecs | None = Field(
@@ -52,6 +55,14 @@ class NodeSpec(Params):
     requires: Capabilities = Field(
         default_factory=list, description="Capabilities that a worker must name to get the node."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, spec: object) -> object:
+        """An explicit null counts as left out, as it does in the params themselves."""
+        if isinstance(spec, dict) and None in spec.values():
+            return {name: value for name, value in spec.items() if value is not None}
+        return spec
 
 
 class RegisterTaskParams(WriteParams):

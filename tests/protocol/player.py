@@ -6,6 +6,7 @@ import contextlib
 import json
 from typing import Any
 
+import orjson
 from pydantic import BaseModel
 
 from agentd.errors import REASONS, MethodNotFound
@@ -89,7 +90,7 @@ class _Player:
     async def _send(self, name: str, data: bytes) -> None:
         with contextlib.suppress(BadRequest, MethodNotFound):
             request = parse_request(data)
-            self._asked[name, json.dumps(request.id)] = find_method(request.method)
+            self._asked[name, orjson.dumps(request.id).decode()] = find_method(request.method)
         connection = await self._connection(name)
         connection.send_bytes(data)
 
@@ -105,7 +106,7 @@ class _Player:
         difference = self._values.difference(expected, reply, self._stage.clock.now())
         if difference:
             raise Unlike(difference)
-        method = self._asked.get((step.connection, json.dumps(reply["id"])))
+        method = self._asked.get((step.connection, orjson.dumps(reply["id"]).decode()))
         if "result" in reply:
             _check_result(method, reply)
         else:
