@@ -1,11 +1,12 @@
 """The one writer: everything that changes state runs in its thread, many requests a commit.
 
 While one transaction is being synced to disk the next requests gather; then they run one after
-another inside a single transaction. One COMMIT makes them all durable, and only then is any of them
-answered. One's failure undoes only itself: most fail before they have written anything, and when
-one had, the batch is run anew with a savepoint around each request (savepoints around all of them
-always would cost every request a fifth of its time). Knows neither methods nor the wire: what a
-request does and how it is answered is the `Write`'s own business.
+another inside a single transaction, while the event loop stands still. One COMMIT makes them all
+durable, and only then is any of them answered. One's failure undoes only itself: most fail before
+they have written anything, and when one had, the batch is run anew with a savepoint around each
+request (savepoints around all of them always would cost every request a fifth of its time). Knows
+neither methods nor the wire: what a request does and how it is answered is the `Write`'s own
+business.
 """
 
 from __future__ import annotations

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agentd.core.clock import SystemClock
+from agentd.core.dispatch import Chore
+from agentd.core.ids import RandomIds
+from agentd.core.operations.transaction import LeaseConfig
 from agentd.core.storage.database import open_writer
-from agentd.core.writer import BATCH_REQUESTS_MAX
+from agentd.core.writer import BATCH_REQUESTS_MAX, Writer
+from agentd.errors import Unavailable
 from tests.conftest import RunningDaemon, StartDaemon
 
 
@@ -57,6 +66,43 @@ async def test_more_requests_than_fit_into_one_transaction(running_daemon: Runni
             client.send("AcquireResourceLock", resource_key=f"k{number}")
     granted = [(await client.receive())["result"] for client in clients for _ in range(per_client)]
     assert sum(lock is not None for lock in granted) == per_client
+
+
+ANSWER_SECS_MAX = 30
+
+
+@contextmanager
+def opened_writer(path: Path) -> Iterator[Writer]:
+    with closing(open_writer(path)) as connection:
+        yield Writer(connection, SystemClock(), RandomIds(), LeaseConfig(300, 50, 10_000))
+
+
+async def test_the_event_loop_goes_on_beside_a_request_that_takes_long(tmp_path: Path) -> None:
+    with opened_writer(tmp_path / "a.db") as writer:
+        told = threading.Event()
+        chore = Chore(lambda tx, now: told.wait(ANSWER_SECS_MAX))
+        writer.submit(chore)
+        later = Chore(lambda tx, now: told.is_set())
+        await asyncio.sleep(0)
+        writer.submit(later)
+        told.set()
+        assert await chore.done
+        assert await later.done
+        await writer.stop()
+
+
+async def test_what_was_submitted_before_the_stop_is_done(tmp_path: Path) -> None:
+    with opened_writer(tmp_path / "a.db") as writer:
+        chores = [Chore(lambda tx, now: tx.journal.gathered) for _ in range(3)]
+        for chore in chores:
+            writer.submit(chore)
+            await asyncio.sleep(0)  # The last ones find the first batch under way.
+        await writer.stop()
+        assert [chore.done.result() for chore in chores] == [0, 0, 0]
+        refused = Chore(lambda tx, now: None)
+        writer.submit(refused)
+        with pytest.raises(Unavailable, match="stopping"):
+            await refused.done
 
 
 class FailingConnection(sqlite3.Connection):

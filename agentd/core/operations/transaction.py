@@ -2,8 +2,9 @@
 
 An operation is `(tx, params, now) -> result`: it loads through `tx.connection` (by way of
 `core.storage`), decides by a pure rule, writes, and notes in `tx.effects` what others want to know
-once the transaction is on disk. It runs in the writer's thread, inside its own savepoint; when it
-raises, its writes and its effects are gone.
+once the transaction is on disk. Events that it has recorded may not be stored yet: where it reads
+the journal or refers to it, it calls `tx.journal.store` first. It runs in the writer's thread; when
+it raises, its writes and its effects are undone.
 """
 
 from __future__ import annotations
