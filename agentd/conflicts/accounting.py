@@ -11,7 +11,7 @@ from dataclasses import replace
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import ObjectId, TreeId
 from agentd.conflicts.ledger import audit, blobs_to_read
-from agentd.conflicts.ledger_books import Books, Entry, FileState
+from agentd.conflicts.ledger_books import Books, Drift, Entry, FileState
 from agentd.conflicts.ledger_summary import LedgerSummary, summarise_ledger
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_changes import MODE_ABSENT, TreeChange
@@ -57,7 +57,7 @@ def _open_books(
     after = _files(quarantine, result, paths)
     strands = read_strands(quarantine, tip_tree, accepted, paths)
     entries = tuple(_entry(each, strands) for each in accepted)
-    woven = find_woven(strands, tip_tree, accepted, after)
+    woven = find_woven(strands, tip_tree, accepted, target, after)
     books = Books(target, after, entries, contents={}, target_renames=target_renames)
     wanted = {ObjectId(blob) for blob in blobs_to_read(books)}
     wanted |= {blob for each in woven for blob in (each.base, each.result)}
@@ -84,6 +84,10 @@ def _entry(each: Placed, strands: Strands) -> Entry:
         frozenset(path for change in each.candidate.changes for path in change.paths),
         _renames(each.candidate.changes),
         {file.change.path: file.hunks for file in strands.own[each.candidate.bundle_id].values()},
+        {
+            path: Drift(file.change.path, file.hunks)
+            for path, file in strands.drift.get(TreeId(str(each.candidate.base_tree)), {}).items()
+        },
     )
 
 

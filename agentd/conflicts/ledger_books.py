@@ -31,6 +31,15 @@ Files = Mapping[str, FileState]
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """What the target made of a text file of a bundle's base."""
+
+    path: str
+    """Where the target has it."""
+    hunks: tuple[Hunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What one accepted bundle did, as its own two trees show."""
 
@@ -42,6 +51,9 @@ class Entry:
     renames: tuple[tuple[str, str], ...] = ()
     edits: Mapping[str, tuple[Hunk, ...]] = field(default_factory=dict)
     """The changed stretches of the text files that it edits, by the path after."""
+    drift: Mapping[str, Drift] = field(default_factory=dict)
+    """What the target did since its base to the text files that the target edits, by the path
+    before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,16 @@ accounts for it by name. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from agentd.conflicts.findings import BundleId
+from agentd.conflicts.hunk_overlap import Touch, touch
 from agentd.conflicts.ledger_books import (
     Books,
     Discrepancy,
+    Drift,
     Entry,
     Files,
     FileState,
@@ -22,6 +24,7 @@ from agentd.conflicts.ledger_books import (
     groups,
     is_opaque,
 )
+from agentd.conflicts.tree_changes import Hunk
 
 _LINES_SHOWN: Final = 10
 
@@ -33,15 +36,16 @@ class _Claims:
     bundle_id: BundleId
     added: Counter[bytes]
     removed: Counter[bytes]
-    drift: Counter[bytes]
-    """What the target did since the bundle's base."""
+    added_before: Counter[bytes]
+    """What the target may have added since the bundle's base that is the bundle's addition, too."""
+    removed_before: Counter[bytes]
 
 
 def audit_lines(group: Group, books: Books) -> list[Discrepancy]:
     """Every line of which the result has more or fewer than the sides account for."""
     target = _lines(group, books, books.target)
     result = _lines(group, books, books.result)
-    claims = [_claims(group, books, entry, target) for entry in group.entries]
+    claims = [_claims(group, books, entry) for entry in group.entries]
     concerned = {*target, *result, *(line for c in claims for line in (*c.added, *c.removed))}
     missing: list[bytes] = []
     surplus: list[bytes] = []
@@ -102,35 +106,70 @@ def _allowed(line: bytes, changes: Sequence[_Claims]) -> tuple[int, int]:
     Two bundles that make the same change may have made it once or twice; what the target itself
     did since a bundle's base may already be the bundle's change.
     """
-    added = [each.added[line] for each in changes]
-    removed = [each.removed[line] for each in changes]
-    drifts = [each.drift[line] for each in changes]
-    least_added = max(
-        (net - min(net, max(drift, 0)) for net, drift in zip(added, drifts, strict=True)), default=0
-    )
+    added = sum(each.added[line] for each in changes)
+    removed = sum(each.removed[line] for each in changes)
+    least_added = max((each.added[line] - each.added_before[line] for each in changes), default=0)
     least_removed = max(
-        (net - min(net, max(-drift, 0)) for net, drift in zip(removed, drifts, strict=True)),
-        default=0,
+        (each.removed[line] - each.removed_before[line] for each in changes), default=0
     )
-    return least_added - sum(removed), sum(added) - least_removed
+    return max(least_added, 0) - removed, added - max(least_removed, 0)
 
 
-def _claims(group: Group, books: Books, entry: Entry, target: Counter[bytes]) -> _Claims:
-    """By changed stretches where they are known: there a line that is only moved counts twice."""
-    edits = {path: entry.edits[path] for path in group.paths if path in entry.edits}
+def _claims(group: Group, books: Books, entry: Entry) -> _Claims:
+    """By changed stretches where they are known: there a line that is only moved counts twice.
+
+    Where the target's are known as well, its change can be the bundle's only where the two meet.
+    """
     olds = {new: old for old, new in entry.renames}
-    edited = {olds.get(path, path) for path in edits}
-    net = _lines_at([path for path in group.paths if path not in edits], books, entry.after)
-    net.subtract(
-        _lines_at([path for path in group.paths if path not in edited], books, entry.before)
-    )
+    twins = {path for path in group.paths if _has_twin(path, olds, books, entry)}
+    edits = {
+        olds.get(path, path): entry.edits[path]
+        for path in group.paths
+        if path in entry.edits and path not in twins
+    }
+    news = {path for path in group.paths if olds.get(path, path) in edits} | twins
+    known = {olds.get(path, path) for path in news}
+    net = _lines_at(set(group.paths) - news, books, entry.after)
+    net.subtract(_lines_at(set(group.paths) - known, books, entry.before))
     added, removed = +net, -net
-    for hunk in (hunk for hunks in edits.values() for hunk in hunks):
-        added.update(line.removesuffix(b"\n") for line in hunk.added)
-        removed.update(line.removesuffix(b"\n") for line in hunk.removed)
-    drift = Counter(target)
-    drift.subtract(_lines(group, books, entry.before))
-    return _Claims(entry.bundle_id, added, removed, drift)
+    # What moved to where the target had the like already is an addition and a removal.
+    added += _lines_at(twins, books, entry.after)
+    removed += _lines_at([olds[path] for path in twins], books, entry.before)
+    both = {path: entry.drift[path] for path in edits if path in entry.drift}
+    drift = _drift(group, books, entry, both)
+    added_before, removed_before = +drift, -drift
+    for path, hunks in edits.items():
+        for hunk in hunks:
+            met = _met(hunk, both[path].hunks) if path in both else []
+            added += _bare(hunk.added)
+            removed += _bare(hunk.removed)
+            added_before += _bare(hunk.added) & _bare(line for e in met for line in e.added)
+            removed_before += _bare(hunk.removed) & _bare(line for e in met for line in e.removed)
+    return _Claims(entry.bundle_id, added, removed, added_before, removed_before)
+
+
+def _has_twin(path: str, olds: Mapping[str, str], books: Books, entry: Entry) -> bool:
+    """Whether the target has a file of its own where the bundle moves one to."""
+    if path not in olds or path not in books.target:
+        return False
+    theirs = entry.drift.get(olds[path])
+    return theirs is None or theirs.path != path
+
+
+def _met(hunk: Hunk, theirs: Sequence[Hunk]) -> list[Hunk]:
+    return [each for each in theirs if touch(hunk, each) is not Touch.APART]
+
+
+def _drift(group: Group, books: Books, entry: Entry, known: Mapping[str, Drift]) -> Counter[bytes]:
+    """What the target did since the bundle's base, but in the files of which more is known."""
+    after = {theirs.path for theirs in known.values()}
+    drift = _lines_at(set(group.paths) - after, books, books.target)
+    drift.subtract(_lines_at(set(group.paths) - known.keys(), books, entry.before))
+    return drift
+
+
+def _bare(lines: Iterable[bytes]) -> Counter[bytes]:
+    return Counter(line.removesuffix(b"\n") for line in lines)
 
 
 def _net(group: Group, books: Books, entry: Entry) -> Counter[bytes]:

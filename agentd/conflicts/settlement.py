@@ -170,8 +170,10 @@ class Settling:
         if not members:
             return False
         loser = members[-1]  # They are in the order of their value.
-        others = ", ".join(self._owner(bundle) for bundle in members[:-1][:_PARTNERS_SHOWN])
-        reason = unaccounted_reason(discrepancies, members[:-1], others)
+        its = [found for found in discrepancies if loser in found.bundles]
+        partners = [one for one in members[:-1] if any(one in found.bundles for found in its)]
+        others = ", ".join(self._owner(bundle) for bundle in partners[:_PARTNERS_SHOWN])
+        reason = unaccounted_reason(its, partners, others)
         self._put_out[loser] = Decision(loser, Action.ESCALATE, (reason,))
         return True
 

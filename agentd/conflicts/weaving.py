@@ -77,16 +77,19 @@ def read_strands(
 
 
 def find_woven(
-    strands: Strands, tip_tree: TreeId, accepted: Sequence[Placed], result: Files
+    strands: Strands, tip_tree: TreeId, accepted: Sequence[Placed], target: Files, result: Files
 ) -> list[Woven]:
-    """The files of the integration, and of the stale bundles' merges onto the tip before it."""
+    """The files of the integration, and of the stale bundles' merges onto the tip before it.
+
+    `target` and `result` hold every path that somebody touches.
+    """
     return [
         *_woven_together(strands, accepted, result),
         *(
             woven
             for each in accepted
             if each.candidate.base_tree is not None and each.candidate.base_tree != tip_tree
-            for woven in _woven_with_target(strands, each, each.candidate.base_tree)
+            for woven in _woven_with_target(strands, each, each.candidate.base_tree, target)
         ),
     ]
 
@@ -128,7 +131,7 @@ def _woven_together(strands: Strands, accepted: Sequence[Placed], result: Files)
     return found
 
 
-def _woven_with_target(strands: Strands, each: Placed, base: TreeId) -> list[Woven]:
+def _woven_with_target(strands: Strands, each: Placed, base: TreeId, target: Files) -> list[Woven]:
     """What placing one stale bundle on the tip had to weave together."""
     who = each.candidate.bundle_id
     on_tip = {file.change.path: file for file in strands.on_tip[who].values()}
@@ -141,7 +144,9 @@ def _woven_with_target(strands: Strands, each: Placed, base: TreeId) -> list[Wov
             continue  # Moved to two places, which never merges.
         if final != path and final in _added(each):
             continue
-        blob = own.change.old_blob if made is None else made.change.new_blob
+        if made is None and final not in target:
+            continue  # Gone, which the ledger sees by itself.
+        blob = target[final].blob if made is None else made.change.new_blob
         if blob == own.change.new_blob:
             continue
         sides = [LineSide(who, own.hunks)]

@@ -205,6 +205,30 @@ def test_only_who_is_in_the_way_is_held_back(
     assert repo.show(outcome.landed.ref, "a.txt") == numbered(30, kept)
 
 
+def test_each_is_told_of_its_own_discrepancies(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = make_repo({"a.txt": numbered(30), "b.txt": numbered(30)})
+    for name in ("a", "b"):
+        repo.branch(name, {f"{name}.txt": numbered(30, {7: "seven\n"})})
+    compose = Composer.compose
+
+    def lose(self: Composer, placed: Sequence[Placed]) -> Composition:
+        honest = compose(self, placed)
+        paths = [path for each in placed for path in each.candidate.paths]
+        made = honest.tree
+        for path in paths:
+            made = rewrite(self._quarantine, made, {path: text(self._quarantine, numbered(29))})
+        return replace(honest, trees=(*honest.trees[:-1], made)) if paths else honest
+
+    monkeypatch.setattr(Composer, "compose", lose)
+    outcome = repo.review(from_branch("a"), from_branch("b"))
+    assert set(actions(outcome).values()) == {"escalate"}
+    for owner, (reason,) in all_reasons(outcome).items():
+        assert f"({owner}.txt: " in reason["message"]
+        assert reason["evidence"]["partners"] == []
+
+
 def test_a_mode_follows_a_rename(make_repo: MakeRepo) -> None:
     repo = make_repo(START)
     repo.branch("mover", {"run.sh": None, "bin/run.sh": "echo run\n"})
@@ -309,6 +333,39 @@ def test_lines_that_two_added_alike_are_accounted_once(make_repo: MakeRepo) -> N
     assert set(actions(outcome).values()) == {"merge"}
     elsewhere = sorted(each["accounted_elsewhere"] for each in outcome.record["ledger"]["bundles"])
     assert elsewhere == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("mine", "targets"),
+    [
+        # Both take the line away, and the target has it again elsewhere: moved, or as another one.
+        ({5: ""}, {5: "", 25: "line 25\nline 5\n"}),
+        ({5: "", 6: ""}, {5: "", 6: "", 20: "line 20\nline 5\nline 6\n"}),
+        # Both add it, and the target takes one like it away.
+        ({5: "line 5\nline 25\n"}, {5: "line 5\nline 25\n", 25: ""}),
+    ],
+)
+def test_a_change_that_the_target_made_too_may_be_undone_elsewhere(
+    mine: Mapping[int, str], targets: Mapping[int, str], make_repo: MakeRepo
+) -> None:
+    repo = make_repo({"a.txt": numbered(30)})
+    repo.branch("one", {"a.txt": numbered(30, {**mine, 12: "twelve\n"})})
+    repo.commit("the target's", {"a.txt": numbered(30, targets)})
+    outcome = repo.review(from_branch("one"), allow_stale_clean=True)
+    assert actions(outcome) == {"one": "merge"}, all_reasons(outcome)
+    git = repo.git("merge-tree", "--write-tree", "main", "one")
+    assert outcome.record["integration"]["tree"] == git
+
+
+def test_a_file_moves_to_where_the_target_has_it_already(make_repo: MakeRepo) -> None:
+    repo = make_repo({"a.txt": numbered(30)})
+    moved = {"new/a.txt": numbered(30, {3: "three\n"})}
+    repo.branch("mover", {"a.txt": None, **moved})
+    repo.commit("the target's", moved)
+    outcome = repo.review(from_branch("mover"), allow_stale_clean=True)
+    assert actions(outcome) == {"mover": "merge"}, all_reasons(outcome)
+    git = repo.git("merge-tree", "--write-tree", "main", "mover")
+    assert outcome.record["integration"]["tree"] == git
 
 
 def test_a_union_of_changelogs_balances(make_repo: MakeRepo) -> None:
