@@ -144,11 +144,7 @@ def check_pairs(
     history: GitHistory, tip: str, record: Mapping[str, Any], checked_max: int
 ) -> Checked:
     """Puts the pairs of the live bundles to git: those with an edge, and others drawn by lot."""
-    live = [
-        each
-        for each in record["bundles"]
-        if each["base"]["freshness"] in _LIVE and each["owner"] == each["source"]["detail"]
-    ]
+    live = [each for each in record["bundles"] if each["base"]["freshness"] in _LIVE]
     commits = _on_tip(history, tip, [each["owner"] for each in live])
     ids = {each["bundle_id"]: each["owner"] for each in live if each["owner"] in commits}
     twins = {

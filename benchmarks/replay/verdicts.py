@@ -67,8 +67,6 @@ class EngineAnswer:
     tree: str | None
     """The integration's, where every bundle merges."""
     kinds: frozenset[ConflictKind] = frozenset()
-    paths: frozenset[str] = frozenset()
-    """Where it conflicts, as far as the record lists them."""
     gates: frozenset[str] = frozenset()
     """The gates behind git's that stop it."""
     twin: bool = False
@@ -88,7 +86,6 @@ def read_record(record: Mapping[str, Any]) -> EngineAnswer:
     return EngineAnswer(
         None,
         frozenset(kind for each in found for kind in _kinds_of(each)),
-        frozenset(path for each in found for path in each["evidence"].get("paths", ())),
         frozenset(_GATES[reason] for reason in reasons if reason in _GATES),
         twin=bool(found) and all(_is_twin(each) for each in found),
         empty=bool({"empty", "already_in_target"} & set(reasons)),
