@@ -91,21 +91,20 @@ def check_lines(world: World, result: Files, merged: list[int]) -> None:
 
 def check_files(world: World, result: Files, merged: list[int]) -> None:
     target = world.history[-1]
-    for path in {*result, *target}:
+    proposals = [world.proposals[number] for number in merged]
+    bases = [world.history[each.base] for each in proposals]
+    for path in target:
+        if any(base.get(path) != target[path] for base in bases):
+            continue  # What one edits elsewhere may have followed the target to here.
         touching = [
-            world.proposals[number]
-            for number in merged
-            if world.proposals[number].files.get(path)
-            != world.history[world.proposals[number].base].get(path)
+            each.files.get(path)
+            for each, base in zip(proposals, bases, strict=True)
+            if each.files.get(path) != base.get(path)
         ]
-        moved = any(world.history[each.base].get(path) != target.get(path) for each in touching)
         if not touching:
-            # It may have followed a file that somebody moved, the target too.
-            bases = [world.history[world.proposals[number].base] for number in merged]
-            arrived = path not in target or any(files.get(path) != target[path] for files in bases)
-            assert arrived or result.get(path) == target[path], path
-        elif len(touching) == 1 and not moved and path in touching[0].files and path in target:
-            assert result.get(path) == touching[0].files[path], path
+            assert result.get(path) == target[path], path
+        elif len(touching) == 1 and touching[0] is not None:
+            assert result.get(path) == touching[0], path
 
 
 def check_review(directory: Path, seed: int) -> int:
