@@ -12,6 +12,7 @@ import typer
 
 from agentd.cli.connect import errors_explained
 from agentd.cli.proposal_commands import add_proposal_commands
+from agentd.core.states import TaskState
 
 app = typer.Typer(
     name="agentd-coord",
@@ -125,7 +126,7 @@ def review(
     html: HtmlOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare all bundles and decide: merge, rebase, wait, reject or escalate.
+    """Decide on all bundles: merge, rebase, wait, reject or escalate.
 
     Bundles come from the daemon (lock metadata and events) and from the command line. Nothing is
     written to the repository unless --apply is given.
@@ -226,7 +227,7 @@ def bundle_command(
         typer.Option(help="Write it to a file for `review --bundle`.", dir_okay=False),
     ] = None,
 ) -> None:
-    """Make a bundle of the current worktree or of a branch, and hand it in.
+    """Make a bundle of the worktree or of a branch, and hand it in.
 
     Without --lock, --task and --out the bundle is printed as JSON.
 
@@ -314,7 +315,7 @@ def check(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Say who else changes a path now, and who holds a lock over it: for hooks and scripts.
+    """Say who else changes or has locked a path; made for hooks.
 
     The caller is whoever works in the worktree around the path.
 
@@ -368,8 +369,8 @@ def tasks(
         typer.Argument(help="Show this task's nodes; the first characters of its id are enough."),
     ] = None,
     state: Annotated[
-        str | None,
-        typer.Option(help="Only tasks that are active, completed or failed."),
+        TaskState | None,
+        typer.Option(help="Only tasks in this state."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -432,7 +433,7 @@ def explain(
     repo: RepositoryOption = Path(),
     json: JsonOption = False,
 ) -> None:
-    """Say who decided what about a path, commit, bundle or owner, when and why.
+    """Say what was decided on a path, commit or owner, and why.
 
     \b
     Examples:
@@ -449,7 +450,7 @@ def explain(
 def demo(
     pause: Annotated[float, typer.Option(help="Seconds to wait between the steps.")] = 0.0,
 ) -> None:
-    """Watch the referee decide between the patches of three vendors' agents.
+    """Watch the referee decide between the patches of three vendors.
 
     Everything happens in a temporary directory that is removed at the end.
     """

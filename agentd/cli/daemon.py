@@ -115,7 +115,7 @@ def _print_status(identity: dict[str, Any], health: Any, metrics: Any) -> None:
 
 @app.command()
 def stop() -> None:
-    """Tell the daemon to finish what is in flight and end, and wait until it has.
+    """Have the daemon finish what is in flight, and wait for its end.
 
     \b
     Example:
@@ -219,9 +219,9 @@ def describe(
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to this version's schema, without running the daemon.
+    """Bring the database to this version's schema.
 
-    The daemon does the same when it starts.
+    No daemon may run meanwhile; one does the same when it starts.
 
     \b
     Example:
@@ -239,7 +239,9 @@ def migrate() -> None:
 def backup(
     file: Annotated[Path, typer.Argument(help="The new file. It must not exist yet.")],
 ) -> None:
-    """Copy the database to a new file, as of one moment, also while the daemon runs.
+    """Copy the database to a new file, also while the daemon runs.
+
+    The copy is of one moment.
 
     \b
     Example:

@@ -10,10 +10,12 @@ from agentd.cli.connect import client_if_running, connected_client, settings
 from agentd.cli.records import all_records, find_record
 from agentd.cli.report_file import check_report_file, write_report
 from agentd.cli.terminal import console, print_json, styled
+from agentd.core.states import TaskState
 from agentd.errors import NotFound
 
 _PAGE_ROWS = 200
 _GOAL_CHARS = 60
+_UUID_CHARS = 36
 
 
 def show_locks(*, prefix: str | None, owner: str | None, as_json: bool) -> None:
@@ -29,23 +31,27 @@ def show_locks(*, prefix: str | None, owner: str | None, as_json: bool) -> None:
         return
     out = console()
     if not locks:
-        out.print("No locks are held.")
+        out.print("No such lock is held." if params else "No locks are held.")
         return
-    table = Table("RESOURCE", "OWNER", "PROVIDER", "MODE", "ENDS IN", "INTENT", box=None)
+    # Most clients name no repository; where some do, equal paths are told apart by it.
+    namespaces = ["NAMESPACE"] if any(lock["namespace"] for lock in locks) else []
+    table = Table(
+        "RESOURCE", "OWNER", "PROVIDER", "MODE", "ENDS IN", "INTENT", *namespaces, box=None
+    )
     for lock in locks:
-        intent = lock["metadata"].get("intent", "")
-        table.add_row(
-            styled(lock["resource_key"], "bold"),
+        cells = [
             styled(lock["owner"]),
             styled(lock["provider"]),
             styled(lock["mode"]),
             styled(_remaining(lock["expires_at"])),
-            styled(str(intent)),
-        )
+            styled(str(lock["metadata"].get("intent", ""))),
+            *([styled(lock["namespace"])] if namespaces else []),
+        ]
+        table.add_row(styled(lock["resource_key"], "bold"), *cells)
     out.print(table)
 
 
-def show_tasks(*, state: str | None, as_json: bool) -> None:
+def show_tasks(*, state: TaskState | None, as_json: bool) -> None:
     """All tasks, newest first."""
     from rich.table import Table
 
@@ -58,7 +64,7 @@ def show_tasks(*, state: str | None, as_json: bool) -> None:
     if not tasks:
         out.print("There are no tasks." if state is None else f"No task is {state}.")
         return
-    table = Table("TASK", "STATE", "NODES", "CREATED", "GOAL", box=None)
+    table = Table("TASK", "STATE", "DONE", "CREATED", "GOAL", box=None)
     for task in tasks:
         counts = task["counts"]
         done = f"{counts.get('COMPLETED', 0)}/{sum(counts.values())}"
@@ -67,7 +73,7 @@ def show_tasks(*, state: str | None, as_json: bool) -> None:
             styled(task["state"]),
             styled(done),
             styled(task["created_at"]),
-            styled(task["goal"][:_GOAL_CHARS]),
+            styled(_shortened(task["goal"])),
         )
     out.print(table)
 
@@ -143,7 +149,7 @@ def show_review(review_id: str, *, hunks: bool, html: Path | None, as_json: bool
         write_report(html, record, as_json=as_json)
 
 
-def _all_tasks(client: Any, state: str | None) -> list[dict[str, Any]]:
+def _all_tasks(client: Any, state: TaskState | None) -> list[dict[str, Any]]:
     tasks: list[dict[str, Any]] = []
     params: dict[str, Any] = {"limit": _PAGE_ROWS}
     if state is not None:
@@ -156,7 +162,13 @@ def _all_tasks(client: Any, state: str | None) -> list[dict[str, Any]]:
         params["cursor"] = page["next_cursor"]
 
 
+def _shortened(goal: str) -> str:
+    return goal if len(goal) <= _GOAL_CHARS else f"{goal[: _GOAL_CHARS - 1]}…"
+
+
 def _whole_task_id(client: Any, beginning: str) -> str:
+    if len(beginning) >= _UUID_CHARS:
+        return beginning
     matching = [
         str(task["id"])
         for task in _all_tasks(client, None)

@@ -51,7 +51,7 @@ def _rebase(
         typer.Option(metavar="KEY=LEASE", help="Make it the metadata of this lock. Many times."),
     ] = None,
 ) -> None:
-    """Offer a stale bundle on the target's tip, where git merges it cleanly.
+    """Offer a stale bundle on the target's tip, if git can merge it.
 
     The result is a new bundle with an id of its own; nothing of the old verification counts for
     it. Without --out, --hand-in and --lock it is printed as JSON.
@@ -120,7 +120,7 @@ def _propose(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a list.")] = False,
 ) -> None:
-    """Propose merges for what conflicts, and have each reviewed like any other bundle.
+    """Propose merges of what conflicts, each reviewed as a bundle.
 
     Asked are, for each file, the makers in turn until one's result passes the gates: `entity` joins
     what both sides add in one place (imports, functions, tests, entries, changelog lines); a merge

@@ -62,7 +62,7 @@ class Repository:
         if found.status != 0:
             raise DependencyFailed(
                 "git_failed",
-                f"{self.path} is no git repository.",
+                f"{self.path.absolute()} is in no git repository.",
                 hint="Name a repository with --repo, or run this inside one.",
             )
         return found.text.split("\n")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from agentd.cli.demo.project import ShopRepository
@@ -40,12 +44,49 @@ def test_locks_and_tasks_are_listed(coord: Command, daemon: StartedDaemon) -> No
     assert "file:a.py" in listed
     assert "codex\\x1b[31m" in listed
     assert "mend [bold]it[/bold]" in listed
-    assert coord("locks", "dir:").out == "No locks are held.\n"
+    assert "NAMESPACE" not in listed
+    assert coord("locks", "dir:").out == "No such lock is held.\n"
+    with daemon.client() as client:
+        client.acquire_resource_lock(resource_key="file:a.py", namespace="/srv/other")
+    assert "/srv/other" in coord("locks").out
     assert "0/2" in coord("tasks", "--state", "active").out
+    wrong = coord("tasks", "--state", "done")
+    assert wrong.code == 2
+    assert "'active', 'completed', 'failed'" in wrong.err
+    assert "RUNNING" in coord("tasks", task.task_id).out
+    assert coord("tasks", "f" * 36).code == 1
     nodes = coord("tasks", task.task_id[:8]).out
     assert "RUNNING" in nodes
     assert nodes.splitlines()[-1].split()[-1] == "one", "what node two waits for"
     assert coord("tasks", "zzz").code == 1
+
+
+@pytest.mark.parametrize("program", ["agentd", "agentd-coord"])
+def test_no_commands_summary_is_cut_off(environment: dict[str, str], program: str) -> None:
+    module = "agentd.cli.coord" if program == "agentd-coord" else "agentd.cli.daemon"
+    shown = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        env={**environment, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "..." not in shown.stdout.partition("Commands:")[2]
+
+
+def test_where_there_is_no_repository_the_place_is_named(
+    directory: Path, environment: dict[str, str]
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "agentd.cli.coord", "review", "--branch", "x"],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: {directory} is in no git repository.")
 
 
 def test_explain_finds_by_path_owner_bundle_and_commit(
