@@ -93,6 +93,8 @@ def run_replay(repository: Path, what: str, *, html: Path | None, as_json: bool)
         print_review(console(), replayed.record)
     if html is not None:
         write_report(html, replayed.record, as_json=as_json)
+    for other in replayed.other_readers:
+        sys.stderr.write(f"replayed {replayed.review_id[:8]} with another reader: {other}\n")
     if replayed.same_decisions:
         sys.stderr.write(f"replayed {replayed.review_id[:8]}: the same decisions, byte for byte\n")
         return ExitCode.OK

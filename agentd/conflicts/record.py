@@ -16,8 +16,10 @@ from agentd.conflicts.freshness import Placed
 from agentd.conflicts.history import TargetMove
 from agentd.conflicts.judgement import Judgement
 from agentd.conflicts.policy import Policy
+from agentd.conflicts.symbols.grammars import reader_of
+from agentd.conflicts.symbols.languages import language_of
 
-ENGINE_VERSION: Final = 3
+ENGINE_VERSION: Final = 4
 """Grows when the same inputs may be decided otherwise."""
 _PATHS_MAX: Final = 500
 _INTERACTIONS_MAX: Final = 1_000
@@ -141,6 +143,25 @@ def policy_to_json(policy: Policy, source: str) -> dict[str, Any]:
         "allow_stale_clean": policy.freshness.allow_stale_clean,
         "commands": [command.run for command in policy.verification.commands],
     }
+
+
+def other_readers(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """What reads the languages of a record's bundles otherwise here than where it was made."""
+    had = record.get("readers")
+    if not isinstance(had, Mapping):
+        return ()
+    languages = {
+        language
+        for bundle in (*record.get("bundles", ()), *record.get("closed", ()))
+        for change in bundle.get("changes", ())
+        if (language := language_of(str(change.get("path", "")))) is not None
+    }
+    return tuple(
+        f"{language.value} was read by {had.get(language.value) or 'nobody'}, "
+        f"and here by {reader_of(language) or 'nobody'}"
+        for language in sorted(languages)
+        if had.get(language.value, "") != reader_of(language)
+    )
 
 
 def canonical_bytes(value: Any) -> bytes:

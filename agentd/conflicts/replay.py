@@ -23,6 +23,7 @@ from agentd.conflicts.record import (
     canonical_bytes,
     decisions_bytes,
     judgement_to_json,
+    other_readers,
 )
 from agentd.conflicts.recorded_runs import RecordedRuns, decode_runs
 from agentd.conflicts.review import Workplace, open_workplace
@@ -40,6 +41,8 @@ class Replay:
     """Byte for byte."""
     differences: tuple[str, ...]
     """The parts of the record that came out otherwise."""
+    other_readers: tuple[str, ...]
+    """Which languages of the bundles are read otherwise here, so that names may be, too."""
 
 
 def replay(repository: Path, home: Path, review_id: str) -> Replay:
@@ -89,7 +92,7 @@ def replay_record(workplace: Workplace, record: Mapping[str, Any]) -> Replay:
         if canonical_bytes(_comparable(part, made[part]))
         != canonical_bytes(_comparable(part, record.get(part)))
     ]
-    return Replay(review_id, again, same, tuple(differences))
+    return Replay(review_id, again, same, tuple(differences), other_readers(record))
 
 
 def _inputs(

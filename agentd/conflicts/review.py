@@ -48,6 +48,7 @@ from agentd.conflicts.recorded_runs import RecordingRuns
 from agentd.conflicts.repository import Repository
 from agentd.conflicts.scratch import ends_as_exceptions
 from agentd.conflicts.superseding import leave_out_superseded
+from agentd.conflicts.symbols.grammars import readers
 from agentd.conflicts.verification import Verifier
 from agentd.core.clock import Clock, SystemClock, rfc3339
 from agentd.core.ids import IdSource, RandomIds
@@ -241,6 +242,7 @@ def review_case(
         },
         "git_version": workplace.git_version,
         "engine_version": ENGINE_VERSION,
+        "readers": readers(),
         "policy": policy_to_json(policy, policy_source),
         **judgement_to_json(judgement),
         "inputs": {

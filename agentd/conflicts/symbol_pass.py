@@ -18,8 +18,6 @@ from agentd.conflicts.findings import (
     JsonObject,
     JsonValue,
     Severity,
-    counted,
-    info,
 )
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import TreeId
@@ -34,6 +32,7 @@ from agentd.conflicts.symbols.findings import Grade, GuardResult, Spot, SymbolFi
 from agentd.conflicts.symbols.guard import SymbolGuard
 from agentd.conflicts.symbols.library import SummaryStore
 from agentd.conflicts.symbols.trees import Prepared
+from agentd.conflicts.unread_code import unread_code
 
 _SIGNS_SHOWN: Final = 20
 _PATHS_SHOWN: Final = 20
@@ -93,26 +92,12 @@ def _not_analysed(
 ) -> list[Finding]:
     if sum(len(each) for each in bundles) < 2:
         return []
-    found = []
-    for side, members in zip(prepared, bundles, strict=True):
-        if not side.not_read:
-            continue
-        path, reason = side.not_read[0]
-        unread: list[JsonValue] = [
-            {"path": each, "reason": why} for each, why in side.not_read[:_PATHS_SHOWN]
-        ]
-        count = counted(len(side.not_read), "file")
-        found += [
-            info(
-                FindingKind.NOT_ANALYSED,
-                f"{count} of its code could not be read ({path}: {reason}), so whether names of "
-                "it go together with the others' is not known; let a command of the policy tell.",
-                path,
-                files=unread,
-            ).about(bundle)
-            for bundle in members
-        ]
-    return found
+    return [
+        found.about(bundle)
+        for side, members in zip(prepared, bundles, strict=True)
+        if (found := unread_code(side.not_read)) is not None
+        for bundle in members
+    ]
 
 
 class _Said:

@@ -22,6 +22,7 @@ from agentd.conflicts.symbols.findings import Spot, SymbolFinding, WhichSide
 from agentd.conflicts.symbols.guard import SymbolGuard
 from agentd.conflicts.symbols.library import SummaryStore
 from agentd.conflicts.symbols.trees import Prepared
+from agentd.conflicts.unread_code import unread_code
 
 _DRIFT_FILES_MAX: Final = 1_000
 """Files that the target changed since a base, beyond which their names are not read."""
@@ -44,7 +45,8 @@ def with_target_symbols(
     concerned = [each for each in everything if _goes_on(each, tip_tree, allow_stale_clean)]
     if not concerned:
         return tuple(everything)
-    found = _Comparison(quarantine, tip, tip_tree, merger, store).of(concerned)
+    alone = len(everything) == 1
+    found = _Comparison(quarantine, tip, tip_tree, merger, store, alone=alone).of(concerned)
     return tuple(
         replace(each, findings=each.findings + found.get(each.candidate.bundle_id, ()))
         for each in everything
@@ -64,10 +66,13 @@ class _Comparison:
         tip_tree: TreeId,
         merger: Merger,
         store: SummaryStore | None,
+        *,
+        alone: bool,
     ) -> None:
         self._quarantine = quarantine
         self._tip = tip
         self._tip_tree = tip_tree
+        self._alone = alone  # Of several bundles the comparison of pairs says what it did not read.
         self._guard = SymbolGuard(SymbolSources(quarantine, merger), store)
 
     def of(self, concerned: Sequence[Placed]) -> Mapping[str, tuple[Finding, ...]]:
@@ -105,8 +110,11 @@ class _Comparison:
                 "its own; let a command of the policy tell, or rebase it.",
             )
             return (found.about(bundle_id),)
-        signs = self._guard.pair(target, self._guard.prepare(side)).blocking[:_SIGNS_MAX]
-        return tuple(self._finding(each, sign).about(bundle_id) for sign in signs)
+        prepared = self._guard.prepare(side)
+        signs = self._guard.pair(target, prepared).blocking[:_SIGNS_MAX]
+        said = [self._finding(each, sign) for sign in signs]
+        unread = unread_code(prepared.not_read) if self._alone else None
+        return tuple(one.about(bundle_id) for one in (*said, unread) if one is not None)
 
     def _finding(self, each: Placed, sign: SymbolFinding) -> Finding:
         candidate = each.candidate

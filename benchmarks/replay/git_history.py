@@ -9,11 +9,13 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from agentd.conflicts.merge_result import MergeResult, parse_merges
 from agentd.conflicts.repository import IDENTITY
 from agentd.conflicts.symbols.sides import FileChange, Side
+from benchmarks.replay.ancestry import Ancestry
 
 _NONE = "0" * 40
 
@@ -82,17 +84,28 @@ class GitHistory:
 
     def merges(self) -> Iterator[Merge]:
         """All merges of two parents, each pair of parents once."""
-        _, listed = self.git("log", "--all", "--merges", "--max-parents=2", "--format=%H %P")
         seen = set()
-        for line in listed.splitlines():
-            commit, left, right = line.split(" ")
-            if (left, right) not in seen:
-                seen.add((left, right))
-                yield Merge(commit, left, right)
+        for commit, parents in self._history.items():
+            if len(parents) == 2 and parents not in seen:
+                seen.add(parents)
+                yield Merge(commit, *parents)
 
     def merge_bases(self, left: str, right: str) -> Sequence[str]:
         """All best common ancestors."""
-        return self.git("merge-base", "--all", left, right)[1].split()
+        return self._ancestry.merge_bases(left, right)
+
+    @cached_property
+    def _history(self) -> Mapping[str, tuple[str, ...]]:
+        """The parents of every commit, children before parents."""
+        _, listed = self.git("log", "--all", "--topo-order", "--format=%H %P")
+        return {
+            commit: tuple(parents)
+            for commit, *parents in (line.split() for line in listed.splitlines())
+        }
+
+    @cached_property
+    def _ancestry(self) -> Ancestry:
+        return Ancestry(self._history, self._history)
 
     def clean_trees(self, merges: Sequence[Merge]) -> dict[Merge, str]:
         """The trees of those merges that are clean, in as few calls as possible."""

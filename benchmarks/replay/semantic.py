@@ -144,16 +144,19 @@ def _clean_merges(
     """The merges with one base that git finds clean, each with its base and tree."""
     merges = list(history.merges())[: limit or None]
     for start in range(0, len(merges), _BATCH):
-        batch = merges[start : start + _BATCH]
-        clean = history.clean_trees(batch)
-        for merge in batch:
-            bases = history.merge_bases(merge.left, merge.right)
-            if len(bases) != 1 or bases[0] in (merge.left, merge.right):
+        bases = {}
+        for merge in merges[start : start + _BATCH]:
+            found = history.merge_bases(merge.left, merge.right)
+            if len(found) != 1 or found[0] in (merge.left, merge.right):
                 tally["no or several bases, or one side only"] += 1
-            elif merge not in clean:
-                tally["conflict"] += 1
             else:
-                yield merge, bases[0], clean[merge]
+                bases[merge] = found[0]
+        clean = history.clean_trees(list(bases))
+        for merge, base in bases.items():
+            if merge in clean:
+                yield merge, base, clean[merge]
+            else:
+                tally["conflict"] += 1
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from agentd.conflicts.json_fields import FieldProblem
 from agentd.conflicts.record import canonical_bytes, decisions_bytes, for_daemon
 from agentd.conflicts.replay import replay, replay_record
 from agentd.conflicts.review import open_workplace
+from agentd.conflicts.symbols.grammars import readers
 from agentd.errors import AgentdError
 from tests.conflicts.fake_daemon import FakeDaemon
 from tests.conflicts.repo_builder import FileContent, Repo, numbered, patch_bundle
@@ -69,6 +70,20 @@ def test_replay_offline_and_without_running_anything(make_repo: MakeRepo, tmp_pa
     assert again.differences == ()
     assert canonical_bytes(again.record) == canonical_bytes(record)
     assert not (repo.home / "scratch").exists() or not list((repo.home / "scratch").iterdir())
+
+
+def test_a_replay_with_other_readers_says_so(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = make_repo({"a.go": "package a\n", "b.py": "X = 1\n"})
+    repo.branch("one", {"a.go": "package a\n\nfunc one() {}\n"})
+    record = repo.review(from_branch("one")).record
+    assert record["readers"] == readers()
+    review_id = str(record["review_id"])
+    assert replay(repo.path, repo.home, review_id).other_readers == ()
+    monkeypatch.setattr("agentd.conflicts.record.reader_of", lambda language: "")
+    (other,) = replay(repo.path, repo.home, review_id).other_readers
+    assert other == f"go was read by {readers()['go']}, and here by nobody"
 
 
 def test_replay_outlives_branches_and_a_gc(make_repo: MakeRepo, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from agentd.conflicts.report.facts import Review
 from agentd.conflicts.report.markup import Html, code, element, join
 from agentd.conflicts.report.names import tone
 from agentd.conflicts.report.phrases import MEANINGS, SIGNS
-from agentd.conflicts.report.reading import number_of, object_of, text_of
+from agentd.conflicts.report.reading import Json, number_of, object_of, text_of
 
 _SHORT: Final = 12
 _BAR_WIDTH: Final = 1000
@@ -118,6 +118,7 @@ def _origin(review: Review) -> Html:
             f"git {text_of(data, 'git_version', '?')}, "
             f"engine {text_of(data, 'engine_version', '?')}",
         ),
+        ("Names read by", _readers(data)),
     ]
     shortened = None
     if data.get("shortened") is True:
@@ -133,6 +134,14 @@ def _origin(review: Review) -> Html:
         if value.strip()
     )
     return join((element("dl", *rows, class_="origin"), shortened))
+
+
+def _readers(data: Json) -> str:
+    """Who read which language, and which of them nobody did."""
+    found = object_of(data, "readers")
+    return "; ".join(
+        f"{language}: {text_of(found, language) or 'nobody'}" for language in sorted(found)
+    )
 
 
 def _moment(moment: str) -> Html:

@@ -12,16 +12,20 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from agentd.conflicts.symbols.members import Found, Lookup, look_up
 from agentd.conflicts.symbols.naming import Naming
 from agentd.conflicts.symbols.summary import (
+    INSTANCE,
     SELF,
     STAR,
+    SUPER,
     Call,
-    Definition,
     Import,
     Kind,
     Summary,
     Use,
+    bare_owner,
+    is_instance,
 )
 from agentd.conflicts.symbols.tree_view import TreeView
 
@@ -35,14 +39,6 @@ class Answer(Enum):
     YES = "yes"
     NO = "no"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A definition, and where it stands."""
-
-    path: str
-    definition: Definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,29 +128,64 @@ class Oracle:
             return self.names(path, wanted.name)
         if wanted.name.startswith("__"):
             return Answer.UNKNOWN
-        if wanted.owner.startswith(SELF):
-            return self._has_member(self._own(path, wanted.owner[1:]), wanted.name)
         places = self.module_places(path, wanted.owner)
         if places:
-            return _any(self.offers(place, wanted.name) for place in places)
-        return self._has_member(self.find(path, *_split(wanted.owner)), wanted.name)
-
-    def _has_member(self, holder: Found | None, name: str) -> Answer:
-        if holder is None or holder.definition.kind is not Kind.CLASS:
+            answer = _any(self.offers(place, wanted.name) for place in places)
+        else:
+            looked = self._member(path, wanted.owner, wanted.name)
+            if looked is None:
+                return Answer.UNKNOWN
+            answer = Answer.YES if looked.found else Answer.NO
+            if answer is Answer.NO and not looked.complete:
+                return Answer.UNKNOWN
+        if answer is Answer.NO and self._is_assigned(wanted.name):
             return Answer.UNKNOWN
-        summary = self.view.summary(holder.path)
-        if summary is not None and f"{holder.definition.name}.{name}" in summary.by_name:
-            return Answer.YES
-        return Answer.NO if holder.definition.closed else Answer.UNKNOWN
+        return answer
+
+    def _member(self, path: str, owner: str, name: str) -> Lookup | None:
+        """What the class of an owner says of a member; None where it is no class, or unseen."""
+        holder = self._holder(path, owner)
+        if holder is None or holder.definition.kind is not Kind.CLASS:
+            return None
+        resolve = self._resolve
+        only = owner.startswith(SUPER)
+        return look_up(holder, name, self.view, self.naming, resolve, bases_only=only)
+
+    def _holder(self, path: str, owner: str) -> Found | None:
+        """The class that an owner is, or is an instance of."""
+        name = bare_owner(owner)
+        if owner[:1] in (SELF, SUPER):
+            return self._own(path, name)
+        if not owner.startswith(INSTANCE) or not name.endswith("()"):
+            return self._resolve(path, name)
+        maker = self._resolve(path, name.removesuffix("()"))
+        if maker is None or maker.definition.kind is Kind.CLASS or not maker.definition.returns:
+            return maker
+        return self._resolve(maker.path, maker.definition.returns)
+
+    def _resolve(self, path: str, name: str) -> Found | None:
+        return self.find(path, *_split(name))
+
+    def _is_assigned(self, name: str) -> bool:
+        """Whether some changed file sets a member of that name from outside."""
+        return any(
+            name in summary.assigned
+            for path, blob in self.view.changed.items()
+            if blob is not None and (summary := self.view.summary(path)) is not None
+        )
 
     def module_places(self, path: str, owner: str) -> Sequence[str]:
         """The places that a dotted name stands for where it is a module."""
         summary = self.view.summary(path)
         root, _, rest = owner.partition(".")
+        if is_instance(owner):
+            return ()
         if root in self.naming.roots:
             return self.naming.module(self.view, path, owner)
         if summary is None or root in summary.by_name:
             return ()
+        if self.naming.qualified and root not in summary.by_local:
+            return self.naming.module(self.view, path, owner)
         places: list[str] = []
         for each in summary.by_local.get(root, ()):
             places += self._import_places(path, each, rest)
@@ -194,7 +225,7 @@ class Oracle:
         found = self.find(path, wanted.owner, wanted.name)
         if found is None or found.definition.signature is None or found.definition.repeatable:
             return Answer.UNKNOWN
-        if wanted.owner and not wanted.owner.startswith(SELF):
+        if wanted.owner and not is_instance(wanted.owner):
             is_member = "." in found.definition.name
             if is_member and found.definition.kind not in (Kind.STATIC, Kind.CLASS):
                 return Answer.UNKNOWN
@@ -202,17 +233,19 @@ class Oracle:
 
     def find(self, path: str, owner: str, name: str) -> Found | None:
         """The one definition that a name stands for; None where it is not one, or not seen."""
-        if owner.startswith(SELF):
-            return self._own(path, f"{owner[1:]}.{name}")
         if not owner:
             return self._find_bare(path, name, _HOPS_MAX)
         places = self.module_places(path, owner)
         if places:
             return _only(self._find_in(place, name, _HOPS_MAX) for place in places)
-        holder = self.find(path, *_split(owner))
-        if holder is None or holder.definition.kind is not Kind.CLASS:
-            return None
-        return self._own(holder.path, f"{holder.definition.name}.{name}")
+        looked = self._member(path, owner, name)
+        if looked is None:
+            # An `impl` may stand in another file than its type.
+            own = owner.startswith(SELF)
+            return self._own(path, f"{bare_owner(owner)}.{name}") if own else None
+        if self.naming.overloads and not looked.complete:
+            return None  # Another one of that name may fit.
+        return looked.found[0] if len(looked.found) == 1 else None
 
     def _own(self, path: str, qualified: str) -> Found | None:
         summary = self.view.summary(path)

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from agentd.conflicts.symbols.answers import Answer, Oracle
 from agentd.conflicts.symbols.deltas import FileDelta
 from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
-from agentd.conflicts.symbols.summary import SELF, Call, Import, Summary, Use
+from agentd.conflicts.symbols.summary import Call, Import, Summary, Use, bare_owner
 from agentd.conflicts.symbols.tree_view import TreeView
 from agentd.conflicts.symbols.trees import PairTrees
 
@@ -147,7 +147,10 @@ class Breaks:
         oracle = self._oracle(self.user, summary)
         if isinstance(need, Import):
             places = oracle.naming.module(oracle.view, suspicion.path, need.module)
-        elif need.owner and not need.owner.startswith(SELF):
+        elif need.owner:
+            found = oracle.find(suspicion.path, need.owner, need.name)
+            if found is not None:
+                return path == found.path
             places = oracle.module_places(suspicion.path, need.owner)
         else:
             return path in oracle.naming.siblings(oracle.view, suspicion.path)
@@ -246,7 +249,7 @@ def _symbol(need: Need) -> str:
         case Import(module=module, name=name):
             return module if name is None else name
         case Use(owner=owner, name=name) | Call(owner=owner, name=name):
-            return name if not owner else f"{owner.removeprefix(SELF)}.{name}"
+            return name if not owner else f"{bare_owner(owner).removesuffix('()')}.{name}"
 
 
 def _level(need: Need) -> Level:

@@ -105,8 +105,21 @@ class SideDelta:
 
     @cached_property
     def resigned(self) -> frozenset[str]:
-        """Names of what it makes take something else."""
-        return frozenset(name for each in self.files.values() for name in each.resigned)
+        """Names of what it makes take something else, on the spot or where it moves to."""
+        names = {name for each in self.files.values() for name in each.resigned}
+        gone = {
+            (definition.name, each.language): definition.signature
+            for each in self.files.values()
+            for definition in (each.before.definitions if each.before is not None else ())
+            if definition.signature is not None
+            and not (each.after is not None and definition.name in each.after.by_name)
+        }
+        for each in self.files.values():
+            for name, definitions in each.added.items():
+                old = gone.get((name, each.language))
+                if old is not None and any(now.signature != old for now in definitions):
+                    names.add(name.rpartition(".")[2])
+        return frozenset(names)
 
     @cached_property
     def needs(self) -> frozenset[str]:

@@ -24,6 +24,11 @@ class Twin:
     left: Definition
     right: Definition
 
+    @property
+    def is_same_value(self) -> bool:
+        """Whether both are one value of one text."""
+        return self.left.kind is Kind.VALUE and self.left.digest == self.right.digest
+
 
 def suspected_twins(trees: PairTrees) -> Iterator[Twin]:
     """Definitions that both add where they share their names."""
@@ -45,9 +50,11 @@ def suspected_twins(trees: PairTrees) -> Iterator[Twin]:
                     )
                     if not (near & set(theirs) or (left_path in theirs or right_path in near)):
                         continue
-                yield from _same_variants(
+                for twin in _same_variants(
                     left_path, right_path, mine.added[name], other.added[name]
-                )
+                ):
+                    if not (trees.namings[mine.language].rebinds and twin.is_same_value):
+                        yield twin
 
 
 def _same_variants(
@@ -122,7 +129,9 @@ def confirm_breakage(trees: PairTrees, path: str) -> SymbolFinding | None:
         return None
     weaker = left.strict and right.strict and not summary.strict
     if summary.parsed and not weaker:
-        return None
+        sides = (trees.view(which) for which in WhichSide)
+        if merged.stands(path) or not all(view.stands(path) for view in sides):
+            return None
     spots = [
         Spot(which, path, _first_changed_line(trees, which, path), "changed") for which in WhichSide
     ]

@@ -24,6 +24,11 @@ class GoNaming:
 
     builtins: frozenset[str] = frozenset(_BUILTINS.split())
     roots: frozenset[str] = frozenset()
+    overloads: bool = False
+    qualified: bool = False
+    rebinds: bool = False
+    plain_bases: frozenset[str] = frozenset()
+    common_members: frozenset[str] = frozenset()
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         own = view.summary(path)
@@ -65,6 +70,9 @@ class GoNaming:
 
     def stems(self, path: str) -> Sequence[str]:
         return (basename(dirname(path)),)
+
+    def elsewhere(self, view: TreeView, name: str) -> bool:
+        return False
 
 
 def _package(view: TreeView, path: str) -> str | None:

@@ -13,7 +13,18 @@ from typing import Final
 
 from tree_sitter import Node
 
+from agentd.conflicts.symbols.go_nodes import (
+    bases,
+    bindings,
+    is_closed,
+    own_members,
+    result_type,
+    type_name,
+    value_type,
+)
+from agentd.conflicts.symbols.instances import instance_names
 from agentd.conflicts.symbols.summary import (
+    INSTANCE,
     CallShape,
     Import,
     Kind,
@@ -21,7 +32,15 @@ from agentd.conflicts.symbols.summary import (
     Signature,
     Summary,
 )
-from agentd.conflicts.symbols.syntax import Context, SyntaxReader, descend, line_of, parse, text
+from agentd.conflicts.symbols.syntax import (
+    Context,
+    SyntaxReader,
+    descend,
+    enter,
+    line_of,
+    parse,
+    text,
+)
 
 _PLATFORMS: Final = frozenset(
     (
@@ -31,6 +50,7 @@ _PLATFORMS: Final = frozenset(
         *("ppc64", "ppc64le", "riscv64", "s390x", "wasm"),
     )
 )
+_FUNCTIONS: Final = frozenset(("function_declaration", "method_declaration"))
 _BUILD_LINE: Final = re.compile(rb"^//(go:build| ?\+build)", re.MULTILINE)
 _MODULE_LINE: Final = re.compile(rb"^module\s+\"?([^\s\"]+)", re.MULTILINE)
 _MAJOR: Final = re.compile(r"v\d+")
@@ -46,6 +66,7 @@ def read_go(content: bytes, path: str) -> Summary:
     reader = _Reader(Language.GO, root, "//")
     reader.imports_bind = False
     reader.conditional = _is_conditional(content, path)
+    reader.instances = instance_names(root, _FUNCTIONS, bindings)
     reader.visit_children(root, Context())
     return reader.summary()
 
@@ -80,6 +101,7 @@ class _Reader(SyntaxReader):
             "method_elem": self._method_element,
             "field_declaration": self._field,
             "keyed_element": self._keyed,
+            "composite_literal": self._composite,
             "selector_expression": self._selector,
             "qualified_type": self._qualified,
             "call_expression": self._call,
@@ -114,6 +136,7 @@ class _Reader(SyntaxReader):
             context,
             signature=_signature(node.child_by_field_name("parameters")),
             repeatable=name in ("init", "_"),
+            returns=result_type(node.child_by_field_name("result")),
         )
         self._inside(node, context)
 
@@ -130,6 +153,7 @@ class _Reader(SyntaxReader):
             replace(context, qualifier=f"{kind}."),
             signature=_signature(node.child_by_field_name("parameters")),
             repeatable=name == "_",
+            returns=result_type(node.child_by_field_name("result")),
         )
         self.visit_field(node, "receiver", replace(context, inside=True))
         self._inside(node, context)
@@ -138,7 +162,7 @@ class _Reader(SyntaxReader):
         self._inside(node, context)
 
     def _inside(self, node: Node, context: Context) -> None:
-        inner = replace(context, inside=True)
+        inner = enter(node, context)
         for name in ("type_parameters", "parameters", "result", "body"):
             self.visit_field(node, name, inner)
 
@@ -152,8 +176,18 @@ class _Reader(SyntaxReader):
         if context.inside:
             self.locals.add(name)
         else:
-            # Methods and members may stand in any file of the package.
-            self.define(node, Kind.CLASS, name, context, repeatable=name == "_")
+            body = node.child_by_field_name("type")
+            self.define(
+                node,
+                Kind.CLASS,
+                name,
+                context,
+                repeatable=name == "_",
+                closed=is_closed(body),
+                bases=tuple(bases(body)),
+            )
+            for member, line in own_members(body):
+                self.define(line, Kind.VALUE, member, replace(context, qualifier=f"{name}."))
         self.visit_field(node, "type_parameters", context)
         self.visit_field(node, "type", context)
 
@@ -200,10 +234,32 @@ class _Reader(SyntaxReader):
         operand = node.child_by_field_name("operand")
         name = text(node.child_by_field_name("field"))
         self.members.add(name)
-        if operand is not None and operand.type == "identifier":
-            self.use(node, text(operand), name, context)
+        owner = self._owner(operand, context)
+        if owner is not None:
+            self.use(node, owner, name, context)
         if operand is not None:
             self.visit(operand, context)
+
+    def _owner(self, operand: Node | None, context: Context) -> str | None:
+        """What something is a member of, where that can be found."""
+        if operand is None:
+            return None
+        if operand.type == "identifier":
+            return self.instance(text(operand), context) or text(operand)
+        kind = value_type(operand)
+        return f"{INSTANCE}{kind}" if kind else None
+
+    def _composite(self, node: Node, context: Context) -> None:
+        """A literal names the fields that it sets."""
+        kind = type_name(node.child_by_field_name("type"))
+        body = node.child_by_field_name("body")
+        for element in body.named_children if body is not None and kind else ():
+            key = element.child_by_field_name("key") if element.type == "keyed_element" else None
+            if key is not None and key.named_children[:1] and len(key.named_children) == 1:
+                name = key.named_children[0]
+                if name.type == "identifier":
+                    self.use(name, f"{INSTANCE}{kind}", text(name), context)
+        self.visit_children(node, context)
 
     def _qualified(self, node: Node, context: Context) -> None:
         package = node.child_by_field_name("package")
@@ -218,10 +274,10 @@ class _Reader(SyntaxReader):
         if function is not None and function.type == "identifier":
             self.call(node, "", text(function), shape, context)
         elif function is not None and function.type == "selector_expression":
-            operand = function.child_by_field_name("operand")
-            if operand is not None and operand.type == "identifier":
+            owner = self._owner(function.child_by_field_name("operand"), context)
+            if owner is not None:
                 name = text(function.child_by_field_name("field"))
-                self.call(node, text(operand), name, shape, context)
+                self.call(node, owner, name, shape, context)
         self.visit_children(node, context)
 
     def _identifier(self, node: Node, context: Context) -> None:

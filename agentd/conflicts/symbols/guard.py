@@ -142,6 +142,9 @@ class SymbolGuard:
                 if isinstance(looked, NotRead) and looked.code:
                     yield path, looked.reason
                     break
+                if isinstance(looked, Summary) and not looked.parsed:
+                    yield path, "it has syntax errors"
+                    break
 
 
 def _strong(trees: PairTrees) -> Iterator[SymbolFinding]:

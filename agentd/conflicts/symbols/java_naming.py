@@ -24,11 +24,33 @@ _SOURCES: Final = (".java", ".kt", ".groovy", ".scala")
 """What may hold a class of a package; those that nobody reads make it unknown."""
 
 
+_PLAIN_BASES: Final = frozenset(
+    (
+        *("Object", "Serializable", "Cloneable", "Comparable", "Runnable", "Callable"),
+        *("AutoCloseable", "Closeable", "Iterable", "CharSequence"),
+    )
+)
+"""The language's own classes and interfaces of which the names below are all that matters."""
+_OBJECT_MEMBERS: Final = frozenset(
+    (
+        *("equals", "hashCode", "toString", "getClass", "clone", "finalize", "notify"),
+        *("notifyAll", "wait", "run", "call", "close", "compareTo", "iterator", "forEach"),
+        *("spliterator", "length", "charAt", "subSequence", "isEmpty", "chars", "codePoints"),
+        *("values", "valueOf", "ordinal", "name", "compare"),
+    )
+)
+
+
 class JavaNaming:
     """Java's rules."""
 
     builtins: frozenset[str] = frozenset(_LANG.split())
     roots: frozenset[str] = frozenset()
+    overloads: bool = True
+    qualified: bool = True
+    rebinds: bool = False
+    plain_bases: frozenset[str] = _PLAIN_BASES
+    common_members: frozenset[str] = _OBJECT_MEMBERS
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         summary = view.summary(path)
@@ -59,6 +81,9 @@ class JavaNaming:
 
     def stems(self, path: str) -> Sequence[str]:
         return (basename(path).removesuffix(".java"),)
+
+    def elsewhere(self, view: TreeView, name: str) -> bool:
+        return False
 
     def _package(self, view: TreeView, package: str) -> Sequence[str]:
         """The files of a package, which may be spread over source roots."""

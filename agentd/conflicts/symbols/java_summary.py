@@ -11,17 +11,37 @@ from typing import Final
 
 from tree_sitter import Node
 
+from agentd.conflicts.symbols.instances import instance_names
+from agentd.conflicts.symbols.java_nodes import (
+    bases,
+    bindings,
+    call_shape,
+    constructor_signature,
+    has_strange_annotation,
+    method_signature,
+    modifiers,
+    parameter_types,
+    type_name,
+)
 from agentd.conflicts.symbols.summary import (
+    INSTANCE,
     SELF,
     STAR,
-    CallShape,
+    SUPER,
     Import,
     Kind,
     Language,
-    Signature,
     Summary,
 )
-from agentd.conflicts.symbols.syntax import Context, SyntaxReader, line_of, parse, text, within
+from agentd.conflicts.symbols.syntax import (
+    Context,
+    SyntaxReader,
+    enter,
+    line_of,
+    parse,
+    text,
+    within,
+)
 
 _TYPES: Final = (
     "class_declaration",
@@ -30,9 +50,7 @@ _TYPES: Final = (
     "record_declaration",
     "annotation_type_declaration",
 )
-_HARMLESS: Final = frozenset(
-    ("Override", "Deprecated", "SuppressWarnings", "FunctionalInterface", "SafeVarargs", "Test")
-)
+_FUNCTIONS: Final = frozenset(("method_declaration", "constructor_declaration"))
 
 
 def read_java(content: bytes) -> Summary:
@@ -42,6 +60,7 @@ def read_java(content: bytes) -> Summary:
     reader.offered = set()
     reader.imports_bind = False
     reader.any_owner = True
+    reader.instances = instance_names(root, _FUNCTIONS, bindings)
     reader.visit_children(root, Context())
     return reader.summary()
 
@@ -88,11 +107,12 @@ class _Reader(SyntaxReader):
                 self.imports.append(Import(path, STAR, "", line_of(node)))
             return
         if any(child.type == "static" for child in node.children):
-            # Of a static import only the class is looked for: members may be inherited.
             holder = path.rpartition(".")[0]
             module, _, name = holder.rpartition(".")
+            member = path.rpartition(".")[2]
             self.imports.append(Import(module, name, "", line_of(node)))
-            self.locals.add(path.rpartition(".")[2])
+            self.use(node, f"{INSTANCE}{holder}", member, context)
+            self.locals.add(member)
             return
         module, _, name = path.rpartition(".")
         self.imports.append(Import(module, name, name, line_of(node)))
@@ -104,18 +124,15 @@ class _Reader(SyntaxReader):
             self.locals.add(name)
             self.visit_children(node, replace(context, owner=""))
             return
-        derived = any(
-            child.type in ("superclass", "super_interfaces", "extends_interfaces")
-            for child in node.named_children
-        )
-        annotated = _has_strange_annotation(node)
+        annotated = has_strange_annotation(node)
         self.define(
             node,
             Kind.CLASS,
             name,
             context,
-            signature=None if annotated else _constructor(node, body),
-            closed=not derived and not annotated and node.type != "record_declaration",
+            signature=None if annotated else constructor_signature(node, body),
+            closed=not annotated,
+            bases=tuple(bases(node)),
         )
         if self.offered is not None:
             self.offered.add(name)
@@ -130,14 +147,15 @@ class _Reader(SyntaxReader):
         name = text(node.child_by_field_name("name"))
         parameters = node.child_by_field_name("parameters")
         if not context.inside and context.owner:
-            static = "static" in _modifiers(node)
+            static = "static" in modifiers(node)
             self.define(
                 node,
                 Kind.STATIC if static else Kind.METHOD,
                 name,
                 context,
-                signature=_signature(parameters),
-                variant=_parameter_types(parameters),
+                signature=method_signature(parameters),
+                variant=parameter_types(parameters),
+                returns=type_name(node.child_by_field_name("type")),
             )
         self._inside(node, context)
 
@@ -149,13 +167,13 @@ class _Reader(SyntaxReader):
                 Kind.METHOD,
                 "<init>",
                 context,
-                signature=_signature(parameters),
-                variant=_parameter_types(parameters),
+                signature=method_signature(parameters),
+                variant=parameter_types(parameters),
             )
         self._inside(node, context)
 
     def _inside(self, node: Node, context: Context) -> None:
-        self.visit_children(node, replace(context, inside=True, qualifier=""))
+        self.visit_children(node, replace(enter(node, context), qualifier=""))
 
     def _field(self, node: Node, context: Context) -> None:
         for child in node.children_by_field_name("declarator"):
@@ -210,7 +228,7 @@ class _Reader(SyntaxReader):
             kind = kind.named_children[0]
         qualified = node.children[0].type != "new"
         if kind is not None and kind.type == "type_identifier" and not qualified:
-            shape = _shape(node.child_by_field_name("arguments"))
+            shape = call_shape(node.child_by_field_name("arguments"))
             self.call(node, "", text(kind), shape, context)
         body = next((c for c in node.named_children if c.type == "class_body"), None)
         for child in node.named_children:
@@ -223,14 +241,9 @@ class _Reader(SyntaxReader):
     def _invocation(self, node: Node, context: Context) -> None:
         holder = node.child_by_field_name("object")
         name = text(node.child_by_field_name("name"))
-        shape = _shape(node.child_by_field_name("arguments"))
+        shape = call_shape(node.child_by_field_name("arguments"))
         self.members.add(name)
-        owner = None
-        if holder is None or holder.type == "this":
-            top_level = context.owner and "." not in context.owner
-            owner = f"{SELF}{context.owner}" if top_level and name not in self.locals else None
-        elif holder.type == "identifier" and text(holder)[:1].isupper():
-            owner = text(holder)
+        owner = self._owner(holder, name, context)
         if owner is not None:
             self.use(node, owner, name, context)
             self.call(node, owner, name, shape, context)
@@ -238,6 +251,30 @@ class _Reader(SyntaxReader):
             self.visit_field(node, part, context)
         if holder is not None and holder.type == "identifier" and text(holder)[:1].isupper():
             self.use(node, "", text(holder), context)
+
+    def _owner(self, holder: Node | None, name: str, context: Context) -> str | None:
+        """What a method is called on, where that can be found."""
+        if holder is None or holder.type == "this":
+            top_level = context.owner and "." not in context.owner
+            return f"{SELF}{context.owner}" if top_level and name not in self.locals else None
+        if holder.type == "parenthesized_expression" and holder.named_children:
+            holder = holder.named_children[0]
+        match holder.type:
+            case "super":
+                return f"{SUPER}{context.owner}" if context.owner else None
+            case "identifier" if text(holder)[:1].isupper():
+                return text(holder)
+            case "identifier":
+                return self.instance(text(holder), context)
+            case "field_access" if text(holder.child_by_field_name("object")) == "this":
+                kind = self.instances.of_file.get(text(holder.child_by_field_name("field")))
+                return f"{INSTANCE}{kind}" if kind else None
+            case "object_creation_expression":
+                kind = type_name(holder.child_by_field_name("type"))
+                anonymous = any(child.type == "class_body" for child in holder.named_children)
+                return f"{INSTANCE}{kind}" if kind and not anonymous else None
+            case _:
+                return None
 
     def _field_access(self, node: Node, context: Context) -> None:
         holder = node.child_by_field_name("object")
@@ -247,64 +284,7 @@ class _Reader(SyntaxReader):
             self.use(node, text(holder), name, context)
             self.use(node, "", text(holder), context)
         elif holder is not None:
+            owner = self.instance(text(holder), context) if holder.type == "identifier" else None
+            if owner is not None:
+                self.use(node, owner, name, context)
             self.visit(holder, context)
-
-
-def _modifiers(node: Node) -> set[str]:
-    return {
-        inner.type
-        for child in node.named_children
-        if child.type == "modifiers"
-        for inner in child.children
-    }
-
-
-def _has_strange_annotation(node: Node) -> bool:
-    """Whether an annotation may add members or constructors."""
-    return any(
-        text(inner.child_by_field_name("name")) not in _HARMLESS
-        for child in node.named_children
-        if child.type == "modifiers"
-        for inner in child.named_children
-        if inner.type in ("marker_annotation", "annotation")
-    )
-
-
-def _constructor(node: Node, body: Node | None) -> Signature | None:
-    """What `new` takes; None where there are several constructors, or none can be seen."""
-    if node.type == "record_declaration":
-        return None
-    if node.type != "class_declaration" or body is None:
-        return None
-    found = [child for child in body.named_children if child.type == "constructor_declaration"]
-    if not found:
-        return Signature()
-    return _signature(found[0].child_by_field_name("parameters")) if len(found) == 1 else None
-
-
-def _parameter_types(parameters: Node | None) -> str:
-    types = []
-    for child in parameters.named_children if parameters is not None else ():
-        if child.type == "formal_parameter":
-            types.append("".join(text(child.child_by_field_name("type")).split()))
-        elif child.type == "spread_parameter":
-            types.append("".join(text(child).split())[:60])
-    return ",".join(types)
-
-
-def _signature(parameters: Node | None) -> Signature | None:
-    if parameters is None:
-        return None
-    names = []
-    variadic = False
-    for child in parameters.named_children:
-        if child.type == "formal_parameter":
-            names.append(text(child.child_by_field_name("name")))
-        elif child.type == "spread_parameter":
-            variadic = True
-    return Signature(tuple(names), len(names), len(names), any_positional=variadic)
-
-
-def _shape(arguments: Node | None) -> CallShape:
-    given = arguments.named_children if arguments is not None else []
-    return CallShape(sum(not child.type.endswith("comment") for child in given))

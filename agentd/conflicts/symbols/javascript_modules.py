@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from tree_sitter import Node
 
-from agentd.conflicts.symbols.javascript_nodes import string_value
-from agentd.conflicts.symbols.summary import Import, Language
+from agentd.conflicts.symbols.javascript_nodes import function_signature, member_parts, string_value
+from agentd.conflicts.symbols.summary import Import, Kind, Language
 from agentd.conflicts.symbols.syntax import Context, SyntaxReader, line_of, text
 
 
@@ -57,6 +57,7 @@ class ModuleReader(SyntaxReader):
         default = any(child.type == "default" for child in node.children)
         if default:
             self._offer("default")
+            self._define_default(node, declaration, context)
         if declaration is not None:
             before = set(self.bound)
             known = len(self.definitions)
@@ -79,6 +80,13 @@ class ModuleReader(SyntaxReader):
             self.stars.append(string_value(source))
         if any(child.type == "=" for child in node.children):
             self.opaque = True  # `export = value` offers the value's members.
+
+    def _define_default(self, node: Node, declaration: Node | None, context: Context) -> None:
+        """A function that is the default can be called under that name, too."""
+        function = declaration or node.child_by_field_name("value")
+        if function is not None and function.child_by_field_name("parameters") is not None:
+            takes = function_signature(function) if self.language is Language.TYPESCRIPT else None
+            self.define(node, Kind.FUNCTION, "default", context, signature=takes)
 
     def _export_clause(self, clause: Node, source: str, context: Context) -> None:
         for each in clause.named_children:
@@ -107,3 +115,31 @@ class ModuleReader(SyntaxReader):
             elif each.type == "pair_pattern":
                 name, local = each.child_by_field_name("key"), each.child_by_field_name("value")
                 self.take_in(each, module, text(name), text(local), context)
+
+
+def exported_names(node: Node) -> list[str] | None:
+    """What one mention of `exports` offers: a plain assignment on the top level; None else."""
+    inner = node.parent
+    whole = text(node) == "module.exports"
+    if whole and inner is not None and inner.type == "member_expression":
+        node, inner, whole = inner, inner.parent, False
+    if inner is None or inner.type != "assignment_expression":
+        return None
+    statement = inner.parent
+    place = statement.parent if statement is not None else None
+    if inner.child_by_field_name("left") != node or place is None or place.type != "program":
+        return None
+    if not whole:
+        return [text(member_parts(node)[1])]
+    value = inner.child_by_field_name("right")
+    if value is None or value.type != "object":
+        return None
+    names = []
+    for child in value.named_children:
+        key = child.child_by_field_name("key") or child.child_by_field_name("name") or child
+        if child.type == "comment":
+            continue
+        if child.type == "spread_element" or key.type == "computed_property_name":
+            return None
+        names.append(string_value(key))
+    return names

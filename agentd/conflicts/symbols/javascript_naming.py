@@ -40,11 +40,24 @@ _GLOBALS: Final = (
 )
 
 
+_OBJECT_MEMBERS: Final = frozenset(
+    (
+        *("constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toJSON"),
+        *("toLocaleString", "toString", "valueOf", "message", "name", "stack", "cause"),
+    )
+)
+
+
 class JavaScriptNaming:
     """The rules of modules by relative path."""
 
     builtins: frozenset[str] = frozenset(_GLOBALS.split())
     roots: frozenset[str] = frozenset()
+    overloads: bool = False
+    qualified: bool = False
+    rebinds: bool = False
+    plain_bases: frozenset[str] = frozenset(("Object", "Error", "TypeError", "RangeError"))
+    common_members: frozenset[str] = _OBJECT_MEMBERS
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         return (path,)
@@ -71,6 +84,9 @@ class JavaScriptNaming:
     def stems(self, path: str) -> Sequence[str]:
         name = basename(path).partition(".")[0]
         return (basename(dirname(path)), name) if name == "index" else (name,)
+
+    def elsewhere(self, view: TreeView, name: str) -> bool:
+        return False
 
 
 def _candidates(target: str) -> Iterator[str]:

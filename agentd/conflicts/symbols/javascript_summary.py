@@ -11,19 +11,17 @@ from typing import Final
 
 from tree_sitter import Node
 
-from agentd.conflicts.symbols.javascript_modules import ModuleReader
+from agentd.conflicts.symbols.instances import instance_names
+from agentd.conflicts.symbols.javascript_members import MemberReader
 from agentd.conflicts.symbols.javascript_nodes import (
     bound_by,
-    call_shape,
     function_signature,
     is_open_class,
-    member_parts,
     required_module,
     string_value,
 )
+from agentd.conflicts.symbols.javascript_types import bindings, class_bases, type_name
 from agentd.conflicts.symbols.summary import (
-    SELF,
-    Import,
     Kind,
     Language,
     Signature,
@@ -32,7 +30,7 @@ from agentd.conflicts.symbols.summary import (
 from agentd.conflicts.symbols.syntax import (
     Context,
     SyntaxReader,
-    line_of,
+    enter,
     parse,
     text,
     within,
@@ -41,6 +39,7 @@ from agentd.conflicts.symbols.syntax import (
 _FUNCTIONS: Final = ("function_declaration", "generator_function_declaration")
 _CLASSES: Final = ("class_declaration", "abstract_class_declaration")
 _INNER_FUNCTIONS: Final = ("function_expression", "generator_function", "arrow_function")
+_SCOPES: Final = frozenset((*_FUNCTIONS, *_INNER_FUNCTIONS, "method_definition"))
 _PATTERNS: Final = frozenset(
     (
         "object_pattern",
@@ -63,15 +62,14 @@ def read_javascript(content: bytes, path: str, language: Language) -> Summary:
         kind = "language_tsx" if path.endswith("x") else "language_typescript"
         root = parse(content, "tree_sitter_typescript", kind)
     reader = _Reader(language, root, "//")
+    reader.instances = instance_names(root, _SCOPES, bindings)
     reader.visit_children(root, Context())
     reader.finish()
     return reader.summary()
 
 
 @dataclass(slots=True)
-class _Reader(ModuleReader):
-    commonjs: bool = False
-
+class _Reader(MemberReader):
     def __post_init__(self) -> None:
         SyntaxReader.__post_init__(self)
         self.offered = set()
@@ -96,12 +94,12 @@ class _Reader(ModuleReader):
             "identifier": self._identifier,
             "type_identifier": self._identifier,
             "shorthand_property_identifier": self._identifier,
-            "member_expression": self._member,
-            "nested_type_identifier": self._member,
-            "nested_identifier": self._member,
-            "call_expression": self._call,
-            "new_expression": self._call,
-            "assignment_expression": self._assignment,
+            "member_expression": self.read_member,
+            "nested_type_identifier": self.read_member,
+            "nested_identifier": self.read_member,
+            "call_expression": self.read_call,
+            "new_expression": self.read_call,
+            "assignment_expression": self.read_assignment,
             "pair": self._pair,
             "type_parameter": self._type_parameter,
             "infer_type": self._type_parameter,
@@ -161,7 +159,14 @@ class _Reader(ModuleReader):
         if context.inside:
             self.locals.add(name)
         else:
-            self.define(node, Kind.FUNCTION, name, context, signature=self._takes(node))
+            self.define(
+                node,
+                Kind.FUNCTION,
+                name,
+                context,
+                signature=self._takes(node),
+                returns=type_name(node.child_by_field_name("return_type")),
+            )
         self._inside(node, replace(context, owner=""))
 
     def _overload(self, node: Node, context: Context) -> None:
@@ -179,7 +184,7 @@ class _Reader(ModuleReader):
 
     def _inside(self, node: Node, context: Context) -> None:
         """Reads a function's parameters and body."""
-        inner = replace(context, inside=True, conditional=False)
+        inner = replace(enter(node, context), conditional=False)
         for name in ("parameters", "parameter"):
             parameters = node.child_by_field_name(name)
             if parameters is not None:
@@ -228,7 +233,8 @@ class _Reader(ModuleReader):
             name,
             context,
             signature=None if extends or decorated else self._constructor(body),
-            closed=not heritage and not decorated and not is_open_class(body),
+            closed=not decorated and not is_open_class(body),
+            bases=tuple(base for child in heritage for base in class_bases(child)),
         )
         self.visit_field(node, "body", within(context, name))
 
@@ -333,6 +339,8 @@ class _Reader(ModuleReader):
                 self.visit(child, context)
 
     def _identifier(self, node: Node, context: Context) -> None:
+        if text(node) in ("exports", "module"):
+            self.opaque |= node.parent is None or node.parent.type != "member_expression"
         self.use(node, "", text(node), context)
 
     def _pair(self, node: Node, context: Context) -> None:
@@ -340,57 +348,6 @@ class _Reader(ModuleReader):
         if key is not None and key.type == "computed_property_name":
             self.visit(key, context)
         self.visit_field(node, "value", context)
-
-    def _chain(self, node: Node | None, context: Context) -> str | None:
-        if node is None:
-            return None
-        if node.type in ("identifier", "type_identifier"):
-            return text(node)
-        if node.type == "this" and context.owner:
-            return f"{SELF}{context.owner}"
-        if node.type in ("member_expression", "nested_identifier"):
-            holder, name = member_parts(node)
-            prefix = self._chain(holder, context)
-            if prefix is not None and not prefix.startswith(SELF):
-                return f"{prefix}.{text(name)}"
-        return None
-
-    def _member(self, node: Node, context: Context) -> None:
-        holder, name = member_parts(node)
-        self.members.add(text(name))
-        owner = self._chain(holder, context)
-        optional = any(child.type == "optional_chain" for child in node.children)
-        if owner is not None and not optional:
-            self.use(node, owner, text(name), context)
-        if owner in ("module", "exports"):
-            self.opaque = self.commonjs = True
-        if holder is not None:
-            self.visit(holder, context)
-
-    def _call(self, node: Node, context: Context) -> None:
-        function = node.child_by_field_name("function") or node.child_by_field_name("constructor")
-        arguments = node.child_by_field_name("arguments")
-        module = required_module(node)
-        if module is not None:
-            self.imports.append(Import(module, None, "", line_of(node), True))
-        shape = call_shape(arguments)
-        if function is not None and function.type == "identifier":
-            name = text(function)
-            # Only `new` makes an instance; a class and a function of one name cannot both be.
-            self.call(node, "", name, shape, context)
-        elif function is not None and function.type == "member_expression":
-            holder, name_node = member_parts(function)
-            owner = self._chain(holder, context)
-            if owner is not None:
-                self.call(node, owner, text(name_node), shape, context)
-        self.visit_children(node, context)
-
-    def _assignment(self, node: Node, context: Context) -> None:
-        left = node.child_by_field_name("left")
-        if left is not None and text(left).startswith(("module.exports", "exports.")):
-            # What a CommonJS module offers is made while it runs.
-            self.opaque = self.commonjs = True
-        self.visit_children(node, context)
 
     def _takes(self, node: Node) -> Signature | None:
         """What a function takes; JavaScript's take anything."""

@@ -6,16 +6,18 @@ grammars; must not know sides or trees.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from posixpath import basename, splitext
 from typing import Final
 
-from agentd.conflicts.symbols.python_summary import read_python
+from agentd.conflicts.symbols.grammars import reader_of
+from agentd.conflicts.symbols.python_summary import compiles, read_python
 from agentd.conflicts.symbols.summary import Language, Summary
 
-FORMAT: Final = 9
+FORMAT: Final = 10
 """Raised whenever a summary of the same file would come out differently."""
 
 _EXTENSIONS: Final[Mapping[str, Language]] = {
@@ -108,7 +110,8 @@ def _analyser(extension: str) -> str | NotRead:
         if extension in _UNREAD:
             return NotRead(f"no analyser for {extension} files")
         return NotRead("it is no code", code=False)
-    return f"{language.value}{'x' if extension == '.tsx' else ''}-{FORMAT}"
+    reader = re.sub(r"[^\w.]+", "-", reader_of(language)) or "none"
+    return f"{language.value}{'x' if extension == '.tsx' else ''}-{FORMAT}-{reader}"
 
 
 def analyser_of(path: str) -> str | NotRead:
@@ -131,11 +134,20 @@ def summarise(path: str, content: bytes) -> Summary | NotRead:
         return NotRead("it is nested too deeply")
 
 
-def _python(content: bytes) -> Summary:
+def stands(path: str, content: bytes) -> bool:
+    """Whether a file's language takes it, as far as more than its grammar is asked here."""
+    return language_of(path) is not Language.PYTHON or compiles(_decoded(content))
+
+
+def _decoded(content: bytes) -> str:
     try:
-        found = read_python(content.decode("utf-8-sig"))
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        found = read_python(content.decode("latin-1"))
+        return content.decode("latin-1")
+
+
+def _python(content: bytes) -> Summary:
+    found = read_python(_decoded(content))
     if found is not None:
         return found
     try:

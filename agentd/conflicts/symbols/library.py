@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from agentd.conflicts.symbols.languages import NotRead, analyser_of, summarise
+from agentd.conflicts.symbols.languages import NotRead, analyser_of, stands, summarise
 from agentd.conflicts.symbols.sides import BlobReader
 from agentd.conflicts.symbols.summary import Summary
 
@@ -48,6 +48,11 @@ class SummaryLibrary:
         if key not in self._known:
             self.load([(path, blob)])
         return self._known[key]
+
+    def stands(self, path: str, blob: str) -> bool:
+        """Whether a file's language takes it; what cannot be had does."""
+        content = self._reader.read_blobs([blob]).get(blob)
+        return content is None or stands(path, content)
 
     def load(self, files: Iterable[tuple[str, str]]) -> None:
         """Reads the files that are not known yet, all in one look."""

@@ -52,7 +52,7 @@ def _compare(path: str, left: bytes, right: bytes, merged: bytes) -> Iterator[Sy
     after = read_mapping(path, merged)
     if not all(each.parsed for each in sides):
         return
-    if not after.parsed:
+    if not after.parsed or (not after.plain and all(each.plain for each in sides)):
         spots = [Spot(which, path, 1, "changed") for which in WhichSide]
         message = (
             f"{path} can be read on both sides, and merged it cannot; look at how the two changes "

@@ -18,6 +18,8 @@ from typing import Final
 
 _YAML_KEY: Final = re.compile(r"^( *)((?:- +)*)([A-Za-z0-9_.$/@-]+|\"[^\"]*\"|'[^']*')\s*:(?:\s|$)")
 _ANY_KEY: Final = re.compile(r"([A-Za-z0-9_.$/@-]+)[\"'\]]*\s*(?:[:=]|\]\s*$)", re.MULTILINE)
+_JSON_TOKEN: Final = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*[\s\S]*?\*/')
+_LAST_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*[}\]])')
 _YAML_BLOCK_TEXT: Final = re.compile(r"(?:^|[\s:])[|>][-+0-9]*\s*(?:#.*)?$")
 _YAML_ENDINGS: Final = (".yaml", ".yml")
 
@@ -29,6 +31,8 @@ class MappingKeys:
     parsed: bool
     twice: Counter[str]
     """Keys, by their way from the top, that stand there more than once; how often."""
+    plain: bool = True
+    """Whether its format's own rules are enough, and not only those of lenient tools."""
 
 
 def is_mapping_file(path: str) -> bool:
@@ -71,11 +75,20 @@ def _json(text: str) -> MappingKeys:
         twice.update({name: count for name, count in counted.items() if count > 1})
         return dict(pairs)
 
-    try:
-        json.loads(text, object_pairs_hook=collect)
-    except (ValueError, RecursionError):
-        return MappingKeys(False, Counter())
-    return MappingKeys(True, twice)
+    for source in (text, _without_comments(text)):
+        twice.clear()
+        try:
+            json.loads(source, object_pairs_hook=collect)
+        except (ValueError, RecursionError):
+            continue
+        return MappingKeys(True, twice, plain=source is text)
+    return MappingKeys(False, Counter(), plain=False)
+
+
+def _without_comments(text: str) -> str:
+    """The same without the comments and last commas that many a tool's JSON may have."""
+    plain = _JSON_TOKEN.sub(lambda found: found[1] or " ", text)
+    return _LAST_COMMA.sub(lambda found: found[1] or found[2], plain)
 
 
 def _toml(text: str) -> MappingKeys:

@@ -21,6 +21,21 @@ class Naming(Protocol):
     roots: frozenset[str]
     """The names that begin a module's name without being imported."""
 
+    overloads: bool
+    """Whether a class may have one name several times, those of its bases included."""
+
+    qualified: bool
+    """Whether a module's full name may stand anywhere without an import."""
+
+    rebinds: bool
+    """Whether a name may be given its value again, so that the same one twice is no mistake."""
+
+    plain_bases: frozenset[str]
+    """Simple names of bases from outside the tree that give no members worth looking for."""
+
+    common_members: frozenset[str]
+    """Members that every instance may have without anybody defining them."""
+
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         """The files whose top-level names a file sees without importing them, itself included."""
 
@@ -35,3 +50,6 @@ class Naming(Protocol):
 
     def stems(self, path: str) -> Sequence[str]:
         """The names under which a file as a whole can be imported."""
+
+    def elsewhere(self, view: TreeView, name: str) -> bool:
+        """Whether a class may get a member from where nobody looks."""

@@ -6,13 +6,15 @@ Pure; knows one file, and of its statements only which scopes they open.
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from agentd.conflicts.symbols.python_facts import depends_on_platform
+from agentd.conflicts.symbols.python_instances import instance_names
 from agentd.conflicts.symbols.python_nodes import children, walk
 from agentd.conflicts.symbols.python_scopes import arguments, binds, bound_names
 from agentd.conflicts.symbols.python_signatures import call_shape
-from agentd.conflicts.symbols.summary import SELF, Call, Use
+from agentd.conflicts.symbols.summary import INSTANCE, SELF, SUPER, Call, Use, is_instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,10 @@ class Context:
 
     scopes: tuple[dict[str, bool], ...] = ()
     """Function scopes from the outside in; each name with whether only imports bind it."""
+    instances: tuple[Mapping[str, str], ...] = ({},)
+    """The names that stand for an instance of one class: of the module, then of each scope."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """The attributes of `self` that do."""
     class_names: frozenset[str] = frozenset()
     """Names of the class body that is being read."""
     qualifier: str = ""
@@ -41,7 +47,10 @@ class ExpressionReader:
     uses: list[Use] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     members: set[str] = field(default_factory=set)
+    assigned: set[str] = field(default_factory=set)
     dynamic: bool = False
+    annotations_count: bool = False
+    """Whether annotations are evaluated, so that a name in them must exist."""
     by_strings: bool = False
     """Whether names are bound by strings."""
 
@@ -62,6 +71,7 @@ class ExpressionReader:
                 inner = replace(
                     context,
                     scopes=(*context.scopes, bound_names(node)),
+                    instances=(*context.instances, instance_names(node)),
                     class_names=frozenset(),
                     self_name="" if context.self_name in arguments(node) else context.self_name,
                 )
@@ -73,11 +83,17 @@ class ExpressionReader:
                     for inner_node in walk(generator.target)
                     for name in binds(inner_node)
                 }
-                inner = replace(context, scopes=(*context.scopes, targets))
+                inner = replace(
+                    context,
+                    scopes=(*context.scopes, targets),
+                    instances=(*context.instances, {}),
+                )
                 for child in children(node):
                     self.expression(child, inner)
             case ast.AnnAssign():
-                self.expression(node.annotation, replace(context, guarded=True))
+                evaluated = self.annotations_count and not context.in_function
+                guarded = context.guarded or not evaluated
+                self.expression(node.annotation, replace(context, guarded=guarded))
                 self.expression(node.target, context)
                 if node.value is not None:
                     self.expression(node.value, context)
@@ -112,11 +128,39 @@ class ExpressionReader:
                     self._is_global(name, context) or self._import_local(name, context)
                 ):
                     return name
+                kind = self._instance(name, context)
+                return f"{INSTANCE}{kind}" if kind else None
             case ast.Attribute(value=value, attr=attr):
                 prefix = self._chain(value, context)
-                if prefix is not None and not prefix.startswith(SELF):
+                if prefix is not None and prefix.startswith(SELF):
+                    kind = context.attributes.get(attr, "")
+                    return f"{INSTANCE}{kind}" if self._is_reachable(kind, context) else None
+                if prefix is not None and not is_instance(prefix):
                     return f"{prefix}.{attr}"
+            case ast.Call(func=ast.Name(id="super"), args=[]) if context.self_name:
+                return f"{SUPER}{context.owner_class}"
+            case ast.Call(func=function):
+                prefix = self._chain(function, context)
+                if prefix is not None and not is_instance(prefix):
+                    return f"{INSTANCE}{prefix}"
         return None
+
+    def _instance(self, name: str, context: Context) -> str:
+        """The class that a name stands for an instance of; empty where nobody can say."""
+        kind = ""
+        if name not in context.class_names:
+            for index in range(len(context.scopes), -1, -1):
+                if index == 0 or name in context.scopes[index - 1]:
+                    kind = context.instances[index].get(name, "")
+                    break
+        return kind if self._is_reachable(kind, context) else ""
+
+    def _is_reachable(self, kind: str, context: Context) -> bool:
+        """Whether a class's name means here what the file's imports and classes make it."""
+        root = kind.partition(".")[0]
+        return root in self.roots and (
+            self._is_global(root, context) or self._import_local(root, context)
+        )
 
     def _shadowed(self, name: str, context: Context) -> bool:
         """Whether a function inside the method has its own `self`."""
@@ -127,6 +171,8 @@ class ExpressionReader:
         owner = self._chain(node.value, context)
         if owner is not None and isinstance(node.ctx, ast.Load):
             self.uses.append(Use(owner, node.attr, (node.lineno,), context.guarded))
+        if not isinstance(node.ctx, ast.Load) and not (owner or "").startswith(SELF):
+            self.assigned.add(node.attr)
         if (
             isinstance(node.value, ast.Attribute)
             and node.value.attr == "modules"

@@ -24,6 +24,8 @@ _CAUGHT: Final = frozenset(
     ]
 )
 """Exceptions whose handlers provide for what the guard warns of."""
+_PLAIN: Final = frozenset(("dataclass", "final", "total_ordering", "runtime_checkable", "unique"))
+"""Decorators that give a class no members but the language's own."""
 _CONDITIONS: Final = frozenset(
     [
         "TYPE_CHECKING",
@@ -78,6 +80,16 @@ def annotations_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast
         yield node.returns
 
 
+def defers_annotations(tree: ast.Module) -> bool:
+    """Whether a file's annotations are kept as text."""
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and any(alias.name == "annotations" for alias in node.names)
+        for node in tree.body
+    )
+
+
 def catches(handler: ast.ExceptHandler) -> bool:
     """Whether a handler catches what a missing name raises."""
     if handler.type is None:
@@ -109,11 +121,17 @@ def makes_second_fine(decorators: Sequence[ast.expr]) -> bool:
     return False
 
 
+def may_be_rebound(node: ast.stmt, name: str) -> bool:
+    """Whether an assignment may be one step of several, or says nothing of its own."""
+    if isinstance(node, ast.AugAssign) or name.startswith("_"):
+        return True
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return value is None or name in mentions(value)
+
+
 def is_closed(node: ast.ClassDef) -> bool:
-    """Whether a class has no members but those in its text."""
-    if node.keywords or node.decorator_list:
-        return False
-    if any(decorator_name(base) != "object" for base in node.bases):
+    """Whether a class has no members but those in its text and its bases'."""
+    if node.keywords or any(decorator_name(each) not in _PLAIN for each in node.decorator_list):
         return False
     for each in walk(node):
         if isinstance(each, ast.FunctionDef) and each.name in ("__getattr__", "__getattribute__"):

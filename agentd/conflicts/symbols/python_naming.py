@@ -36,11 +36,26 @@ _MODULE_NAMES: Final = frozenset(
 )
 
 
+_PLAIN_BASES: Final = frozenset(
+    [
+        *("object", "ABC", "Generic", "Protocol", "NamedTuple", "Enum", "IntEnum", "StrEnum"),
+        *("Flag", "IntFlag", "Exception", "BaseException", "ValueError", "TypeError", "OSError"),
+        *("KeyError", "LookupError", "RuntimeError", "AttributeError", "NotImplementedError"),
+    ]
+)
+"""Bases of the language's own whose members nobody mistakes for those of a project."""
+
+
 class PythonNaming:
     """Python's rules."""
 
     builtins: frozenset[str] = frozenset(dir(builtins)) | _MODULE_NAMES
     roots: frozenset[str] = frozenset()
+    overloads: bool = False
+    qualified: bool = False
+    rebinds: bool = True
+    plain_bases: frozenset[str] = _PLAIN_BASES
+    common_members: frozenset[str] = frozenset(("name", "value", "args", "add_note"))
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         return (path,)
@@ -78,6 +93,9 @@ class PythonNaming:
     def stems(self, path: str) -> Sequence[str]:
         name = basename(path).partition(".")[0]
         return (basename(dirname(path)), name) if name == "__init__" else (name,)
+
+    def elsewhere(self, view: TreeView, name: str) -> bool:
+        return False
 
     def _exists(self, view: TreeView, place: str) -> bool:
         if not place:

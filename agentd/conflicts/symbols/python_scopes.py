@@ -15,7 +15,20 @@ from agentd.conflicts.symbols.python_nodes import children, walk
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 ScopeNode: TypeAlias = FunctionNode | ast.ClassDef | ast.Module
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_INNER: Final = frozenset(
+    (
+        *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+        *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef),
+    )
+)
+_BINDERS: Final = frozenset(
+    (
+        *(ast.Name, ast.alias, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+        *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping),
+        *(ast.Global, ast.Nonlocal, ast.Assign, ast.AnnAssign),
+    )
+)
+_KEPT: Final = "agentd_binders"
 
 
 def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
@@ -24,17 +37,30 @@ def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
     while pending:
         node = pending.pop()
         yield node
-        if isinstance(node, (*_SCOPES, *_COMPREHENSIONS)):
+        if type(node) in _INNER:
             pending.extend(_outside_body(node))
         else:
             pending.extend(children(node))
+
+
+def binders(scope: ast.AST) -> list[ast.AST]:
+    """The nodes of a scope that have to do with what it binds; kept on the node itself."""
+    kept: list[ast.AST] | None = scope.__dict__.get(_KEPT)
+    if kept is None:
+        kept = [node for node in own_nodes(scope) if type(node) in _BINDERS and not _is_read(node)]
+        scope.__dict__[_KEPT] = kept
+    return kept
+
+
+def _is_read(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
 
 
 def bound_names(scope: ast.AST) -> dict[str, bool]:
     """The names that a scope binds, and whether by imports alone."""
     bound: dict[str, bool] = {}
     elsewhere: set[str] = set()
-    for node in own_nodes(scope):
+    for node in binders(scope):
         if isinstance(node, ast.Global | ast.Nonlocal):
             elsewhere.update(node.names)
         imported = isinstance(node, ast.alias)
@@ -53,12 +79,18 @@ def global_names(tree: ast.Module) -> frozenset[str]:
 
 def arguments(scope: ast.AST) -> list[str]:
     """The names of a function's parameters."""
+    spread = []
+    if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        spread = [each for each in (scope.args.vararg, scope.args.kwarg) if each is not None]
+    return [each.arg for each in (*parameters(scope), *spread)]
+
+
+def parameters(scope: ast.AST) -> list[ast.arg]:
+    """The parameters of a function that stand for one value each."""
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
         return []
     spec = scope.args
-    named = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
-    named += [each for each in (spec.vararg, spec.kwarg) if each is not None]
-    return [each.arg for each in named]
+    return [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
 
 
 def binds(node: ast.AST) -> Iterator[str]:

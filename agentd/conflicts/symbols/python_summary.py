@@ -15,14 +15,17 @@ from agentd.conflicts.symbols.python_expressions import Context, ExpressionReade
 from agentd.conflicts.symbols.python_facts import (
     annotations_of,
     catches,
+    defers_annotations,
     depends_on_platform,
     is_closed,
     makes_second_fine,
+    may_be_rebound,
     mentions,
     spoken,
     strings,
     top_level_ranges,
 )
+from agentd.conflicts.symbols.python_instances import attribute_kinds, dotted, instance_names
 from agentd.conflicts.symbols.python_nodes import children, walk
 from agentd.conflicts.symbols.python_scopes import arguments, binds, bound_names, global_names
 from agentd.conflicts.symbols.python_signatures import (
@@ -57,6 +60,17 @@ def read_python(text: str) -> Summary | None:
         return None
 
 
+def compiles(text: str) -> bool:
+    """Whether a module is free of what only the compiler refuses, such as a parameter twice."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "<file>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 @dataclass(slots=True)
 class _Reader(ExpressionReader):
     text: str = ""
@@ -69,7 +83,8 @@ class _Reader(ExpressionReader):
         self.lines = self.text.splitlines()
 
     def summary(self) -> Summary:
-        context = Context()
+        context = Context(instances=(instance_names(self.tree),))
+        self.annotations_count = not defers_annotations(self.tree)
         for statement in self.tree.body:
             self._statement(statement, context)
         bound = global_names(self.tree)
@@ -87,6 +102,7 @@ class _Reader(ExpressionReader):
             dynamic=self.dynamic or "__getattr__" in bound,
             spoken=frozenset(spoken(self.tree)) if self.by_strings else frozenset(),
             members=frozenset(self.members),
+            assigned=frozenset(self.assigned),
             blocks=tuple(
                 Block(first, last, self._digest(first, last))
                 for first, last in top_level_ranges(self.tree)
@@ -175,7 +191,8 @@ class _Reader(ExpressionReader):
         for target in targets:
             for inner in walk(target):
                 for name in binds(inner):
-                    self._define(node, Kind.VALUE, name, context, repeatable=True)
+                    again = inner is not target or may_be_rebound(node, name)
+                    self._define(node, Kind.VALUE, name, context, repeatable=again)
 
     def _define(
         self,
@@ -187,6 +204,8 @@ class _Reader(ExpressionReader):
         signature: Signature | None = None,
         repeatable: bool = False,
         closed: bool = False,
+        bases: tuple[str, ...] = (),
+        returns: str = "",
     ) -> None:
         last = node.end_lineno or node.lineno
         has_body = kind not in (Kind.VALUE, Kind.CLASS)
@@ -200,6 +219,8 @@ class _Reader(ExpressionReader):
                 signature=signature,
                 repeatable=repeatable or context.conditional,
                 closed=closed,
+                bases=bases,
+                returns=returns,
                 mentions=frozenset(mentions(node)) if has_body else frozenset(),
             )
         )
@@ -222,7 +243,8 @@ class _Reader(ExpressionReader):
             if expression is not None:
                 self.expression(expression, context)
         for annotation in annotations_of(node):
-            self.expression(annotation, replace(context, guarded=True))
+            guarded = context.guarded or not self.annotations_count
+            self.expression(annotation, replace(context, guarded=guarded))
         parameters = arguments(node)
         self_name, owner = context.self_name, context.owner_class
         if in_class:
@@ -230,6 +252,7 @@ class _Reader(ExpressionReader):
         inner = replace(
             context,
             scopes=(*context.scopes, bound_names(node)),
+            instances=(*context.instances, instance_names(node)),
             class_names=frozenset(),
             self_name="" if not in_class and self_name in parameters else self_name,
             owner_class=owner,
@@ -249,6 +272,7 @@ class _Reader(ExpressionReader):
                 context,
                 signature=constructor_signature(node),
                 closed=is_closed(node),
+                bases=tuple(dotted(_origin(base)) or "?" for base in node.bases),
                 repeatable=bool(node.decorator_list) and makes_second_fine(node.decorator_list),
             )
             self._instance_values(node, context)
@@ -259,6 +283,7 @@ class _Reader(ExpressionReader):
             class_names=frozenset(bound_names(node)),
             qualifier=f"{context.qualifier}{node.name}.",
             owner_class="" if context.in_function else f"{context.qualifier}{node.name}",
+            attributes=attribute_kinds(node),
             self_name="",
             conditional=False,
         )
@@ -309,6 +334,11 @@ class _Reader(ExpressionReader):
             else:
                 local = alias.asname or alias.name
                 self.imports.append(Import(module, alias.name, local, node.lineno, context.guarded))
+
+
+def _origin(base: ast.expr) -> ast.expr:
+    """The class itself of `Base[int]`."""
+    return base.value if isinstance(base, ast.Subscript) else base
 
 
 def _roots(tree: ast.Module) -> set[str]:

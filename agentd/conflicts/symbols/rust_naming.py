@@ -21,11 +21,24 @@ _PRELUDE: Final = (
 )
 
 
+_DERIVED: Final = (
+    "clone clone_from eq ne cmp partial_cmp lt le gt ge max min hash fmt default from into "
+    "try_from try_into to_string to_owned as_ref as_mut deref deref_mut drop next iter "
+    "into_iter serialize deserialize parse borrow source description cause"
+)
+"""Methods that a derive or a trait of everybody's may give."""
+
+
 class RustNaming:
     """Rust's rules."""
 
     builtins: frozenset[str] = frozenset(_PRELUDE.split())
     roots: frozenset[str] = frozenset(("crate", "self", "super"))
+    overloads: bool = False
+    qualified: bool = False
+    rebinds: bool = False
+    plain_bases: frozenset[str] = frozenset()
+    common_members: frozenset[str] = frozenset(_DERIVED.split())
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         return (path,)
@@ -51,6 +64,16 @@ class RustNaming:
     def stems(self, path: str) -> Sequence[str]:
         name = basename(path).removesuffix(".rs")
         return (basename(dirname(path)),) if name == "mod" else (name,)
+
+    def elsewhere(self, view: TreeView, name: str) -> bool:
+        """An `impl`, or a trait that gives it, may have come into any of the changed files."""
+        return any(
+            each.simple_name == name and "." in each.name
+            for path, blob in view.changed.items()
+            if blob is not None and path.endswith(".rs")
+            if (summary := view.summary(path)) is not None
+            for each in summary.definitions
+        )
 
     def _start(self, view: TreeView, importer: str, parts: list[str]) -> str | None:
         """The file that a path begins at; takes its first names off the path."""

@@ -5,12 +5,27 @@ Pure; each answer rests on the node that it is asked about.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from tree_sitter import Node
 
 from agentd.conflicts.symbols.summary import CallShape, Signature
 from agentd.conflicts.symbols.syntax import text
+
+_PLAIN_ATTRIBUTES: Final = frozenset(
+    (
+        *("allow", "deny", "expect", "warn", "doc", "must_use", "non_exhaustive", "repr"),
+        *("deprecated", "cfg", "cfg_attr"),
+    )
+)
+_PLAIN_DERIVES: Final = frozenset(
+    (
+        *("Clone", "Copy", "Debug", "Default", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd"),
+        *("Serialize", "Deserialize", "Error"),
+    )
+)
 
 
 def use_paths(node: Node | None, prefix: str) -> Iterator[tuple[str, str]]:
@@ -105,3 +120,81 @@ def call_shape(arguments: Node | None) -> CallShape:
     """What a call hands over."""
     given = arguments.named_children if arguments is not None else []
     return CallShape(sum(not child.type.endswith("comment") for child in given))
+
+
+def depends(attribute: Node) -> bool:
+    """Whether an attribute makes an item one of several that may be there."""
+    said = text(attribute)
+    return ("cfg" in said and said != "#[cfg(test)]") or "macro" in said
+
+
+def is_decorated(node: Node) -> bool:
+    """Whether an attribute may give a type members that its text does not show."""
+    before = node.prev_named_sibling
+    while before is not None and (
+        before.type == "attribute_item" or before.type.endswith("comment")
+    ):
+        words = re.findall(r"\w+", text(before)) if before.type == "attribute_item" else ["doc"]
+        if words[:1] == ["derive"]:
+            if not _PLAIN_DERIVES.issuperset(word for word in words[1:] if word[:1].isupper()):
+                return True
+        elif words and words[0] not in _PLAIN_ATTRIBUTES:
+            return True
+        before = before.prev_named_sibling
+    return False
+
+
+def fields(node: Node) -> Iterator[tuple[Node, bool]]:
+    """The named fields of a struct, each with whether it is one of several that may be there."""
+    body = node.child_by_field_name("body")
+    if node.type != "struct_item" or body is None or body.type != "field_declaration_list":
+        return
+    conditional = False
+    for child in body.named_children:
+        if child.type == "attribute_item":
+            conditional |= depends(child)
+        elif child.type == "field_declaration":
+            yield child, conditional
+            conditional = False
+
+
+def type_name(node: Node | None) -> str:
+    """The type that a type or a reference to it names; empty where it has no plain name."""
+    if node is not None and node.type == "reference_type":
+        node = node.child_by_field_name("type")
+    if node is not None and node.type == "generic_type":
+        node = node.child_by_field_name("type")
+    return dotted(node) or ""
+
+
+def value_type(node: Node | None) -> str:
+    """The type of a literal, or `Type.function()` for what a function gives; empty otherwise."""
+    while node is not None and node.type in ("reference_expression", "parenthesized_expression"):
+        node = node.named_children[-1]
+    if node is None:
+        return ""
+    if node.type == "struct_expression":
+        return type_name(node.child_by_field_name("name"))
+    function = node.child_by_field_name("function")
+    name = dotted(function) if node.type == "call_expression" else None
+    return f"{name}()" if name and not name.startswith("Self") else ""
+
+
+def bindings(node: Node) -> Iterator[tuple[str, str]]:
+    """The names that a node binds, each with its type; empty where it is not said."""
+    if node.type in ("parameter", "let_declaration"):
+        pattern = node.child_by_field_name("pattern")
+        declared, value = node.child_by_field_name("type"), node.child_by_field_name("value")
+        if pattern is not None and pattern.type == "mut_pattern":
+            pattern = pattern.named_children[-1]
+        kind = type_name(declared) if declared is not None else value_type(value)
+        plain = pattern is not None and pattern.type == "identifier"
+        for name in bound_by(pattern):
+            yield name, kind if plain else ""
+    elif node.type in ("let_condition", "match_arm", "for_expression"):
+        for name in bound_by(node.child_by_field_name("pattern")):
+            yield name, ""
+    elif node.type == "closure_parameters":
+        for child in node.named_children:
+            for name in bound_by(child.child_by_field_name("pattern") or child):
+                yield name, ""

@@ -11,15 +11,23 @@ from typing import Final
 
 from tree_sitter import Node
 
+from agentd.conflicts.symbols.instances import instance_names
 from agentd.conflicts.symbols.rust_nodes import (
+    bindings,
     bound_by,
     call_shape,
+    depends,
     dotted,
+    fields,
     function_signature,
+    is_decorated,
     struct_signature,
+    type_name,
     use_paths,
+    value_type,
 )
 from agentd.conflicts.symbols.summary import (
+    INSTANCE,
     SELF,
     CallShape,
     Import,
@@ -30,6 +38,7 @@ from agentd.conflicts.symbols.summary import (
 from agentd.conflicts.symbols.syntax import (
     Context,
     SyntaxReader,
+    enter,
     line_of,
     parse,
     text,
@@ -38,6 +47,7 @@ from agentd.conflicts.symbols.syntax import (
 
 _TYPES: Final = ("struct_item", "enum_item", "union_item", "trait_item", "type_item")
 _VALUES: Final = ("const_item", "static_item")
+_FUNCTIONS: Final = frozenset(("function_item",))
 _PATTERN_FIELDS: Final = ("pattern", "left")
 
 
@@ -46,6 +56,7 @@ def read_rust(content: bytes) -> Summary:
     root = parse(content, "tree_sitter_rust")
     reader = _Reader(Language.RUST, root, "//")
     reader.any_owner = True
+    reader.instances = instance_names(root, _FUNCTIONS, bindings)
     reader.items(root, Context())
     return reader.summary()
 
@@ -91,7 +102,7 @@ class _Reader(SyntaxReader):
         conditional = False
         for child in node.named_children:
             if child.type == "attribute_item":
-                conditional |= "cfg" in text(child) or "macro" in text(child)
+                conditional |= depends(child)
                 continue
             if child.type.endswith("comment"):
                 continue
@@ -138,8 +149,17 @@ class _Reader(SyntaxReader):
         if context.inside:
             self.locals.add(name)
         else:
-            self.define(node, kind, name, context, signature=signature, variant=self._variant(node))
-        inner = replace(context, inside=True, qualifier="")
+            returns = type_name(node.child_by_field_name("return_type"))
+            self.define(
+                node,
+                kind,
+                name,
+                context,
+                signature=signature,
+                variant=self._variant(node),
+                returns=context.owner if returns == "Self" else returns,
+            )
+        inner = replace(enter(node, context), qualifier="")
         for part in ("type_parameters", "parameters", "return_type", "body"):
             self.visit_field(node, part, inner)
 
@@ -189,10 +209,14 @@ class _Reader(SyntaxReader):
                 name,
                 context,
                 signature=struct_signature(node),
-                closed=node.type == "enum_item",
+                closed=node.type in ("enum_item", "struct_item") and not is_decorated(node),
             )
         if node.type == "enum_item":
             self._variants(node, name, context)
+        for field, conditional in fields(node) if not context.inside else ():
+            here = replace(context, conditional=context.conditional or conditional)
+            named = text(field.child_by_field_name("name"))
+            self.define(field, Kind.VALUE, named, within(here, name))
         if node.type == "trait_item":
             self.visit_field(node, "type_parameters", context)
             self.visit_field(node, "body", within(context, name))
@@ -269,16 +293,23 @@ class _Reader(SyntaxReader):
         if owner is not None:
             variant = name[:1].isupper() and not name.isupper()
             root = owner.partition(".")[0]
-            # Of a type only variants are surely seen; the rest may be implemented elsewhere.
-            if variant or not owner.rpartition(".")[2][:1].isupper():
+            if owner == "Self" and context.owner:
+                self.use(node, f"{SELF}{context.owner}", name, context)
+            elif variant or not owner.rpartition(".")[2][:1].isupper():
                 self.use(node, owner, name, context)
+            else:
+                self.use(node, f"{INSTANCE}{owner}", name, context)
             if root not in ("crate", "self", "super", "Self"):
                 self.use(node, "", root, context)
         elif path is not None:
             self.visit(path, context)
 
     def _field(self, node: Node, context: Context) -> None:
-        self.members.add(text(node.child_by_field_name("field")))
+        name = text(node.child_by_field_name("field"))
+        self.members.add(name)
+        owner = self._owner(node.child_by_field_name("value"), context)
+        if owner is not None:
+            self.use(node, owner, name, context)
         self.visit_field(node, "value", context)
 
     def _call(self, node: Node, context: Context) -> None:
@@ -293,15 +324,23 @@ class _Reader(SyntaxReader):
                 owner = f"{SELF}{context.owner}"
             if owner is not None and owner != "Self":
                 self.call(node, owner, name, shape, context)
-        elif (
-            function is not None
-            and function.type == "field_expression"
-            and text(function.child_by_field_name("value")) == "self"
-            and context.owner
-        ):
-            name = text(function.child_by_field_name("field"))
-            self.call(node, f"{SELF}{context.owner}", name, shape, context)
+        elif function is not None and function.type == "field_expression":
+            owner = self._owner(function.child_by_field_name("value"), context)
+            if owner is not None:
+                name = text(function.child_by_field_name("field"))
+                self.call(node, owner, name, shape, context)
         self.visit_children(node, context)
+
+    def _owner(self, value: Node | None, context: Context) -> str | None:
+        """The instance that something is a member of, where that can be found."""
+        if value is None:
+            return None
+        if value.type == "self":
+            return f"{SELF}{context.owner}" if context.owner else None
+        if value.type == "identifier":
+            return self.instance(text(value), context)
+        kind = value_type(value)
+        return f"{INSTANCE}{kind}" if kind else None
 
     def _struct_expression(self, node: Node, context: Context) -> None:
         name = node.child_by_field_name("name")

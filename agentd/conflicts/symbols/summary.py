@@ -14,6 +14,13 @@ from typing import Final
 
 SELF: Final = "@"
 """First character of the owner of what is reached through `self`: `@Queue` inside class Queue."""
+SUPER: Final = "^"
+"""The same of what is reached through `super`: what the bases of that class give."""
+INSTANCE: Final = "~"
+"""The same of an instance: `~app.Queue`, with the class as the file names it.
+
+`~app.make()` is an instance of what that function says it returns.
+"""
 STAR: Final = "*"
 """The name of an import that takes everything."""
 LINES_MAX: Final = 20
@@ -128,7 +135,11 @@ class Definition:
     repeatable: bool = False
     """Whether a second one is no mistake: conditional, an overload, a property's setter …"""
     closed: bool = False
-    """Of a class: whether all its members are seen here."""
+    """Of a class: whether all its members are seen here, but for those of its bases."""
+    bases: tuple[str, ...] = ()
+    """Of a class: those that it comes from, as the file names them."""
+    returns: str = ""
+    """Of a function: the class of what it returns, as the file names it; empty: not said."""
     mentions: frozenset[str] = frozenset()
     """The names in its body."""
 
@@ -158,7 +169,7 @@ class Use:
     """A name that the file takes from its surroundings, or a member of one."""
 
     owner: str
-    """Dotted name in front of it; empty for a bare name; `@Class` for `self`."""
+    """Dotted name in front of it; empty for a bare name; marked where it is an instance."""
     name: str
     lines: tuple[int, ...]
     guarded: bool = False
@@ -173,6 +184,16 @@ class Call:
     shape: CallShape
     lines: tuple[int, ...]
     guarded: bool = False
+
+
+def is_instance(owner: str) -> bool:
+    """Whether an owner is an instance of a class, and not a name."""
+    return owner[:1] in (SELF, SUPER, INSTANCE)
+
+
+def bare_owner(owner: str) -> str:
+    """An owner without its mark."""
+    return owner[1:] if is_instance(owner) else owner
 
 
 def uses_once(uses: Iterable[Use]) -> tuple[Use, ...]:
@@ -244,6 +265,8 @@ class Summary:
     """Whether the file as a whole is only there on some platforms."""
     members: frozenset[str] = frozenset()
     """Every name that follows a dot."""
+    assigned: frozenset[str] = frozenset()
+    """Names that are set on something else than `self`, and so may exist without a definition."""
     blocks: tuple[Block, ...] = ()
 
     @cached_property

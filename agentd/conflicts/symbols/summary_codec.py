@@ -53,6 +53,7 @@ def encode(summary: Summary) -> bytes:
             sorted(summary.members),
             [[e.line, e.end_line, e.digest] for e in summary.blocks],
             sorted(summary.spoken),
+            sorted(summary.assigned),
         ]
     )
 
@@ -68,7 +69,8 @@ def decode(content: bytes) -> Summary | None:
 
 def _summary_from_row(row: list[Any]) -> Summary:
     (language, (parsed, strict), (dynamic, opaque, conditional), package, definitions) = row[:5]
-    (imports, uses, calls, bound, offered, star_names, stars, members, blocks, spoken) = row[5:]
+    (imports, uses, calls, bound, offered, star_names, stars, members, blocks) = row[5:14]
+    (spoken, assigned) = row[14:]
     return Summary(
         language=Language(language),
         parsed=parsed,
@@ -88,6 +90,7 @@ def _summary_from_row(row: list[Any]) -> Summary:
         dynamic=dynamic,
         opaque=opaque,
         spoken=frozenset(spoken),
+        assigned=frozenset(assigned),
         conditional=conditional,
         members=frozenset(members),
         blocks=tuple(Block(*each) for each in blocks),
@@ -118,11 +121,14 @@ def _definition_to_row(each: Definition) -> list[Any]:
         each.repeatable,
         each.closed,
         sorted(each.mentions),
+        each.bases,
+        each.returns,
     ]
 
 
 def _definition_from_row(row: list[Any]) -> Definition:
-    name, kind, line, end_line, digest, signature, variant, repeatable, closed, mentions = row
+    name, kind, line, end_line, digest, signature, variant, repeatable = row[:8]
+    closed, mentions, bases, returns = row[8:]
     return Definition(
         name=name,
         kind=Kind(kind),
@@ -134,6 +140,8 @@ def _definition_from_row(row: list[Any]) -> Definition:
         repeatable=repeatable,
         closed=closed,
         mentions=frozenset(mentions),
+        bases=tuple(bases),
+        returns=returns,
     )
 
 

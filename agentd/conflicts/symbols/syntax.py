@@ -16,8 +16,11 @@ from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser
 
 from agentd.conflicts.symbols.digests import digest_lines
+from agentd.conflicts.symbols.instances import InstanceNames
 from agentd.conflicts.symbols.summary import (
+    INSTANCE,
     SELF,
+    SUPER,
     Block,
     Call,
     CallShape,
@@ -28,6 +31,7 @@ from agentd.conflicts.symbols.summary import (
     Signature,
     Summary,
     Use,
+    bare_owner,
     calls_once,
     uses_once,
 )
@@ -84,6 +88,8 @@ class Context:
     """The class that `self` or `this` is of."""
     inside: bool = False
     """Whether this is inside a function."""
+    function: int = 0
+    """The id of the outermost function's node that this is inside."""
     conditional: bool = False
     guarded: bool = False
 
@@ -100,6 +106,7 @@ class SyntaxReader:
     handlers: Mapping[str, Callable[[Node, Context], None]] = field(default_factory=dict)
     any_owner: bool = False
     """Whether a member's owner may be a name that this file neither imports nor defines."""
+    instances: InstanceNames = field(default_factory=InstanceNames)
     package: str = ""
     definitions: list[Definition] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
@@ -109,6 +116,7 @@ class SyntaxReader:
     offered: set[str] | None = None
     locals: set[str] = field(default_factory=set)
     members: set[str] = field(default_factory=set)
+    assigned: set[str] = field(default_factory=set)
     stars: list[str] = field(default_factory=list)
     dynamic: bool = False
     opaque: bool = False
@@ -148,6 +156,8 @@ class SyntaxReader:
         variant: str = "",
         repeatable: bool = False,
         closed: bool = False,
+        bases: tuple[str, ...] = (),
+        returns: str = "",
     ) -> None:
         """Takes in a definition; one on the top level binds its name."""
         first, last = line_of(node), node.end_point.row + 1
@@ -164,6 +174,8 @@ class SyntaxReader:
                 variant=variant,
                 repeatable=repeatable or context.conditional,
                 closed=closed,
+                bases=bases,
+                returns=returns,
                 mentions=frozenset(_mentions(node))
                 if kind in (Kind.FUNCTION, Kind.METHOD, Kind.STATIC)
                 else frozenset(),
@@ -183,6 +195,11 @@ class SyntaxReader:
                     repeatable=context.conditional or context.inside,
                 )
             )
+
+    def instance(self, name: str, context: Context) -> str | None:
+        """The owner that a name is where it stands for an instance of one class."""
+        kind = self.instances.kind(context.function, name)
+        return f"{INSTANCE}{kind}" if kind else None
 
     def use(self, node: Node, owner: str, name: str, context: Context) -> None:
         """Takes in a name that is used."""
@@ -217,6 +234,7 @@ class SyntaxReader:
             opaque=self.opaque,
             conditional=self.conditional,
             members=frozenset(self.members),
+            assigned=frozenset(self.assigned),
             blocks=tuple(
                 Block(first, last, digest_lines(self.lines[first - 1 : last], self.comment))
                 for child in self.root.named_children
@@ -230,10 +248,16 @@ class SyntaxReader:
     def _counts(self, owner: str, name: str, roots: set[str]) -> bool:
         if not owner:
             return name not in self.locals
-        root = owner.partition(".")[0]
-        return root.startswith(SELF) or (
-            root not in self.locals and (self.any_owner or root in roots)
-        )
+        root = bare_owner(owner).partition(".")[0].removesuffix("()")
+        if owner[0] in (SELF, SUPER):
+            return True
+        known = self.any_owner or owner.startswith(INSTANCE) or root in roots
+        return known and root not in self.locals
+
+
+def enter(node: Node, context: Context) -> Context:
+    """The context inside a function."""
+    return replace(context, inside=True, function=context.function or node.id)
 
 
 def within(context: Context, name: str) -> Context:

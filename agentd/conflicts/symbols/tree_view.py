@@ -89,6 +89,11 @@ class TreeView:
         found = self.summary(path)
         return None if found is None else found.parsed
 
+    def stands(self, path: str) -> bool:
+        """Whether the file at a path is one that its language takes."""
+        blob = self.blob(path)
+        return blob is None or self._library.stands(path, blob)
+
     def within(self, directory: str) -> Sequence[str]:
         """The files right inside a directory, in order."""
         base = self._listing.within(directory)

@@ -105,6 +105,14 @@ def test_what_was_not_read_is_said(tmp_path: Path) -> None:
     assert "larger" in said[WhichSide.LEFT, "app/large.py"]
 
 
+def test_a_file_with_syntax_errors_is_said(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    result = guard(trees, {"app/odd.py": "def broken(:\n"}, {"app/fine.py": "X = 1\n"})
+    assert [(each.path, each.reason) for each in result.not_analysed] == [
+        ("app/odd.py", "it has syntax errors")
+    ]
+
+
 def test_a_file_that_grew_too_large_was_not_removed(tmp_path: Path) -> None:
     trees = Trees(BASE, tmp_path)
     large = STORE + "x = 1\n" * (FILE_BYTES_MAX // 6 + 1)
@@ -208,7 +216,10 @@ def test_neighbours_and_member_doubts(tmp_path: Path) -> None:
 
 
 def test_a_data_file_that_no_longer_reads(tmp_path: Path) -> None:
-    assert not read_mapping("a.json", b'{"a": 1,}').parsed
+    assert not read_mapping("a.json", b'{"a": 1').parsed
+    assert read_mapping("a.json", b'{"a": 1,} // x').parsed
+    assert not read_mapping("a.json", b'{"a": 1,}').plain
+    assert read_mapping("a.json", b'{"a": ",] // x"}').plain
     assert not read_mapping("a.toml", b"a = 1\na = 2\n").parsed
     assert read_mapping("a.json", b'{"a": {"b": 1}, "c": {"b": 1}}').twice == {}
 
