@@ -238,7 +238,9 @@ class Quarantine:
         where any are given."""
         arguments = ["diff-tree", "--stdin", "-r", "-z", "--raw", "-p", "-U0", "--histogram"]
         arguments.append("--find-renames" if renames else "--no-renames")
-        arguments += ["--full-index", "--no-ext-diff", "--no-textconv", "--", *paths]
+        # As git merges: a stretch that could lie higher up lies as low as it can.
+        arguments += ["--no-indent-heuristic", "--full-index", "--no-ext-diff", "--no-textconv"]
+        arguments += ["--", *paths]
         return self._diff(arguments, pairs, parse_hunks)
 
     def patch(self, old: TreeId, new: TreeId) -> bytes:

@@ -29,6 +29,9 @@ BINARY = bytes(range(256)) * 8
 IMPORTS = "from a import (\n    one,\n    two,\n    three,\n    four,\n)\n\nX = one\n"
 CONSTANT = "import os\nimport sys\n\nLIMIT = 1\n\nimport json\n\nprint(os, sys, json)\n"
 
+BLOCK_B = "/*\n * b\n */\nb();\n\n"
+BLOCKS = BLOCK_B.replace("b", "a") + BLOCK_B
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -59,6 +62,15 @@ SITUATIONS = [
         "content_conflict",
         "two",
         "rebase",
+    ),
+    Situation(
+        "an insertion that could lie higher up, and touches where git puts it",
+        {"a.c": BLOCKS.replace(BLOCK_B, BLOCK_B.replace("b", "c") + BLOCK_B)},
+        {"a.c": BLOCKS.replace(" * b", " * second")},
+        "adjacent_conflict",
+        "two",
+        "rebase",
+        start={"a.c": BLOCKS},
     ),
     Situation(
         "adjacent lines",
