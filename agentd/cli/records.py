@@ -99,7 +99,7 @@ def _kept_by_daemon(client: Client, repository: str | None) -> Iterator[Record]:
             params["repository"] = repository
         page = client.call("ListDecisions", params)
         yield from page["reviews"]
-        if len(page["reviews"]) < _PAGE_ROWS:
+        if not page["reviews"]:  # A page may be shorter than was asked for.
             return
         after_seq = page["last_seq"]
 

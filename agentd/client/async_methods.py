@@ -472,7 +472,8 @@ class AsyncMethods(ABC):
         session_id: Only of this session.
         resource_key: Only of this resource.
         action_types: Only of these types.
-        limit: Most events to return. Default 1000.
+        limit: Most events to return. Fewer come where they are large; none: that was all.
+            Default 1000.
         wait_secs: Wait that long for a first event. Default 0.
         """
         answer = await self.call(
@@ -520,7 +521,8 @@ class AsyncMethods(ABC):
         task_id: Only with a bundle from this task.
         bundle_id: Only with this bundle.
         after_seq: Only later ones: `last_seq` of a call. Default 0.
-        limit: Most records to return. Default 100.
+        limit: Most records to return. Fewer come where they are large; none: that was all.
+            Default 100.
         """
         answer = await self.call(
             "ListDecisions",

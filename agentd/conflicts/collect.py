@@ -80,9 +80,9 @@ def _events(daemon: DaemonView, kinds: Sequence[str]) -> Iterable[Mapping[str, A
         )
         page = answer["events"]
         yield from page
-        if len(page) < _PAGE:
+        if not page:  # A page may be shorter than was asked for, and others follow.
             return
-        after = int(page[-1]["seq"])
+        after = int(page[-1]["seq"] if len(page) == _PAGE else answer["last_seq"])
 
 
 # Locks

@@ -71,7 +71,7 @@ class KnownJournal:
             for event in answer["events"]:
                 self._keep(event)
             self.last_seq = max(self.last_seq, int(answer["last_seq"]))
-            if len(answer["events"]) < _PAGE:
+            if not answer["events"]:  # A page may be shorter than was asked for.
                 return
 
     def _keep(self, event: dict[str, Any]) -> None:

@@ -68,13 +68,18 @@ def _chain(names: Sequence[str]) -> str:
     return " -> ".join(shown)
 
 
-def _check_size(nodes: Sequence[NodeNames]) -> None:
-    if len(nodes) > NODES_PER_TASK_MAX:
+def check_node_count(count: int) -> None:
+    """Raises `ResourceExhausted` (`too_many_nodes`) for more than a task may have."""
+    if count > NODES_PER_TASK_MAX:
         raise ResourceExhausted(
             "too_many_nodes",
             f"a task has at most {NODES_PER_TASK_MAX} nodes",
             limit=NODES_PER_TASK_MAX,
         )
+
+
+def _check_size(nodes: Sequence[NodeNames]) -> None:
+    check_node_count(len(nodes))
     if sum(len(node.dependencies) for node in nodes) > DEPENDENCIES_PER_TASK_MAX:
         raise ResourceExhausted(
             "too_many_nodes",

@@ -123,7 +123,8 @@ class ListDecisionsParams(Params):
     bundle_id: Name | None = Field(default=None, description="Only with this bundle.")
     after_seq: Seq = Field(default=0, description="Only later ones: `last_seq` of a call.")
     limit: Annotated[int, Field(ge=1, le=limits.PAGE_ROWS_MAX, strict=True)] = Field(
-        default=limits.PAGE_ROWS_DEFAULT, description="Most records to return."
+        default=limits.PAGE_ROWS_DEFAULT,
+        description="Most records to return. Fewer come where they are large; none: that was all.",
     )
 
 

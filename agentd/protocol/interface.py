@@ -95,4 +95,5 @@ def describe_limits(line_bytes_max: int) -> dict[str, int]:
         "idempotency_key_chars_max": limits.IDEMPOTENCY_KEY_CHARS_MAX,
         "idempotency_secs": limits.IDEMPOTENCY_SECS,
         "events_page_max": limits.EVENTS_PAGE_MAX,
+        "page_chars_max": limits.PAGE_CHARS_MAX,
     }

@@ -78,7 +78,8 @@ class ListEventsParams(Params):
         default=None, max_length=100, description="Only of these types."
     )
     limit: Annotated[int, Field(ge=1, le=limits.EVENTS_PAGE_MAX, strict=True)] = Field(
-        default=limits.EVENTS_PAGE_DEFAULT, description="Most events to return."
+        default=limits.EVENTS_PAGE_DEFAULT,
+        description="Most events to return. Fewer come where they are large; none: that was all.",
     )
     wait_secs: WaitSecs = Field(default=0, description="Wait that long for a first event.")
 

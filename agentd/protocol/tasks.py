@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from agentd.core import limits
+from agentd.core.dag import check_node_count
 from agentd.core.states import NodeStatus, TaskState
 from agentd.protocol.fields import (
     Goal,
@@ -65,6 +66,13 @@ class NodeSpec(Params):
         return spec
 
 
+def _not_too_many(nodes: object) -> object:
+    """Counts them before each is looked at, which takes seconds where they are very many."""
+    if isinstance(nodes, list):
+        check_node_count(len(nodes))
+    return nodes
+
+
 class RegisterTaskParams(WriteParams):
     """A task: what it is for, and the nodes that it consists of."""
 
@@ -72,7 +80,7 @@ class RegisterTaskParams(WriteParams):
     context: JsonObject = Field(
         default_factory=dict, description="Whatever every worker should know; kept as it is."
     )
-    initial_nodes: list[NodeSpec] = Field(
+    initial_nodes: Annotated[list[NodeSpec], BeforeValidator(_not_too_many)] = Field(
         default_factory=list, description="The nodes. None: a task that only collects events."
     )
     task_id: Uuid | None = Field(default=None, description="Made by the daemon if left out.")

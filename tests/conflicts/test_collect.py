@@ -104,8 +104,9 @@ def test_facts_of_one_task_only() -> None:
     assert owners(collect(daemon, "", task_id="task-1").bundles) == ["codex"]
 
 
-def test_the_journal_is_read_page_by_page() -> None:
-    daemon = FakeDaemon()
+@pytest.mark.parametrize("page_rows_max", [1_000, 7])
+def test_the_journal_is_read_page_by_page(page_rows_max: int) -> None:
+    daemon = FakeDaemon(page_rows_max=page_rows_max)
     for number in range(2_500):
         daemon.commit("progress", "codex", {"note": number})
     daemon.commit("result", "late", BUNDLE)

@@ -135,8 +135,8 @@ async def list_decisions(
     )
     async with reader.snapshot() as connection:
         last_seq = await read_last_seq(connection)
-        found = await decisions.read_page(connection, query)
+        found, reaches_the_end = await decisions.read_page(connection, query, params.limit)
     return {
         "reviews": [review for _, review in found],
-        "last_seq": found[-1][0] if len(found) == params.limit else last_seq,
+        "last_seq": last_seq if reaches_the_end else found[-1][0],
     }

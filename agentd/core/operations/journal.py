@@ -97,6 +97,6 @@ async def list_events(reader: Reader, params: ListEventsParams, now: Instant) ->
             resource_key=params.resource_key,
             action_types=params.action_types,
         )
-        events = await journal.read_page(connection, wanted, params.after_seq, params.limit)
-    full = len(events) == params.limit
-    return {"events": events, "last_seq": events[-1]["seq"] if full else last_seq}
+        page = await journal.read_page(connection, wanted, params.after_seq, params.limit)
+    reached = last_seq if page.reaches_the_end else page.events[-1]["seq"]
+    return {"events": page.events, "last_seq": reached}

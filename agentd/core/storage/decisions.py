@@ -10,6 +10,8 @@ import aiosqlite
 import orjson
 
 from agentd.core.ids import NodeId, ReviewId, TaskId
+from agentd.core.limits import PAGE_CHARS_MAX
+from agentd.core.storage import pages
 
 _INSERT = "INSERT INTO reviews (seq, review_id, repository, record) VALUES (?, ?, ?, ?)"
 _INSERT_BUNDLE = "INSERT INTO review_bundles (bundle_id, review_seq) VALUES (?, ?)"
@@ -82,8 +84,12 @@ def page_query(
 
 
 async def read_page(
-    connection: aiosqlite.Connection, query: tuple[str, list[Any]]
-) -> list[tuple[int, orjson.Fragment]]:
-    """The records that a `page_query` finds, each with its `seq`."""
-    rows = await connection.execute_fetchall(*query)
-    return [(seq, orjson.Fragment(record)) for seq, record in rows]
+    connection: aiosqlite.Connection, query: tuple[str, list[Any]], limit: int
+) -> tuple[list[tuple[int, orjson.Fragment]], bool]:
+    """The records that a `page_query` finds, each with its `seq`, and whether no more come after.
+
+    Not many more characters than `PAGE_CHARS_MAX` of them.
+    """
+    rows, chars_left = await pages.read_page(connection, *query, PAGE_CHARS_MAX)
+    found = [(seq, orjson.Fragment(record)) for seq, record in rows]
+    return found, bool(chars_left) and len(found) < limit

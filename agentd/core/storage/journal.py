@@ -10,13 +10,15 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiosqlite
 import orjson
 
 from agentd.core.clock import Instant, rfc3339
 from agentd.core.journal import NewEvent
+from agentd.core.limits import PAGE_CHARS_MAX
+from agentd.core.storage import pages
 
 _APPEND = (
     "INSERT INTO journal (seq, event_id, at, action_type, payload, task_pk, node_pk, resource_key,"
@@ -174,24 +176,32 @@ def resource_page_query(wanted: Filter, after_seq: int, limit: int) -> Query:
     return sql, [wanted.resource_key, after_seq, *values, limit]
 
 
+class EventPage(NamedTuple):
+    """Part of the journal, oldest first."""
+
+    events: list[dict[str, Any]]
+    reaches_the_end: bool
+    """Nothing that is asked for comes after them."""
+
+
 async def read_page(
     connection: aiosqlite.Connection, wanted: Filter, after_seq: int, limit: int
-) -> list[dict[str, Any]]:
-    """A page of the journal, oldest first."""
-    events: list[dict[str, Any]] = []
+) -> EventPage:
+    """At most `limit` events, and not many more than `PAGE_CHARS_MAX` of their payloads."""
+    rows: list[tuple[Any, ...]] = []
+    chars_left = PAGE_CHARS_MAX
     has_other_index = wanted.node_pk is not None or wanted.session_id is not None
     if wanted.resource_key is not None and not has_other_index:
         mark = await _read_number(connection, _RESOURCES_MARK)
         if after_seq < mark:
-            events = await _read(connection, resource_page_query(wanted, after_seq, limit))
+            query = resource_page_query(wanted, after_seq, limit)
+            rows, chars_left = await pages.read_page(connection, *query, chars_left)
             after_seq = mark
-    if len(events) < limit:
-        events += await _read(connection, page_query(wanted, after_seq, limit - len(events)))
-    return events
-
-
-async def _read(connection: aiosqlite.Connection, query: Query) -> list[dict[str, Any]]:
-    return [event_result(tuple(row)) for row in await connection.execute_fetchall(*query)]
+    if chars_left and len(rows) < limit:
+        query = page_query(wanted, after_seq, limit - len(rows))
+        last_rows, chars_left = await pages.read_page(connection, *query, chars_left)
+        rows += last_rows
+    return EventPage(list(map(event_result, rows)), bool(chars_left) and len(rows) < limit)
 
 
 def resources_mark(connection: sqlite3.Connection) -> int:
