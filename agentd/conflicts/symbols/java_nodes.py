@@ -56,8 +56,19 @@ def bindings(node: Node) -> Iterator[tuple[str, str]]:
 def _kind_of(declared: Node | None, value: Node | None) -> str:
     if text(declared) != "var":
         return type_name(declared)
-    made = value is not None and value.type == "object_creation_expression"
-    return type_name(value.child_by_field_name("type")) if value is not None and made else ""
+    return value_type(value)
+
+
+def value_type(node: Node | None) -> str:
+    """The class that `new` makes, or `Class.method()` for what that gives; empty otherwise."""
+    if node is not None and node.type == "object_creation_expression":
+        anonymous = any(child.type == "class_body" for child in node.named_children)
+        return "" if anonymous else type_name(node.child_by_field_name("type"))
+    if node is None or node.type != "method_invocation":
+        return ""
+    holder = node.child_by_field_name("object")
+    static = holder is not None and holder.type == "identifier" and text(holder)[:1].isupper()
+    return f"{text(holder)}.{text(node.child_by_field_name('name'))}()" if static else ""
 
 
 def type_name(node: Node | None) -> str:

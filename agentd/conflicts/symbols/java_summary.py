@@ -22,6 +22,7 @@ from agentd.conflicts.symbols.java_nodes import (
     modifiers,
     parameter_types,
     type_name,
+    value_type,
 )
 from agentd.conflicts.symbols.summary import (
     INSTANCE,
@@ -269,12 +270,9 @@ class _Reader(SyntaxReader):
             case "field_access" if text(holder.child_by_field_name("object")) == "this":
                 kind = self.instances.of_file.get(text(holder.child_by_field_name("field")))
                 return f"{INSTANCE}{kind}" if kind else None
-            case "object_creation_expression":
-                kind = type_name(holder.child_by_field_name("type"))
-                anonymous = any(child.type == "class_body" for child in holder.named_children)
-                return f"{INSTANCE}{kind}" if kind and not anonymous else None
             case _:
-                return None
+                kind = value_type(holder)
+                return f"{INSTANCE}{kind}" if kind else None
 
     def _field_access(self, node: Node, context: Context) -> None:
         holder = node.child_by_field_name("object")

@@ -46,7 +46,9 @@ class MemberReader(ModuleReader):
         holder, name = member_parts(node)
         self.members.add(text(name))
         owner = self._chain(holder, context)
-        optional = any(child.type == "optional_chain" for child in node.children)
+        call = node.parent if node.parent and node.parent.type == "call_expression" else node
+        around = (*node.children, *call.children)
+        optional = any(child.type in ("optional_chain", "?.") for child in around)
         if owner is not None and not optional:
             self.use(node, owner, text(name), context)
         if owner in ("module", "exports"):
