@@ -18,6 +18,8 @@ from agentd.conflicts.symbols.sides import FileChange, Side
 from benchmarks.replay.ancestry import Ancestry
 
 _NONE = "0" * 40
+_ASKED = 500
+"""How many objects are asked for at once: few enough for a pipe to take their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,22 +203,29 @@ class GitHistory:
     def read_blobs(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
         """The contents of some blobs; what is missing is left out."""
         contents = {}
-        for blob in blobs:
-            found = self._object(blob)
-            if found is not None and found[0] == b"blob":
-                contents[blob] = found[1]
+        for start in range(0, len(blobs), _ASKED):
+            asked = blobs[start : start + _ASKED]
+            for blob, found in zip(asked, self._objects_called(asked), strict=True):
+                if found is not None and found[0] == b"blob":
+                    contents[blob] = found[1]
         return contents
 
     def _object(self, name: str) -> tuple[bytes, bytes] | None:
         """Kind and content of an object; None where it is missing."""
+        return next(self._objects_called([name]))
+
+    def _objects_called(self, names: Sequence[str]) -> Iterator[tuple[bytes, bytes] | None]:
+        """The same of several, asked for at once."""
         stdin, stdout = self._reader.stdin, self._reader.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.write(f"{name}\n".encode())
+        stdin.write("".join(f"{name}\n" for name in names).encode())
         stdin.flush()
-        header = stdout.readline().split()
-        if len(header) != 3:
-            return None
-        content = stdout.read(int(header[2]))
-        stdout.read(1)
-        return header[1], content
+        for _ in names:
+            header = stdout.readline().split()
+            if len(header) != 3:
+                yield None
+                continue
+            content = stdout.read(int(header[2]))
+            stdout.read(1)
+            yield header[1], content
