@@ -13,6 +13,7 @@ from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichS
 from agentd.conflicts.symbols.mapping_keys import (
     MappingKeys,
     is_mapping_file,
+    key_at,
     key_line,
     key_names,
     read_mapping,
@@ -53,10 +54,15 @@ def _compare(path: str, left: bytes, right: bytes, merged: bytes) -> Iterator[Sy
     if not all(each.parsed for each in sides):
         return
     if not after.parsed or (not after.plain and all(each.plain for each in sides)):
-        spots = [Spot(which, path, 1, "changed") for which in WhichSide]
+        key = key_at(merged, after.line)
+        spots = [
+            Spot(which, path, key_line(content, key) if key else 1, f"{key or 'it'} changed")
+            for which, content in zip(WhichSide, (left, right), strict=True)
+        ]
+        at = f", near `{key}`" if key else ""
         message = (
-            f"{path} can be read on both sides, and merged it cannot; look at how the two changes "
-            "stand together, adapt one and hand it in again."
+            f"{path} can be read on both sides, and merged it cannot{at}: {after.problem}; look at "
+            "how the two changes stand together, adapt one and hand it in again."
         )
         yield SymbolFinding(Level.PARSE, path, spots[0], spots[1], message)
     for key in sorted(after.twice):

@@ -33,6 +33,10 @@ class MappingKeys:
     """Keys, by their way from the top, that stand there more than once; how often."""
     plain: bool = True
     """Whether its format's own rules are enough, and not only those of lenient tools."""
+    problem: str = ""
+    """What is wrong with one that is not plain, in its parser's words."""
+    line: int = 1
+    """Where that is."""
 
 
 def is_mapping_file(path: str) -> bool:
@@ -58,6 +62,13 @@ def key_names(content: bytes) -> Counter[str]:
     return Counter(_ANY_KEY.findall(content.decode("utf-8", "replace")))
 
 
+def key_at(content: bytes, line: int) -> str:
+    """The key that a line has, from 1; empty where it has none."""
+    lines = content.decode("utf-8", "replace").splitlines()
+    names = _ANY_KEY.findall(lines[line - 1]) if 1 <= line <= len(lines) else []
+    return names[0] if names else ""
+
+
 def key_line(content: bytes, key: str) -> int:
     """The last line that has a key, from 1."""
     name = key.rpartition("/")[2]
@@ -75,14 +86,16 @@ def _json(text: str) -> MappingKeys:
         twice.update({name: count for name, count in counted.items() if count > 1})
         return dict(pairs)
 
+    problem, line = "", 1
     for source in (text, _without_comments(text)):
         twice.clear()
         try:
             json.loads(source, object_pairs_hook=collect)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as wrong:
+            problem, line = problem or str(wrong), getattr(wrong, "lineno", line)
             continue
-        return MappingKeys(True, twice, plain=source is text)
-    return MappingKeys(False, Counter(), plain=False)
+        return MappingKeys(True, twice, not problem, problem, line)
+    return MappingKeys(False, Counter(), False, problem, line)
 
 
 def _without_comments(text: str) -> str:
@@ -94,9 +107,10 @@ def _without_comments(text: str) -> str:
 def _toml(text: str) -> MappingKeys:
     try:
         tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (tomllib.TOMLDecodeError, RecursionError) as wrong:
         # A key that stands twice is an error there.
-        return MappingKeys(False, Counter())
+        at = re.search(r"at line (\d+)", str(wrong))
+        return MappingKeys(False, Counter(), False, str(wrong), int(at[1]) if at else 1)
     return MappingKeys(True, Counter())
 
 

@@ -224,6 +224,15 @@ def test_a_data_file_that_no_longer_reads(tmp_path: Path) -> None:
     assert read_mapping("a.json", b'{"a": {"b": 1}, "c": {"b": 1}}').twice == {}
 
 
+def test_a_key_that_toml_refuses_twice_is_named(tmp_path: Path) -> None:
+    base = "[one]\na = 1\nb = 2\nc = 3\n"
+    trees = Trees({"x.toml": base}, tmp_path)
+    sides = [base.replace("a = 1\n", "limit = 1\na = 1\n"), base + "limit = 2\n"]
+    (found,) = guard(trees, {"x.toml": sides[0]}, {"x.toml": sides[1]}).blocking
+    assert [found.change.line, found.meets.line] == [2, 5]
+    assert "near `limit`: Cannot overwrite a value" in found.message
+
+
 def _free_names(table: symtable.SymbolTable) -> set[str]:
     names = {
         each.get_name()
