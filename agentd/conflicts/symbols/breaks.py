@@ -170,10 +170,16 @@ class Breaks:
         return Spot(self.user.other, found.path, definition.line, text)
 
     def _moved_to(self, name: str, old_path: str) -> str:
+        """Where the other side has what it removed, if under the same full name."""
+        old = self._other_files[old_path]
+        before = old.before.definitions if old.before is not None else ()
+        known = {(each.name, each.kind) for each in before if each.simple_name == name}
         for path, delta in sorted(self._other_files.items()):
+            if path == old_path or delta.language is not old.language:
+                continue
             for definitions in delta.added.values():
                 for each in definitions:
-                    if each.simple_name == name and path != old_path:
+                    if (each.name, each.kind) in known:
                         return f" (it is now in {path}:{each.line})"
         return ""
 

@@ -154,6 +154,20 @@ def test_the_lines_are_those_that_break(tmp_path: Path) -> None:
     assert result.blocking[0].message.startswith("a.py:13 uses `os`, which the other side removed")
 
 
+def test_what_moved_is_told_from_what_is_only_called_the_same(tmp_path: Path) -> None:
+    base = "class Box:\n    def put(self):\n        return 1\n\n\ndef load():\n    return 1\n"
+    trees = Trees({"a.py": base}, tmp_path)
+    left = {
+        "a.py": "class Box:\n    size = 1\n",
+        "b.py": "def put():\n    return 2\n",
+        "c.py": "def load():\n    return 1\n",
+    }
+    right = {"d.py": "from a import Box, load\n\nload()\nBox().put()\n"}
+    messages = [each.message for each in guard(trees, left, right).blocking]
+    assert ["it is now in c.py:1" in message for message in messages] == [True, False]
+    assert not any("b.py" in message for message in messages)
+
+
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
