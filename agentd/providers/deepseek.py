@@ -7,6 +7,7 @@ goes into one header and nowhere else: no message, log line or error of ours has
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ _STOPS: Final[Mapping[object, Stop]] = {
     "length": Stop.LENGTH,
     "content_filter": Stop.FILTERED,
 }
+_KEPT_ALIVE: Final = re.compile(rb"(?:\s|:[^\n]*\n)*")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -200,9 +202,13 @@ def _body(request: CompletionRequest, model: str) -> bytes:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    """A JSON object; empty where the body is none."""
+    """A JSON object; empty where the body is none.
+
+    While the model thinks, the server sends blank lines and comments to keep the line open.
+    """
+    kept_alive = _KEPT_ALIVE.match(body)
     try:
-        value = orjson.loads(body)
+        value = orjson.loads(body[kept_alive.end() :] if kept_alive else body)
     except orjson.JSONDecodeError:
         return {}
     return value if isinstance(value, dict) else {}

@@ -83,6 +83,24 @@ async def test_an_answer_comes_with_its_usage() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "kept_alive",
+    [b"\n\n", b"\r\n \n", b": keep-alive\n\n: keep-alive\n\n", b"\n: keep-alive\r\n"],
+)
+async def test_what_kept_the_line_open_is_no_part_of_the_answer(kept_alive: bytes) -> None:
+    said = answer("Hi.")
+    with serving(Reply(body=kept_alive + said.body)).running() as server:
+        assert (await ask(server)).text == "Hi."
+
+
+async def test_nothing_but_keeping_the_line_open_is_no_answer() -> None:
+    with (
+        serving(Reply(body=b": keep-alive\n" * 10_000)).running() as server,
+        pytest.raises(AgentdError, match="no completion: : keep-alive"),
+    ):
+        await ask(server)
+
+
 async def test_an_old_name_is_an_alias() -> None:
     with serving(answer("Hi.")).running() as server:
         await ask(server, model="deepseek-v4-flash")
