@@ -63,6 +63,7 @@ def _exit_code(answer: Answer) -> ExitCode:
     return {
         Verdict.FREE: ExitCode.OK,
         Verdict.SOFT: ExitCode.SOMEBODY_MEETS,
+        Verdict.SYMBOLS: ExitCode.LINES_MEET,
         Verdict.HOT: ExitCode.LINES_MEET,
         Verdict.LOCKED: ExitCode.LOCKED,
     }[answer.verdict]

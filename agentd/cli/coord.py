@@ -321,8 +321,8 @@ def check(
 
     \b
     Exit codes: 0 free, 10 somebody changes it elsewhere or shares a lock,
-                11 somebody's lines meet the caller's, 12 locked by somebody else,
-                1 failed, 2 wrong usage, 3 no daemon (with --locks).
+                11 somebody's lines meet the caller's, or a name breaks between the two,
+                12 locked by somebody else, 1 failed, 2 wrong usage, 3 no daemon (with --locks).
     \b
     Examples:
       agentd-coord check src/retry.py --owner codex-a

@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
     SOMEBODY_MEETS = 10
     """`watch --once`: somebody is in somebody's way; `check`: softly, on other lines of a file."""
     LINES_MEET = 11
-    """`check`: the caller's changed lines meet somebody else's."""
+    """`check`: the caller's changed lines meet somebody else's, or a name breaks."""
     LOCKED = 12
     """`check`: somebody else holds an exclusive lock."""
     INTERRUPTED = 130

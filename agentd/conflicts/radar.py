@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -136,8 +136,11 @@ class SymbolClash:
     """A name that one side changes and the other relies on."""
 
     path: str
+    """Where what breaks stands."""
     symbol: str
     message: str
+    changed_in: str = ""
+    """Where the other side changes the name."""
 
 
 class SymbolWatch(Protocol):
@@ -281,22 +284,6 @@ def holds_all_of(whole: Footprint, part: Footprint) -> bool:
     return bool(part.files) and part.result <= whole.result
 
 
-def narrowed(participant: Participant, scope: str) -> Participant:
-    """The participant as far as a file, or a directory with all below, is concerned."""
-    footprint = participant.footprint
-    return replace(
-        participant,
-        footprint=Footprint(
-            footprint.bundle_id,
-            tuple(file for file in footprint.files if covers(scope, file.change.path)),
-            tuple(pair for pair in footprint.renames if any(covers(scope, end) for end in pair)),
-        ),
-        declared=tuple(
-            path for path in participant.declared if covers(scope, path) or covers(path, scope)
-        ),
-    )
-
-
 def meet(
     left: Participant, right: Participant, ask_git: AskGit, symbols: SymbolWatch | None = None
 ) -> Encounter | None:
@@ -309,13 +296,22 @@ def meet(
     met = {spot.path for spot in spots}
     spots += [Spot(path, Heat.SOFT) for path in _declared(left, right) if path not in met]
     if symbols is not None and not any(spot.heat is Heat.HOT for spot in spots):
-        spots += [
-            Spot(clash.path, Heat.SYMBOLS, symbol=clash.symbol, message=clash.message)
-            for clash in symbols.clashes(left, right)
-        ]
-    if not spots:
-        return None
+        spots += [symbol_spot(clash) for clash in symbols.clashes(left, right)]
+    return encounter_of(left, right, spots, identical)
+
+
+def symbol_spot(clash: SymbolClash) -> Spot:
+    """The place where a name breaks."""
+    return Spot(clash.path, Heat.SYMBOLS, symbol=clash.symbol, message=clash.message)
+
+
+def encounter_of(
+    left: Participant, right: Participant, spots: Iterable[Spot], identical: bool
+) -> Encounter | None:
+    """The encounter in some places; None where there are none."""
     ordered = tuple(sorted(spots, key=lambda spot: (spot.heat.rank, spot.path, spot.lines)))
+    if not ordered:
+        return None
     return Encounter(left.participant_id, right.participant_id, ordered, identical)
 
 

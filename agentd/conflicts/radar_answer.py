@@ -23,6 +23,8 @@ class Verdict(StrEnum):
     FREE = "free"
     SOFT = "soft"
     """Somebody changes it elsewhere, or holds a shared lock."""
+    SYMBOLS = "symbols"
+    """Somebody takes away or changes a name that the other relies on, or both define the same."""
     HOT = "hot"
     """Somebody's changed lines meet the caller's own."""
     LOCKED = "locked"
@@ -78,6 +80,8 @@ class Answer:
         heats = {other.encounter.heat for other in self.others if other.encounter is not None}
         if Heat.HOT in heats:
             return Verdict.HOT
+        if Heat.SYMBOLS in heats:
+            return Verdict.SYMBOLS
         return Verdict.SOFT if self.others or self.locks else Verdict.FREE
 
 

@@ -1,7 +1,8 @@
 """Finds out who else is at one path: the radar for a single question.
 
 Costs as little as the answer allows: a worktree that cannot touch the path is left out after a look
-at that path alone. It must not know how the answer is shown.
+at that path alone, unless the caller changes there what others may need by name. It must not know
+how the answer is shown.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from agentd.conflicts.radar import (
     Participant,
     ParticipantKind,
     holds_all_of,
-    meet,
-    narrowed,
     share_a_name,
 )
 from agentd.conflicts.radar_answer import Answer, Asked, Other, locks_in_the_way
 from agentd.conflicts.radar_bundles import BundleSight, SeenBundles
 from agentd.conflicts.radar_ground import Ground
+from agentd.conflicts.radar_scope import meet_at, narrowed
+from agentd.conflicts.radar_symbols import GuardedSymbols, gives_names
 from agentd.conflicts.radar_worktrees import WorktreeSight
 from agentd.conflicts.repository import Worktree
 from agentd.conflicts.review import Workplace
@@ -45,21 +46,21 @@ def look_around(
         own = next((each for each in worktrees if each.path == asked.worktree), None)
         owners = seen.owners.get(str(asked.worktree), frozenset())
         asked = replace(asked, names=asked.names | owners)
+        named = asked.is_directory or gives_names(asked.path)
+        far = named and own is not None and sight.may_touch(own, asked.path)
         others = [
             replace(found, names=found.names | seen.owners.get(str(each.path), frozenset()))
             for each in worktrees
-            if each != own and sight.may_touch(each, asked.path)
+            if each != own and sight.may_touch(each, "." if far else asked.path)
             for found in (sight.see(each),)
         ]
         others += seen.participants
-        near = [each for each in (narrowed(one, asked.path) for one in others) if each.paths]
-        mine = _own(sight, own, asked) if near and own is not None else None
-    return Answer(
-        asked,
-        locks_in_the_way(asked, seen.holdings.locks),
-        tuple(_others(mine, near, asked, ground)),
-        daemon=answers,
-    )
+        if not far:
+            others = [each for each in others if narrowed(each, asked.path).paths]
+        mine = _own(sight, own, asked) if others and own is not None else None
+        symbols = GuardedSymbols(ground, workplace.quarantine) if named else None
+        found_others = tuple(_others(mine, others, asked, ground, symbols))
+    return Answer(asked, locks_in_the_way(asked, seen.holdings.locks), found_others, daemon=answers)
 
 
 def _bundles(
@@ -75,21 +76,25 @@ def _bundles(
 
 def _own(sight: WorktreeSight, worktree: Worktree, asked: Asked) -> Participant:
     seen = sight.see(worktree)
-    return narrowed(replace(seen, names=seen.names | asked.names), asked.path)
+    return replace(seen, names=seen.names | asked.names)
 
 
 def _others(
     mine: Participant | None,
-    near: Iterable[Participant],
+    others: Iterable[Participant],
     asked: Asked,
     ground: Ground,
+    symbols: GuardedSymbols | None,
 ) -> Iterable[Other]:
-    for each in near:
+    for each in others:
         if share_a_name(each.names, asked.names):
             continue
+        here = narrowed(each, asked.path)
         if mine is None:
-            yield Other(each, None)
-        elif each.kind is ParticipantKind.WORKTREE or not holds_all_of(
-            mine.footprint, each.footprint
-        ):
-            yield Other(each, meet(mine, each, ground.ask_git))
+            met = None
+        elif each.kind is ParticipantKind.BUNDLE and holds_all_of(mine.footprint, each.footprint):
+            continue  # It was made of what the caller has.
+        else:
+            met = meet_at(asked.path, mine, each, ground.ask_git, symbols)
+        if here.paths or met is not None:
+            yield Other(here, met)

@@ -15,6 +15,9 @@ from agentd.conflicts.radar import Participant, SymbolClash
 from agentd.conflicts.radar_ground import Ground
 from agentd.conflicts.symbol_sources import SymbolSources, tree_side
 from agentd.conflicts.symbols.guard import SymbolGuard
+from agentd.conflicts.symbols.languages import language_of
+from agentd.conflicts.symbols.migrations import is_migration
+from agentd.conflicts.symbols.summary_cache import SummaryCache
 from agentd.conflicts.symbols.trees import Prepared
 from agentd.errors import AgentdError
 
@@ -27,6 +30,11 @@ class _Known:
     prepared: Prepared
 
 
+def gives_names(path: str) -> bool:
+    """Whether a change of this file alone can break one of another file."""
+    return language_of(path) is not None or is_migration(path)
+
+
 class GuardedSymbols:
     """The symbol guard over the participants of one radar."""
 
@@ -34,7 +42,8 @@ class GuardedSymbols:
         self._ground = ground
         self._sources = SymbolSources(quarantine, quarantine)
         self._known: dict[BundleId, _Known] = {}
-        self._guard = SymbolGuard(self._sources)
+        self._summaries = SummaryCache(quarantine.summaries)
+        self._guard = SymbolGuard(self._sources, self._summaries)
         self._tip = ground.tip_tree
 
     def clashes(self, left: Participant, right: Participant) -> Sequence[SymbolClash]:
@@ -42,7 +51,8 @@ class GuardedSymbols:
         if self._tip != self._ground.tip_tree:
             # All that was prepared is about another tip.
             self._known.clear()
-            self._guard, self._tip = SymbolGuard(self._sources), self._ground.tip_tree
+            self._guard = SymbolGuard(self._sources, self._summaries)
+            self._tip = self._ground.tip_tree
         try:
             sides = [self._prepared(each) for each in (left, right)]
             if sides[0] is None or sides[1] is None:
@@ -52,7 +62,10 @@ class GuardedSymbols:
             if failure.reason != "git_failed":
                 raise
             return ()
-        return tuple(SymbolClash(each.meets.path, each.symbol, each.message) for each in found)
+        return tuple(
+            SymbolClash(each.meets.path, each.symbol, each.message, each.change.path)
+            for each in found
+        )
 
     def _prepared(self, participant: Participant) -> Prepared | None:
         if participant.tree is None or not participant.footprint.files:

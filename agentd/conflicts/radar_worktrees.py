@@ -177,7 +177,7 @@ class WorktreeSight:
         except (AgentdError, OSError):
             return True
         if worktree.head is None or path == ".":
-            return True
+            return worktree.head != self._ground.tip
         heads = (worktree.head, self._ground.tip)
         return len({self._object_at(head, path) for head in heads}) > 1
 

@@ -21,10 +21,10 @@ from agentd.conflicts.radar import (
     SymbolClash,
     Trespass,
     meet,
-    narrowed,
 )
 from agentd.conflicts.radar_answer import Answer, Asked, Other, Verdict, locks_in_the_way
 from agentd.conflicts.radar_json import ChangeKind, differences
+from agentd.conflicts.radar_scope import narrowed
 from agentd.conflicts.tree_changes import FileHunks, Hunk, TreeChange
 from tests.conflicts.repo_builder import only
 

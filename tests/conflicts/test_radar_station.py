@@ -474,11 +474,54 @@ def test_check_looks_only_at_worktrees_that_may_touch_the_path(
         return real(self, worktree)
 
     monkeypatch.setattr(WorktreeSight, "see", noted)
-    assert place.check("a.py", me).verdict is Verdict.SOFT
-    assert sorted(seen) == ["committed", "me"]
-    seen.clear()
+    assert place.check("b.txt", me).verdict is Verdict.FREE
+    assert seen == []
     assert place.check("d/c.py", me).verdict is Verdict.FREE
     assert seen == []
+    place.worktree("untouched")
+    assert place.check("a.py", me).verdict is Verdict.SOFT
+    assert sorted(seen) == ["committed", "elsewhere", "me"], "the caller's names may matter to all"
+    seen.clear()
+    other = place.worktree("other")
+    assert place.check("a.py", other).verdict is Verdict.SOFT
+    assert sorted(seen) == ["committed", "me", "other"]
+
+
+LIBRARY = {"lib.py": "def load():\n    return 1\n", "app.py": "x = 1\n", "notes.md": "n\n"}
+
+
+def test_check_tells_of_names_that_break_at_either_end(place: Place) -> None:
+    place.repo.commit("code", LIBRARY)
+    remover = place.worktree("remover", {"lib.py": "def fetch():\n    return 1\n"})
+    user = place.worktree("user", {"app.py": "from lib import load\n\nx = load()\n"})
+    for path, asker, other in (
+        ("lib.py", remover, "user"),
+        ("app.py", remover, "user"),
+        ("lib.py", user, "remover"),
+        ("app.py", user, "remover"),
+    ):
+        found = place.check(path, asker)
+        assert found.verdict is Verdict.SYMBOLS, (path, other)
+        (met,) = found.others
+        assert met.participant.name == other
+        assert met.encounter is not None
+        (spot,) = met.encounter.spots
+        assert (spot.path, spot.symbol) == ("app.py", "load")
+        assert "which the other side removed from lib.py:1" in spot.message
+    assert place.check("notes.md", user).verdict is Verdict.FREE
+    assert place.check(".", user, directory=True).verdict is Verdict.SYMBOLS
+    assert place.check("d", user, directory=True).verdict is Verdict.FREE
+    bystander = place.worktree("bystander", {"notes.md": "m\n"})
+    assert place.check("app.py", bystander).verdict is Verdict.SOFT
+
+
+def test_check_tells_of_lines_before_names(place: Place) -> None:
+    place.repo.commit("code", LIBRARY)
+    mine = {"lib.py": "def fetch():\n    return 1\n", "app.py": "x = 2\n"}
+    remover = place.worktree("remover", mine)
+    place.worktree("user", {"app.py": "from lib import load\n\nx = load()\n"})
+    assert place.check("app.py", remover).verdict is Verdict.HOT
+    assert place.check("lib.py", remover).verdict is Verdict.FREE, "they do not merge as it is"
 
 
 # Where things are

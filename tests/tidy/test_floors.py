@@ -65,6 +65,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.radar", RULES),
     ("agentd.conflicts.radar_json", RULES),
     ("agentd.conflicts.radar_answer", RULES),
+    ("agentd.conflicts.radar_scope", RULES),
     ("agentd.conflicts.report*", RULES),
     ("agentd.conflicts.git_process", EDGES),
     ("agentd.conflicts.process_run", EDGES),

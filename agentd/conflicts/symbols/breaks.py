@@ -175,7 +175,7 @@ class Breaks:
         before = old.before.definitions if old.before is not None else ()
         known = {(each.name, each.kind) for each in before if each.simple_name == name}
         for path, delta in sorted(self._other_files.items()):
-            if path == old_path or delta.language is not old.language:
+            if path == old_path or delta.language.family is not old.language.family:
                 continue
             for definitions in delta.added.values():
                 for each in definitions:

@@ -34,6 +34,24 @@ class FileDelta:
         return frozenset(name.rpartition(".")[2] for name in gone)
 
     @cached_property
+    def lost_members(self) -> Mapping[str, Definition]:
+        """By simple name, a member of some class that is gone."""
+        if self.before is None:
+            return {}
+        return {
+            each.simple_name: each
+            for each in self.before.definitions
+            if "." in each.name and each.simple_name in self.lost
+        }
+
+    @cached_property
+    def new_members(self) -> frozenset[str]:
+        """Names that follow a dot and did not before."""
+        if self.after is None:
+            return frozenset()
+        return self.after.members - (self.before.members if self.before else frozenset())
+
+    @cached_property
     def resigned(self) -> frozenset[str]:
         """Simple names of what takes something else than before."""
         if self.before is None or self.after is None:
@@ -135,6 +153,24 @@ class SideDelta:
             names.update(use.name for use in each.after.uses)
             names.update(call.name for call in each.after.calls)
         return frozenset(names)
+
+    @cached_property
+    def lost_members(self) -> frozenset[tuple[Language, str]]:
+        """Simple names of members that are gone, each with the language that it is a name of."""
+        return frozenset(
+            (each.language.family, name)
+            for each in self.files.values()
+            for name in each.lost_members
+        )
+
+    @cached_property
+    def new_members(self) -> frozenset[tuple[Language, str]]:
+        """The same of names that follow a dot and did not before."""
+        return frozenset(
+            (each.language.family, name)
+            for each in self.files.values()
+            for name in each.new_members
+        )
 
     @cached_property
     def adds(self) -> frozenset[str]:

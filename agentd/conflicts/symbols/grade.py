@@ -35,26 +35,27 @@ def interaction(left: SideDelta, right: SideDelta) -> tuple[Grade, tuple[str, ..
 
 def member_doubts(user: WhichSide, mine: SideDelta, other: SideDelta) -> tuple[SymbolFinding, ...]:
     """S3: members that one side newly names and the other removed from some class."""
+    shared = other.lost_members & mine.new_members
+    if not shared:
+        return ()
     kept = {
-        each.simple_name
+        (delta.language.family, each.simple_name)
         for delta in other.files.values()
         if delta.after is not None
         for each in delta.after.definitions
     }
     gone = {
-        each.simple_name: (path, each)
+        (delta.language.family, name): (path, each)
         for path, delta in sorted(other.files.items())
-        if delta.before is not None
-        for each in delta.before.definitions
-        if "." in each.name and each.simple_name in delta.lost and each.simple_name not in kept
+        for name, each in delta.lost_members.items()
     }
     found = []
     for path, delta in sorted(mine.files.items()):
-        if delta.after is None or not gone:
-            continue
-        before = delta.before.members if delta.before else frozenset()
-        for name in sorted((delta.after.members - before) & gone.keys()):
-            where, definition = gone[name]
+        family = delta.language.family
+        for name in sorted(delta.new_members):
+            if (family, name) not in shared - kept or delta.after is None:
+                continue
+            where, definition = gone[family, name]
             change = Spot(user.other, where, definition.line, f"{definition.name} removed")
             meets = Spot(user, path, _line(delta.after.definitions, name), f"use of .{name}")
             message = (

@@ -42,11 +42,20 @@ def new_migrations(side: Side) -> dict[tuple[str, str, str], str]:
     found = {}
     for path in sorted(side.changes):
         change = side.changes[path]
-        numbered = _NUMBERED.fullmatch(basename(path))
-        directory = dirname(path)
-        if change.base is None and change.new is not None and numbered is not None:
-            parts = directory.split("/")
-            if _MIGRATION_DIRECTORIES.intersection(parts[-2:]):
-                kind = ".".join(basename(path).split(".")[1:])
-                found[directory, numbered[1], kind] = path
+        number = _number(path)
+        if change.base is None and change.new is not None and number is not None:
+            kind = ".".join(basename(path).split(".")[1:])
+            found[dirname(path), number, kind] = path
     return found
+
+
+def is_migration(path: str) -> bool:
+    """Whether a path is that of a numbered migration."""
+    return _number(path) is not None
+
+
+def _number(path: str) -> str | None:
+    """The number of a migration; None where the path is none."""
+    numbered = _NUMBERED.fullmatch(basename(path))
+    inside = _MIGRATION_DIRECTORIES.intersection(dirname(path).split("/")[-2:])
+    return numbered[1] if numbered is not None and inside else None

@@ -19,6 +19,7 @@ def near(prepared: Sequence[Prepared]) -> Sequence[tuple[int, int]]:
     pairs: set[tuple[int, int]] = set()
     for gives, wants in (
         (lambda each: each.delta.lost | each.delta.resigned, lambda each: each.delta.needs),
+        (lambda each: each.delta.lost_members, lambda each: each.delta.new_members),
         (lambda each: each.delta.changed_names, lambda each: each.delta.mentioned),
         (lambda each: each.delta.adds, lambda each: each.delta.adds),
         (lambda each: each.side.changes.keys(), lambda each: each.side.changes.keys()),

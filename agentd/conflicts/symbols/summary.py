@@ -37,6 +37,11 @@ class Language(StrEnum):
     RUST = "rust"
     JAVA = "java"
 
+    @property
+    def family(self) -> Language:
+        """The language that stands for all whose files take names from one another."""
+        return Language.JAVASCRIPT if self is Language.TYPESCRIPT else self
+
 
 class Kind(StrEnum):
     """What a definition is."""
