@@ -150,6 +150,8 @@ class Replay:
                 policy=self.policy,
             )
             outcome, detail = compare(engine, git), engine.detail
+            if outcome in (Outcome.OTHER_KIND, Outcome.INVENTED):
+                outcome = self._ruled(history, merge, base) or outcome
         except EngineFailed as failure:
             lacking = history.lacks_objects(*filter(None, (merge.left, merge.right, base)))
             outcome = Outcome.CLONE_ERROR if lacking else Outcome.ENGINE_ERROR
@@ -171,6 +173,14 @@ class Replay:
             self.out.write(json.dumps(report) + "\n")
             self.out.flush()
             print(f"{outcome.name.lower()} {merge.commit} {detail[:300]}", flush=True)
+
+    def _ruled(self, history: GitHistory, merge: Merge, base: str | None) -> Outcome | None:
+        """Whether the project's attributes explain a conflict that git alone sees otherwise."""
+        tree = history.tree(base or merge.left)
+        left, right = (history.changes(tree, history.tree(each)) for each in merge.parents)
+        tip = merge.left if base is None or self.shape is Shape.ONTO else base
+        paths = sorted(left.keys() & right.keys()) if base is not None else sorted(right)
+        return Outcome.RULED if paths and history.keeps_from_merging(tip, paths) else None
 
     def print_tally(self) -> None:
         """Prints how often each outcome came."""

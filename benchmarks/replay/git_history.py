@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,11 @@ class Merge:
     commit: str
     left: str
     right: str
+
+    @property
+    def parents(self) -> tuple[str, str]:
+        """Both."""
+        return self.left, self.right
 
 
 class GitHistory:
@@ -75,11 +81,12 @@ class GitHistory:
                     stream.close()
             process.wait()
 
-    def git(self, *arguments: str) -> tuple[int, str]:
-        """Exit status and output of a command."""
-        done = subprocess.run(
-            ["git", *arguments], cwd=self._git_dir, env=self._environment, capture_output=True
-        )
+    def git(self, *arguments: str, index: str | None = None) -> tuple[int, str]:
+        """Exit status and output of a command, which may use an index file."""
+        own = {"GIT_INDEX_FILE": index} if index is not None else {}
+        environment = {**self._environment, **own}
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=self._git_dir, env=environment, capture_output=True)
         return done.returncode, done.stdout.decode("utf-8", "surrogateescape")
 
     # History
@@ -137,6 +144,17 @@ class GitHistory:
             capture_output=True,
         )
         return parse_merges(done.stdout)[: len(merges)]
+
+    def keeps_from_merging(self, tip: str, paths: Sequence[str]) -> bool:
+        """Whether a tip's own attributes say of one of the paths that its lines do not merge.
+
+        A bare clone merges without them, as it has no checkout to read them from.
+        """
+        with tempfile.TemporaryDirectory(prefix="agentd-index-") as directory:
+            index = f"{directory}/index"
+            self.git("read-tree", tip, index=index)
+            said = self.git("check-attr", "--cached", "-z", "merge", "--", *paths, index=index)[1]
+        return bool({"unset", "binary"}.intersection(said.split("\0")[2::3]))
 
     def lacks_objects(self, *commits: str) -> bool:
         """Whether files of some commits are missing: clones of promisors hold not everything."""

@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     CASE_TWIN = "clean for git, two names that differ in case only"
     SILENT = "clean for git, stopped by the symbol guard"
     LEDGER = "clean for git, stopped by the ledger"
+    RULED = "a conflict in a file that the project's attributes keep from merging by lines"
     POLICY = "stopped by the policy"
     EMPTY = "a side that changes nothing"
     ENGINE_ERROR = "an error of the engine"
@@ -54,6 +55,7 @@ class Outcome(StrEnum):
         return self in (
             Outcome.CASE_TWIN,
             Outcome.SILENT,
+            Outcome.RULED,
             Outcome.POLICY,
             Outcome.EMPTY,
             Outcome.CLONE_ERROR,

@@ -109,6 +109,22 @@ def test_recorded_cases_are_held_against_the_record(
     assert json.loads(difference)["outcome"] == "other_tree"
 
 
+@pytest.mark.parametrize("shape", list(Shape))
+def test_what_the_projects_attributes_keep_apart_is_no_difference(
+    repo: Repo, tmp_path: Path, shape: Shape
+) -> None:
+    """Far lines of one file merge for git in a bare clone, which reads no attributes."""
+    ruled = "data/*.txt merge=binary\n"
+    repo.commit("rule", {".gitattributes": ruled, "data/c.txt": TEN})
+    repo.branch("far", {"data/c.txt": edited(9, "nine")})
+    repo.commit("near", {"data/c.txt": edited(1, "one")})
+    repo.git("merge", "--quiet", "--no-ff", "--no-commit", "-s", "ours", "far")
+    repo.commit("merge far", {})
+    run = replay(tmp_path / "run", shape)
+    run.all_merges(repo.path, limit=1, every=1, several_bases=False)
+    assert dict(run.tally) == {Outcome.RULED: 1}
+
+
 def test_what_the_clone_lacks_is_nobodys_verdict(
     repo: Repo, history: GitHistory, tmp_path: Path
 ) -> None:
