@@ -475,6 +475,14 @@ REASONS: Mapping[str, Reason] = {
         "The provider's program or API failed.",
         "Look at the message, and where it was a session's at the session's log.",
     ),
+    "program_missing": Reason(
+        DependencyFailed,
+        Retry.NO,
+        "The agent's program is not installed.",
+        "Install it, or say in config.toml where it is.",
+        ("program",),
+        local=True,
+    ),
     "provider_key_missing": Reason(
         Unsupported,
         Retry.NO,

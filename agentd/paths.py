@@ -30,6 +30,11 @@ class Home:
         return self.root / ".env"
 
     @property
+    def config_file(self) -> Path:
+        """Which program each agent is."""
+        return self.root / "config.toml"
+
+    @property
     def socket(self) -> Path:
         """Where the daemon listens unless told otherwise."""
         return self.root / "agentd.sock"

@@ -24,7 +24,8 @@ from agentd.paths import Home
 HOME_DEFAULT: Final = Home(Path("~/.agentd"))
 
 _ENV_FILE: Final = "AGENTD_ENV_FILE"
-_SECRET_SUFFIXES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+SECRET_SUFFIXES: Final = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+"""How the names of variables end whose values nobody else may see."""
 _SQLITE_SCHEME = "sqlite://"
 
 
@@ -306,7 +307,7 @@ def _env_file_values(path: Path) -> dict[str, str]:
     if wrong is not None:
         raise _bad_env_file(path, f"line {wrong.original.line} of {path} is no NAME=value")
     values = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
-    secrets = [name for name in values if name.endswith(_SECRET_SUFFIXES)]
+    secrets = [name for name in values if name.endswith(SECRET_SUFFIXES)]
     if secrets and stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise PermissionDenied(
             "insecure_permissions",

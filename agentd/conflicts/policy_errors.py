@@ -56,6 +56,8 @@ _RULES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "float_type": lambda _: "must be a number",
     "finite_number": lambda _: "must be a finite number",
     "bool_type": lambda _: "must be true or false",
+    "string_too_short": lambda _: "must not be empty",
+    "dict_type": lambda _: "must be a table",
     "tuple_type": lambda _: "must be a list",
     "too_short": lambda context: f"must have at least {context['min_length']} item",
     "model_type": lambda _: "must be a table",
