@@ -60,6 +60,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def artifacts(self) -> Path:
+        """What agents made, unless told otherwise."""
+        return self.root / "artifacts"
+
+    @property
     def quarantine(self) -> Path:
         """The referee's own bare repositories."""
         return self.root / "quarantine"

@@ -92,7 +92,7 @@ def _integer(minimum: int, maximum: int | None = None) -> Kind:
     return Kind(read, f"a whole number, {minimum:,} {upper}")
 
 
-def _seconds(maximum: int, *, zero: bool) -> Kind:
+def _number(maximum: int, *, zero: bool) -> Kind:
     def read(text: str) -> float:
         number = float(text)
         if not (number >= 0 if zero else number > 0) or number > maximum:
@@ -187,13 +187,13 @@ class Settings:
     )
     sweep_secs: float = _setting(
         "AGENTD_SWEEP_SECS",
-        kind=_seconds(3600, zero=False),
+        kind=_number(3600, zero=False),
         default="1",
         description="How soon, at most, an expired lease shows in the journal by itself.",
     )
     drain_secs: float = _setting(
         "AGENTD_DRAIN_SECS",
-        kind=_seconds(600, zero=True),
+        kind=_number(600, zero=True),
         default="10",
         description="How long a stopping daemon finishes its work.",
     )
@@ -215,7 +215,7 @@ class Settings:
         "DEEPSEEK_API_KEY",
         kind=_TEXT,
         default=None,
-        description="The key for DeepSeek's API, for `propose --with deepseek`.",
+        description="The key for DeepSeek's API: `propose --with deepseek`, the DeepSeek loop.",
         secret=True,
     )
     deepseek_base_url: str = _setting(
@@ -229,6 +229,30 @@ class Settings:
         kind=_TEXT,
         default="deepseek-flash",
         description="Which of DeepSeek's models is asked.",
+    )
+    deepseek_max_tokens: int = _setting(
+        "DEEPSEEK_MAX_TOKENS",
+        kind=_integer(1, 384_000),
+        default="120",
+        description="Longest answer in the DeepSeek loop; longer ones come in parts.",
+    )
+    deepseek_temperature: float = _setting(
+        "DEEPSEEK_TEMPERATURE",
+        kind=_number(2, zero=True),
+        default="0.2",
+        description="How freely the DeepSeek loop's model answers.",
+    )
+    agent_workers: int = _setting(
+        "AGENTD_AGENT_WORKERS",
+        kind=_integer(1, 64),
+        default="2",
+        description="Workers at a time in the DeepSeek loop.",
+    )
+    artifact_dir: Path = _setting(
+        "AGENTD_ARTIFACT_DIR",
+        kind=_PATH,
+        default=lambda home: str(home.artifacts),
+        description="Where the DeepSeek loop puts what its agents make.",
     )
 
     @property
