@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentd.conflicts.review import Workplace
 
 
+_PATCH_BYTES_MAX = 64 * 2**20
 _HAND_IN_OTHERWISE = "Hand the bundle in with --out or --task: a review compares it all the same."
 
 
@@ -29,6 +30,7 @@ class BundleOptions:
 
     repository: Path
     branch: str | None
+    patch_file: Path | None
     target: str | None
     base: str | None
     owner: str | None
@@ -50,16 +52,10 @@ class BundleOptions:
 def run_bundle(options: BundleOptions) -> None:
     """Makes the bundle and hands it in; prints it where it goes nowhere else."""
     _check(options)
-    from agentd.conflicts.make_bundle import make_bundle
     from agentd.conflicts.review import open_workplace
 
     workplace = open_workplace(options.repository, settings().home)
-    made = make_bundle(
-        workplace,
-        target=options.target or _main_branch(workplace),
-        revision=options.branch,
-        base=options.base,
-    )
+    made = _made(options, workplace)
     if made.is_empty:
         fail(
             "there is nothing to hand in: no difference to the base",
@@ -80,6 +76,29 @@ def run_bundle(options: BundleOptions) -> None:
 def _check(options: BundleOptions) -> None:
     if (options.node_id or options.lease_id) and options.task_id is None:
         fail("--node and --lease belong to --task", code=ExitCode.USAGE)
+    if options.branch is not None and options.patch_file is not None:
+        fail("--branch and --patch exclude one another", code=ExitCode.USAGE)
+
+
+def _made(options: BundleOptions, workplace: Workplace) -> MadeBundle:
+    from agentd.conflicts.make_bundle import make_bundle, make_patch_bundle
+
+    target = options.target or _main_branch(workplace)
+    if options.patch_file is not None:
+        patch = _read(options.patch_file)
+        return make_patch_bundle(workplace, patch, options.base or target)
+    return make_bundle(workplace, target=target, revision=options.branch, base=options.base)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            patch = file.read(_PATCH_BYTES_MAX + 1)
+    except OSError as error:
+        fail(f"the patch {path} cannot be read: {error.strerror}")
+    if len(patch) > _PATCH_BYTES_MAX:
+        fail(f"the patch {path} has more than {_PATCH_BYTES_MAX:,} bytes", hint="Split it.")
+    return patch
 
 
 def _main_branch(workplace: Workplace) -> str:
@@ -109,6 +128,8 @@ def _described(options: BundleOptions, workplace: Workplace, made: MadeBundle) -
 def _default_owner(options: BundleOptions, workplace: Workplace) -> str:
     if options.branch is not None:
         return options.branch
+    if options.patch_file is not None:
+        return options.patch_file.name
     here = workplace.repository.path
     for worktree in workplace.repository.worktrees():
         if worktree.path.resolve() == here and worktree.branch is not None:

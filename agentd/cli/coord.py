@@ -69,7 +69,10 @@ def review(
     ] = None,
     patch: Annotated[
         list[Path] | None,
-        typer.Option(help="A unified diff. Its owner is the file's name. Many times."),
+        typer.Option(
+            help="A unified diff, or Codex's `*** Begin Patch`. Its owner is the file's name. "
+            "Many times."
+        ),
     ] = None,
     branch: Annotated[
         list[str] | None,
@@ -177,6 +180,14 @@ def bundle_command(
         str | None,
         typer.Option(help="Bundle this branch. Default: the worktree, uncommitted files included."),
     ] = None,
+    patch: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bundle this file: a unified diff, or Codex's `*** Begin Patch`. Its base is "
+            "--base, or the target.",
+            dir_okay=False,
+        ),
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(help="Its base is the merge base with this. Default: the main branch."),
@@ -227,7 +238,7 @@ def bundle_command(
         typer.Option(help="Write it to a file for `review --bundle`.", dir_okay=False),
     ] = None,
 ) -> None:
-    """Make a bundle of the worktree or of a branch, and hand it in.
+    """Make a bundle of the worktree, of a branch or of a patch, and hand it in.
 
     Without --lock, --task and --out the bundle is printed as JSON.
 
@@ -235,6 +246,7 @@ def bundle_command(
     Examples:
       agentd-coord bundle --owner codex-a --provider openai --intent "retry policy" --lock
       agentd-coord bundle --branch agy/fix --out agy.json
+      agentd-coord bundle --patch codex.patch --owner codex-a --out codex.json
       agentd-coord bundle --task $TASK --node $NODE --lease $LEASE
     """
     from agentd.cli.bundle_command import BundleOptions, run_bundle
@@ -244,6 +256,7 @@ def bundle_command(
             BundleOptions(
                 repository=repo,
                 branch=branch,
+                patch_file=patch,
                 target=target,
                 base=base,
                 owner=owner,

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentd.conflicts.findings import Finding
 from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.patch_admission import PatchAdmission
+from agentd.conflicts.policy import Limits
 from agentd.conflicts.record import printable
 from agentd.conflicts.review import Workplace
 from agentd.conflicts.worktree_snapshot import take_snapshot
@@ -65,11 +68,46 @@ def make_bundle(
             )
         head, tree, dirty = snapshot.head, snapshot.tree, snapshot.dirty
     base_commit = _base(workplace, target, base, head)
+    bundle, patch = _difference(workplace, base_commit, tree)
+    bundle |= _change(workplace, patch, patch_bytes_max, head, dirty, worktree)
+    return MadeBundle(printable(bundle), patch, head, dirty)
+
+
+def make_patch_bundle(workplace: Workplace, patch: bytes, base: str) -> MadeBundle:
+    """The bundle of a patch on a base, as git prints it: a unified diff, or Codex's own form.
+
+    Raises `invalid_field` with the finding where the patch does not fit, or holds what JSON cannot.
+    """
+    quarantine = workplace.quarantine
+    base_commit = _commit(workplace, base, "base")
     base_tree = quarantine.tree_of(base_commit)
+    tree = PatchAdmission(quarantine, Limits()).tree(patch, base_commit, base_tree)
+    if isinstance(tree, Finding):
+        raise _bad_patch(tree.message)
+    bundle, printed = _difference(workplace, base_commit, tree)
+    if not _is_text(printed):
+        raise _bad_patch("It holds bytes that are not UTF-8; hand in a branch instead.")
+    return MadeBundle(printable({**bundle, "patch": printed.decode()}), printed, base_commit, True)
+
+
+def _bad_patch(message: str) -> InvalidParams:
+    return InvalidParams(
+        "invalid_field",
+        message,
+        hint="Correct the patch, or name the commit that it was made on with --base.",
+        path="patch",
+        rule="must fit its base",
+    )
+
+
+def _difference(workplace: Workplace, base: CommitId, tree: TreeId) -> tuple[dict[str, Any], bytes]:
+    """What a bundle says of the change from a commit to a tree, and the change as a patch."""
+    quarantine = workplace.quarantine
+    base_tree = quarantine.tree_of(base)
     (changes,) = quarantine.changes([(base_tree, tree)], renames=True)
     patch = quarantine.patch(base_tree, tree) if changes else b""
     bundle: dict[str, Any] = {
-        "base_revision": f"git:{base_commit}",
+        "base_revision": f"git:{base}",
         "touched_paths": sorted({path for change in changes for path in change.paths}),
         "diff_summary": _summary(
             len(changes),
@@ -77,8 +115,7 @@ def make_bundle(
             sum(change.deletions for change in changes),
         ),
     }
-    bundle |= _change(workplace, patch, patch_bytes_max, head, dirty, worktree)
-    return MadeBundle(printable(bundle), patch, head, dirty)
+    return bundle, patch
 
 
 def _change(

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from agentd.conflicts.apply_patch import is_apply_patch
+from agentd.conflicts.apply_patch_admission import apply_patch_tree
 from agentd.conflicts.findings import Finding, FindingKind, JsonObject, error
 from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.patch_text import PatchText, parse_patch
@@ -32,6 +34,8 @@ class PatchAdmission:
 
     def tree(self, patch: bytes, base: CommitId, base_tree: TreeId) -> TreeId | Finding:
         """The tree that the patch makes of its base, or what is wrong with it."""
+        if is_apply_patch(patch):
+            return apply_patch_tree(self.quarantine, self.limits, patch, base, base_tree)
         text = parse_patch(patch)
         damage = self._visible_damage(patch, text)
         if damage is not None:

@@ -112,3 +112,33 @@ def test_nothing_changed_is_nothing_to_hand_in(coord: Command) -> None:
 
 def test_a_lease_without_a_task_is_usage(coord: Command) -> None:
     assert coord("bundle", "--lease", "x").code == 2
+
+
+def test_codexs_own_form_of_a_patch_becomes_a_diff(
+    coord: Command, shop: ShopRepository, directory: Path
+) -> None:
+    patch, out = directory / "free.patch", directory / "free.json"
+    patch.write_text(
+        "*** Begin Patch\n*** Update File: README.md\n-# The shop\n+# Our shop\n*** End Patch\n"
+    )
+    made = coord("bundle", "--patch", str(patch), "--out", str(out))
+    assert made.code == 0, made.err
+    bundle = json.loads(out.read_text())
+    assert bundle["owner"] == "free.patch"
+    assert bundle["base_revision"] == f"git:{shop.head()}"
+    assert bundle["patch"].startswith("diff --git a/README.md b/README.md\n")
+    direct = coord("review", "--patch", str(patch), "--json", "--no-record").json()
+    by_bundle = coord("review", "--bundle", str(out), "--json", "--no-record").json()
+    assert direct["integration"]["tree"] == by_bundle["integration"]["tree"]
+
+
+def test_a_patch_that_does_not_fit_is_said(coord: Command, directory: Path) -> None:
+    patch = directory / "bad.patch"
+    patch.write_text("*** Begin Patch\n*** Delete File: nothing\n*** End Patch\n")
+    ended = coord("bundle", "--patch", str(patch))
+    assert ended.code == 1
+    assert "error: It changes nothing, which its base" in ended.err
+    assert "--base" in ended.err
+    missing = coord("bundle", "--patch", str(directory / "missing"))
+    assert "cannot be read: No such file" in missing.err
+    assert coord("bundle", "--patch", str(patch), "--branch", "main").code == 2

@@ -47,6 +47,8 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.hunk_overlap", RULES),
     ("agentd.conflicts.tree_changes", RULES),
     ("agentd.conflicts.patch_text", RULES),
+    ("agentd.conflicts.apply_patch", RULES),
+    ("agentd.conflicts.apply_patch_chunks", RULES),
     ("agentd.conflicts.pairs", RULES),
     ("agentd.conflicts.selection", RULES),
     ("agentd.conflicts.interaction", RULES),
