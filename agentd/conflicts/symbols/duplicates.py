@@ -77,7 +77,8 @@ def confirm_twin(trees: PairTrees, twin: Twin) -> SymbolFinding | None:
     naming = trees.namings[trees.left.delta.files[twin.left_path].language]
     here = _count(merged, naming, twin)
     sides = [_count(trees.view(which), naming, twin) for which in WhichSide]
-    if here < 2 or here <= max(sides):
+    # Where a side has several by itself, that is the file's way: its decorators keep them.
+    if here < 2 or max(sides) > 1:
         return None
     spots = (
         Spot(WhichSide.LEFT, twin.left_path, twin.left.line, f"{twin.left.name} defined"),

@@ -29,6 +29,7 @@ class GoNaming:
     rebinds: bool = False
     plain_bases: frozenset[str] = frozenset()
     common_members: frozenset[str] = frozenset()
+    opener: str = ""
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         own = view.summary(path)

@@ -51,6 +51,7 @@ class JavaNaming:
     rebinds: bool = False
     plain_bases: frozenset[str] = _PLAIN_BASES
     common_members: frozenset[str] = _OBJECT_MEMBERS
+    opener: str = ""
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         summary = view.summary(path)

@@ -58,6 +58,7 @@ class JavaScriptNaming:
     rebinds: bool = False
     plain_bases: frozenset[str] = frozenset(("Object", "Error", "TypeError", "RangeError"))
     common_members: frozenset[str] = _OBJECT_MEMBERS
+    opener: str = ""
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         return (path,)

@@ -5,12 +5,16 @@ Pure; each answer rests on the node that it is asked about.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from tree_sitter import Node
 
 from agentd.conflicts.symbols.summary import CallShape, Signature
 from agentd.conflicts.symbols.syntax import text
+
+_FILLED: Final = re.compile(rb"([\w$]+)\s*\.\s*prototype\b(?!\s*\.)")
 
 
 def member_parts(node: Node) -> tuple[Node | None, Node | None]:
@@ -30,6 +34,11 @@ def is_open_class(body: Node | None) -> bool:
         or (child.named_children and child.named_children[0].type == "computed_property_name")
         for child in (body.named_children if body is not None else ())
     ) or (body is not None and "Object.assign(this" in text(body))
+
+
+def filled_classes(root: Node) -> frozenset[str]:
+    """The classes whose prototype is handed to somebody, who may give it members."""
+    return frozenset(each.decode("utf-8", "replace") for each in _FILLED.findall(root.text or b""))
 
 
 def bound_by(node: Node | None) -> Iterator[str]:

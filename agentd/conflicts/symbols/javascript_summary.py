@@ -15,6 +15,7 @@ from agentd.conflicts.symbols.instances import instance_names
 from agentd.conflicts.symbols.javascript_members import MemberReader
 from agentd.conflicts.symbols.javascript_nodes import (
     bound_by,
+    filled_classes,
     function_signature,
     is_open_class,
     required_module,
@@ -70,9 +71,12 @@ def read_javascript(content: bytes, path: str, language: Language) -> Summary:
 
 @dataclass(slots=True)
 class _Reader(MemberReader):
+    filled: frozenset[str] = frozenset()
+
     def __post_init__(self) -> None:
         SyntaxReader.__post_init__(self)
         self.offered = set()
+        self.filled = filled_classes(self.root)
         self.handlers = {
             "import_statement": self.read_import,
             "export_statement": self.read_export,
@@ -233,7 +237,7 @@ class _Reader(MemberReader):
             name,
             context,
             signature=None if extends or decorated else self._constructor(body),
-            closed=not decorated and not is_open_class(body),
+            closed=not (decorated or is_open_class(body) or name in self.filled),
             bases=tuple(base for child in heritage for base in class_bases(child)),
         )
         self.visit_field(node, "body", within(context, name))

@@ -61,7 +61,9 @@ def look_up(
             found += own
             if own and not naming.overloads:
                 continue
-            complete &= here.definition.closed
+            complete &= here.definition.closed and not (
+                naming.opener and _own(here, naming.opener, view, naming)
+            )
         for base in here.definition.bases:
             if base.rpartition(".")[2] in naming.plain_bases:
                 continue

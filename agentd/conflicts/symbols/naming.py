@@ -36,6 +36,9 @@ class Naming(Protocol):
     common_members: frozenset[str]
     """Members that every instance may have without anybody defining them."""
 
+    opener: str
+    """A member through which a class has those of another type; empty: there is no such thing."""
+
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         """The files whose top-level names a file sees without importing them, itself included."""
 

@@ -64,6 +64,10 @@ class ExpressionReader:
                 self._attribute(node, context)
             case ast.Call():
                 self._call(node, context)
+            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="sys"), attr="modules")):
+                # A module may be putting something else in its own place.
+                self.dynamic |= isinstance(node.ctx, ast.Store)
+                self.expression(node.slice, context)
             case ast.Lambda():
                 for default in (*node.args.defaults, *node.args.kw_defaults):
                     if default is not None:

@@ -90,6 +90,17 @@ def defers_annotations(tree: ast.Module) -> bool:
     )
 
 
+def changes_exports(tree: ast.Module) -> bool:
+    """Whether a file's list of what it offers grows or shrinks while it runs."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr in ("append", "extend", "insert", "remove")
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "__all__"
+        for node in walk(tree)
+    )
+
+
 def catches(handler: ast.ExceptHandler) -> bool:
     """Whether a handler catches what a missing name raises."""
     if handler.type is None:

@@ -56,6 +56,7 @@ class PythonNaming:
     rebinds: bool = True
     plain_bases: frozenset[str] = _PLAIN_BASES
     common_members: frozenset[str] = frozenset(("name", "value", "args", "add_note"))
+    opener: str = ""
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         return (path,)

@@ -15,6 +15,7 @@ from agentd.conflicts.symbols.python_expressions import Context, ExpressionReade
 from agentd.conflicts.symbols.python_facts import (
     annotations_of,
     catches,
+    changes_exports,
     defers_annotations,
     depends_on_platform,
     is_closed,
@@ -124,6 +125,9 @@ class _Reader(ExpressionReader):
                     self.dynamic = True
                     return None
                 found = names
+        if found is not None and changes_exports(self.tree):
+            self.dynamic = True
+            return None
         return found
 
     # Statements

@@ -39,6 +39,7 @@ class RustNaming:
     rebinds: bool = False
     plain_bases: frozenset[str] = frozenset()
     common_members: frozenset[str] = frozenset(_DERIVED.split())
+    opener: str = "deref"
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         return (path,)
