@@ -14,6 +14,7 @@ from typing import Final
 
 from agentd.conflicts.symbols.members import Found, Lookup, look_up
 from agentd.conflicts.symbols.naming import Naming
+from agentd.conflicts.symbols.scopes import shared_scope
 from agentd.conflicts.symbols.summary import (
     INSTANCE,
     SELF,
@@ -109,16 +110,11 @@ class Oracle:
         own = self.view.summary(path)
         if own is not None and name in own.by_local:
             return Answer.YES
-        answers = []
-        for sibling in self.naming.siblings(self.view, path):
-            summary = self.view.summary(sibling)
-            if summary is None:
-                answers.append(Answer.UNKNOWN)
-            elif name in summary.bound:
-                return Answer.YES
-            else:
-                answers.append(self._through_stars(sibling, summary, name))
-        return _any(answers)
+        scope = shared_scope(self.naming, self.view, path)
+        if name in scope.bound:
+            return Answer.YES
+        answer = _any(self._through_stars(*each, name) for each in scope.doubtful)
+        return Answer.UNKNOWN if answer is Answer.NO and scope.unread else answer
 
     # Members
 
@@ -257,12 +253,7 @@ class Oracle:
         if summary is None or hops == 0:
             return None
         imported = summary.by_local.get(name, ())
-        defined = [
-            Found(sibling, definition)
-            for sibling in self.naming.siblings(self.view, path)
-            if (other := self.view.summary(sibling)) is not None
-            for definition in other.by_name.get(name, ())
-        ]
+        defined = shared_scope(self.naming, self.view, path).defined.get(name, [])
         if defined or len(imported) != 1:
             return defined[0] if len(defined) == 1 and not imported else None
         wanted = imported[0]

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from agentd.conflicts.symbols.answers import Answer, Oracle
 from agentd.conflicts.symbols.deltas import FileDelta
 from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.naming import siblings_of
 from agentd.conflicts.symbols.summary import Call, Import, Summary, Use, bare_owner
 from agentd.conflicts.symbols.tree_view import TreeView
 from agentd.conflicts.symbols.trees import PairTrees
@@ -153,7 +154,7 @@ class Breaks:
                 return path == found.path
             places = oracle.module_places(suspicion.path, need.owner)
         else:
-            return path in oracle.naming.siblings(oracle.view, suspicion.path)
+            return path in siblings_of(oracle.naming, oracle.view, suspicion.path)
         return any(path in oracle.naming.files(oracle.view, place) for place in places)
 
     def _new_signature(self, suspicion: Suspicion, summary: Summary) -> Spot | None:

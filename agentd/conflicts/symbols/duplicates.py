@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
-from agentd.conflicts.symbols.naming import Naming
+from agentd.conflicts.symbols.naming import Naming, siblings_of
 from agentd.conflicts.symbols.summary import Definition, Kind
 from agentd.conflicts.symbols.tree_view import TreeView
 from agentd.conflicts.symbols.trees import PairTrees
@@ -38,16 +38,15 @@ def suspected_twins(trees: PairTrees) -> Iterator[Twin]:
             if name not in mine.added:
                 continue
             view = trees.view(WhichSide.LEFT)
-            near = set(trees.namings[mine.language].siblings(view, left_path))
+            near = set(siblings_of(trees.namings[mine.language], view, left_path))
             for right_path, other in sorted(right.files.items()):
                 if name not in other.added or other.language is not mine.language:
                     continue
                 if right_path != left_path and mine.added[name][0].kind is Kind.IMPORT:
                     continue  # An import's name is its own file's.
                 if right_path != left_path:
-                    theirs = trees.namings[other.language].siblings(
-                        trees.view(WhichSide.RIGHT), right_path
-                    )
+                    naming, there = trees.namings[other.language], trees.view(WhichSide.RIGHT)
+                    theirs = siblings_of(naming, there, right_path)
                     if not (near & set(theirs) or (left_path in theirs or right_path in near)):
                         continue
                 for twin in _same_variants(
@@ -97,7 +96,7 @@ def _count(view: TreeView, naming: Naming, twin: Twin) -> int:
     own = [path for path in (twin.left_path, twin.right_path) if view.exists(path)]
     places = set(own)
     if twin.left.kind is not Kind.IMPORT:
-        places.update(sibling for path in own for sibling in naming.siblings(view, path))
+        places.update(sibling for path in own for sibling in siblings_of(naming, view, path))
     return sum(
         each.variant == twin.left.variant and not each.repeatable
         for path in sorted(places)

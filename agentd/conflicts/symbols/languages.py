@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from posixpath import basename, splitext
 from typing import Final
 
@@ -100,7 +100,12 @@ class NotRead:
 
 def language_of(path: str) -> Language | None:
     """The language of a file, by its name."""
-    return _EXTENSIONS.get(splitext(basename(path))[1].lower())
+    return _EXTENSIONS.get(_extension(path))
+
+
+@lru_cache(maxsize=100_000)
+def _extension(path: str) -> str:
+    return splitext(basename(path))[1].lower()
 
 
 @cache
@@ -116,7 +121,7 @@ def _analyser(extension: str) -> str | NotRead:
 
 def analyser_of(path: str) -> str | NotRead:
     """Who reads a file: a name that changes whenever the summary would."""
-    return _analyser(splitext(basename(path))[1].lower())
+    return _analyser(_extension(path))
 
 
 def summarise(path: str, content: bytes) -> Summary | NotRead:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from agentd.conflicts.symbols.naming import Naming
+from agentd.conflicts.symbols.naming import Naming, siblings_of
 from agentd.conflicts.symbols.summary import Definition, Kind
 from agentd.conflicts.symbols.tree_view import TreeView
 
@@ -80,7 +80,7 @@ def _own(holder: Found, name: str, view: TreeView, naming: Naming) -> list[Found
     qualified = f"{holder.definition.name}.{name}"
     return [
         Found(path, definition)
-        for path in dict.fromkeys((holder.path, *naming.siblings(view, holder.path)))
+        for path in dict.fromkeys((holder.path, *siblings_of(naming, view, holder.path)))
         if (summary := view.summary(path)) is not None
         for definition in summary.by_name.get(qualified, ())
     ]

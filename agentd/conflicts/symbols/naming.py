@@ -56,3 +56,9 @@ class Naming(Protocol):
 
     def elsewhere(self, view: TreeView, name: str) -> bool:
         """Whether a class may get a member from where nobody looks."""
+
+
+def siblings_of(naming: Naming, view: TreeView, path: str) -> tuple[str, ...]:
+    """The siblings of a file, found once for each tree."""
+    key = ("siblings", type(naming), path)
+    return view.recall(key, lambda: tuple(naming.siblings(view, path)))

@@ -291,6 +291,11 @@ class Summary:
                 found[each.local] = (*found.get(each.local, ()), each)
         return found
 
+    @property
+    def may_have_more(self) -> bool:
+        """Whether there may be names that it does not bind where they can be seen."""
+        return not self.parsed or self.dynamic or bool(self.spoken or self.stars)
+
     @cached_property
     def importable(self) -> frozenset[str]:
         """The names that others can import."""

@@ -6,13 +6,15 @@ looks for in the tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from posixpath import basename, dirname
+from typing import Any, TypeVar
 
 from agentd.conflicts.symbols.library import SummaryLibrary
 from agentd.conflicts.symbols.summary import Summary
 
+_Made = TypeVar("_Made")
 _NO_PATHS: frozenset[str] = frozenset()
 
 
@@ -63,6 +65,14 @@ class TreeView:
             }
         )
         self._library = library
+        self._recalled: dict[Hashable, Any] = {}
+
+    def recall(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """What is made of this tree, made once; a key stands for one thing alone."""
+        if key not in self._recalled:
+            self._recalled[key] = make()
+        made: _Made = self._recalled[key]
+        return made
 
     @property
     def changed(self) -> Mapping[str, str | None]:

@@ -75,9 +75,13 @@ class PairTrees:
 
     def with_file_of(self, which: WhichSide, path: str) -> TreeView:
         """The other side's tree with one file of this side put into it."""
-        overlay = dict(self.prepared(which.other).side.overlay)
-        overlay[path] = self.prepared(which).side.overlay[path]
-        return TreeView(self.listing, overlay, self.library)
+
+        def mixed() -> TreeView:
+            overlay = dict(self.prepared(which.other).side.overlay)
+            overlay[path] = self.prepared(which).side.overlay[path]
+            return TreeView(self.listing, overlay, self.library)
+
+        return self.view(which.other).recall(("with", which, path), mixed)
 
     def oracle(self, view: TreeView, summary: Summary) -> Oracle:
         """What can be said about a tree by the rules of a file's language."""
