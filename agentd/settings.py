@@ -211,6 +211,20 @@ class Settings:
         description="`json` lines, `text` for people, `auto`: text on a terminal.",
     )
 
+    hook_policy: str = _setting(
+        "AGENTD_HOOK_POLICY",
+        kind=_one_of("strict", "guarded", "advisory"),
+        default="guarded",
+        description="What `agentd-hook` refuses: `guarded`: what another agent holds, and what it "
+        "cannot find out; `strict`: also every write while no daemon runs; `advisory`: nothing.",
+    )
+    hook_lock_secs: int = _setting(
+        "AGENTD_HOOK_LOCK_SECS",
+        kind=_integer(limits.LEASE_SECS_MIN, limits.LEASE_SECS_MAX),
+        default="900",
+        description="How long a lock that `agentd-hook` takes lasts without a sign of its agent.",
+    )
+
     deepseek_api_key: str | None = _setting(
         "DEEPSEEK_API_KEY",
         kind=_TEXT,

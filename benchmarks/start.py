@@ -24,6 +24,7 @@ from benchmarks.workplace import Workplace, clean_environment
 
 ANSWER_MS_MAX = 500.0
 HELP_MS_MAX = 250.0
+HOOK_MS_MAX = 100.0
 IDLE_MIB_MAX = 60.0
 SETTLE_SECS = 1.5
 """After this the daemon has swept at least once and is idle."""
@@ -31,6 +32,8 @@ SETTLE_SECS = 1.5
 BARE = "python -c pass"
 FRESH = "daemon, new home: first answer"
 AGAIN = "daemon, home in use: first answer"
+HOOK = "agentd-hook: locks a file"
+HOOK_REFUSES = "agentd-hook: refuses another's file"
 
 _OWN_MEMORY = "print(open('/proc/self/status').read())"
 _HEALTH = b'{"id":1,"method":"Health"}\n'
@@ -56,7 +59,8 @@ def run(workplace: Workplace) -> Report:
         "agentd --help": [*_program("agentd", "agentd.cli.daemon"), "--help"],
     }
     workplace.say("starting commands and daemons in turns")
-    took: dict[str, list[_Took]] = {name: [] for name in (*commands, FRESH, AGAIN)}
+    measured = (*commands, FRESH, AGAIN, HOOK, HOOK_REFUSES)
+    took: dict[str, list[_Took]] = {name: [] for name in measured}
     idle: float | None = None
     for number in range(rounds):
         for name, command in commands.items():
@@ -66,6 +70,9 @@ def run(workplace: Workplace) -> Report:
         for name in (FRESH, AGAIN):
             with _daemon(workplace, new_home) as (pid, started):
                 took[name].append(started)
+                if name == FRESH:
+                    for hook, session in ((HOOK, "a"), (HOOK_REFUSES, "b")):
+                        took[hook].append(_hook(workplace, new_home, session))
                 if idle is None:
                     time.sleep(SETTLE_SECS)
                     idle = _resident_mib(pid)
@@ -89,6 +96,7 @@ def _report(
         Goal("daemon's first answer", answer, ANSWER_MS_MAX, "ms"),
         Goal("agentd-coord --help", took["agentd-coord --help"].ms, HELP_MS_MAX, "ms"),
         Goal("agentd --help", took["agentd --help"].ms, HELP_MS_MAX, "ms"),
+        Goal("agentd-hook", max(took[HOOK].ms, took[HOOK_REFUSES].ms), HOOK_MS_MAX, "ms"),
     ]
     notes = [f"medians of {rounds}, taking turns; a daemon's time ends with its answer to Health"]
     if idle is None or bare is None:
@@ -118,11 +126,33 @@ def _program(name: str, module: str) -> list[str]:
     return [str(installed)] if installed.exists() else [sys.executable, "-m", module]
 
 
-def _command(command: Sequence[str], environment: Mapping[str, str]) -> _Took:
+def _hook(workplace: Workplace, home: Path, session: str) -> _Took:
+    """A call of the hook as it is installed, before a session writes a file that all want."""
+    payload = {
+        "session_id": session,
+        "cwd": str(servers.ROOT),
+        "hook_event_name": "PreToolUse",
+        "tool_name": "Edit",
+        "tool_input": {"file_path": str(servers.ROOT / "README.md")},
+    }
+    script = servers.ROOT / "agentd" / "hook" / "__main__.py"
+    return _command(
+        [sys.executable, "-I", "-S", "-X", "utf8", str(script), "claude_code"],
+        servers.agentd_environment(workplace, home, workplace.sockets / "agentd.sock"),
+        json.dumps(payload).encode(),
+    )
+
+
+def _command(command: Sequence[str], environment: Mapping[str, str], given: bytes = b"") -> _Took:
     """Runs a command to its end."""
     start, cpu = time.perf_counter(), _children_secs()
     done = subprocess.run(
-        command, env=dict(environment), cwd=servers.ROOT, capture_output=True, check=False
+        command,
+        env=dict(environment),
+        cwd=servers.ROOT,
+        input=given,
+        capture_output=True,
+        check=False,
     )
     took = _Took((time.perf_counter() - start) * 1000, (_children_secs() - cpu) * 1000)
     if done.returncode:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from fnmatch import fnmatchcase
 
 import pytest
 
 from tests.tidy.source_tree import Source, module_names, sources
 
-WORDS, RULES, CONTRACT, EDGES, USE_CASES, DISPATCH, DRIVERS, ROOT, SHELLS = range(9)
+WORDS, RULES, HOOK, CONTRACT, EDGES, USE_CASES, DISPATCH, DRIVERS, ROOT, SHELLS = range(10)
 
 FLOORS: tuple[tuple[str, int], ...] = (
     # The first match counts.
@@ -28,6 +29,12 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.core.locks", RULES),
     ("agentd.core.journal", RULES),
     ("agentd.core.lock_queue", RULES),
+    ("agentd.hook.dialects", RULES),
+    ("agentd.hook.payload", RULES),
+    ("agentd.hook.tool_calls", RULES),
+    ("agentd.hook.refusal", RULES),
+    ("agentd.hook.answers", RULES),
+    ("agentd.hook*", HOOK),
     ("agentd.protocol*", CONTRACT),
     ("agentd.core.storage*", EDGES),
     ("agentd.core.operations*", USE_CASES),
@@ -86,7 +93,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
 )
 """The floor of every module. `docs/architecture.md` says what each floor is for."""
 
-SAME_FLOOR_ALLOWED = {WORDS, RULES, CONTRACT, EDGES, USE_CASES, DISPATCH, DRIVERS, SHELLS}
+SAME_FLOOR_ALLOWED = {WORDS, RULES, HOOK, CONTRACT, EDGES, USE_CASES, DISPATCH, DRIVERS, SHELLS}
 
 PURE_BANS = frozenset(
     [
@@ -108,7 +115,11 @@ PURE_BANS = frozenset(
 )
 """What a pure rule may not import: I/O, clocks, randomness, the environment."""
 
-PURE_EXCEPTIONS = {("agentd.conflicts.policy", "os"), ("agentd.conflicts.tree_changes", "stat")}
+PURE_EXCEPTIONS = {
+    ("agentd.conflicts.policy", "os"),
+    ("agentd.conflicts.tree_changes", "stat"),
+    ("agentd.hook.refusal", "time"),  # Writes a given time in the user's zone.
+}
 
 
 def floor_of(module: str) -> int:
@@ -175,6 +186,20 @@ def test_sql_is_executed_in_storage_and_by_the_writer() -> None:
 
 def test_git_stays_behind_its_process() -> None:
     assert importers("git") == {"agentd.conflicts.git_process"}
+
+
+def test_the_hook_needs_nothing_but_the_standard_library() -> None:
+    """It starts anew for every tool call, and runs where no package of ours may be installed."""
+    for source in sources():
+        ours = {name for name in source.imports() if name.split(".")[0] == "agentd"}
+        if source.name.startswith("agentd.hook"):
+            foreign = {name.split(".")[0] for name in source.imports() if name not in ours}
+            assert foreign <= sys.stdlib_module_names, source.name
+            assert "dataclasses" not in foreign, f"{source.name}: it takes too long to import"
+            beside = {name for name in ours if not name.startswith("agentd.hook")}
+            assert beside <= {"agentd.plain_text", "agentd.core.resource_keys"}, source.name
+        else:
+            assert not any(name.startswith("agentd.hook") for name in ours), source.name
 
 
 def test_http_stays_with_the_providers_that_speak_it() -> None:
