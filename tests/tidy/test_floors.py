@@ -89,6 +89,8 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.client*", USE_CASES),
     ("agentd.conflicts*", DRIVERS),
     ("agentd.providers*", USE_CASES),
+    ("agentd.mcp.identity", RULES),
+    ("agentd.mcp*", SHELLS),
     ("agentd.cli*", SHELLS),
 )
 """The floor of every module. `docs/architecture.md` says what each floor is for."""
@@ -200,6 +202,16 @@ def test_the_hook_needs_nothing_but_the_standard_library() -> None:
             assert beside <= {"agentd.plain_text", "agentd.core.resource_keys"}, source.name
         else:
             assert not any(name.startswith("agentd.hook") for name in ours), source.name
+
+
+def test_the_extra_mcp_stays_in_its_package() -> None:
+    """Everything else works without it."""
+    for source in sources():
+        needs = {name for name in source.imports() if name.split(".")[0] in ("mcp", "mcp_types")}
+        ours = {name for name in source.imports() if name.startswith("agentd.mcp")}
+        if not source.name.startswith("agentd.mcp"):
+            assert not needs, source.name
+            assert not ours or source.name == "agentd.cli.mcp_commands", source.name
 
 
 def test_http_stays_with_the_providers_that_speak_it() -> None:

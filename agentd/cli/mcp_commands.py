@@ -1,0 +1,77 @@
+"""The commands `mcp` of `agentd-coord`: their options and their help.
+
+A command parses, delegates, sets an exit code; everything heavy is imported inside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentd.cli.connect import errors_explained, fail, settings
+
+_app = typer.Typer(
+    name="mcp",
+    help="Serve agentd's verbs to an agent as tools, by the Model Context Protocol.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+
+def add_mcp_commands(app: typer.Typer) -> None:
+    """Adds the commands to `agentd-coord`."""
+    app.add_typer(_app)
+
+
+@_app.callback()
+def _serve(
+    context: typer.Context,
+    repo: Annotated[
+        Path | None,
+        typer.Option(
+            "--repo", help="Where the agent works. Default: AGENTD_WORKTREE, else the directory."
+        ),
+    ] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(help="The session's name. Default: AGENTD_SESSION_ID, else one of its own."),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(help="Whose agent it is. Default: AGENTD_PROVIDER, else the client's name."),
+    ] = None,
+) -> None:
+    """Serve one agent on standard input and output; its program starts this.
+
+    \b
+    Tools: lock_acquire, lock_release, locks_list, who_holds, submit_bundle, review,
+           next_node, commit_event, complete_node, fail_node, task_status.
+    \b
+    Examples:
+      agentd-coord mcp --provider codex
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from dataclasses import replace
+
+    from agentd.settings import process_environment
+
+    try:
+        from agentd.mcp.server import serve
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in ("mcp", "mcp_types"):
+            raise
+        fail(
+            "the MCP server needs the package `mcp`, which is not installed",
+            hint="Run: pip install 'agentd-coord[mcp]'",
+        )
+    with errors_explained():
+        configured = settings()
+        environment = process_environment()
+        if leads_to := environment.get("AGENTD_SOCKET"):
+            # A supervised session is led to its daemon by this one.
+            configured = replace(configured, socket_path=Path(leads_to))
+        directory = repo or Path(environment.get("AGENTD_WORKTREE") or ".")
+        serve(configured, environment, directory.absolute(), owner=owner, provider=provider)

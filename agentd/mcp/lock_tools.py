@@ -1,0 +1,151 @@
+"""The tools about locks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any, Final
+
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from agentd.core.resource_keys import ResourceKey
+from agentd.core.states import LockMode
+from agentd.errors import LeaseLost, NotFound
+from agentd.mcp.answers import Held, Holders, LockAnswer, Locks, Released, held
+from agentd.mcp.errors import told
+from agentd.mcp.ground import Ground, overlaps
+from agentd.mcp.identity import Identity
+from agentd.mcp.session import Session
+from agentd.protocol.locks import GrantedLock, IfHeld, LockInfo
+
+_WAIT_SECS_MAX: Final = 50
+"""Clients give a tool a minute."""
+
+Resource = Annotated[
+    str,
+    Field(description="A path such as src/app.py or src/, or a key: file:…, dir:…, artifact:…"),
+]
+INSTEAD: Final = (
+    "Do not write it. Do other work, wait with wait_secs, or hand your change in with "
+    "submit_bundle (with `patch`, without writing the file): a review decides on both."
+)
+
+
+class LockTools:
+    """What a session can do with locks."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def lock_acquire(
+        self,
+        resource: Resource,
+        intent: Annotated[str, Field(description="What you are about to do; others see it.")],
+        context: Context,
+        ttl_secs: Annotated[int, Field(description="How long, without acquiring it again.")] = 900,
+        wait_secs: Annotated[float, Field(ge=0, le=_WAIT_SECS_MAX)] = 0,
+        shared: Annotated[bool, Field(description="Others may hold it shared, too.")] = False,
+    ) -> LockAnswer:
+        """Locks a file, directory or artifact of the repository for this session, or says who
+        holds it. Do this before you edit a file. Acquiring what you hold renews it.
+        """
+        with told():
+            ground, who = self._session.ground(), self._session.identity(context)
+            key = ground.key(resource)
+            if (blocker := await self._unnamed_holder(key, who)) is not None:
+                return _denied(key, blocker, who)
+            acquire = partial(
+                self._session.client.acquire_resource_lock,
+                resource_key=key,
+                owner=who.owner,
+                provider=who.provider,
+                namespace=ground.namespace,
+                ttl_secs=ttl_secs,
+                wait_secs=wait_secs,
+                mode=LockMode.SHARED if shared else LockMode.EXCLUSIVE,
+                metadata={"intent": intent},
+                if_held=IfHeld.HOLDER,
+            )
+            try:
+                answer = await acquire(lease_id=self._session.locks.get(key))
+            except LeaseLost:
+                self._session.locks.pop(key, None)
+                answer = await acquire()
+        if isinstance(answer, GrantedLock):
+            self._session.locks[key] = answer.lease_id
+            advice = "It is yours. Release it when your change is committed or handed in."
+            return LockAnswer(
+                granted=True,
+                resource_key=key,
+                expires_at=answer.expires_at,
+                holder=None,
+                advice=advice,
+            )
+        return _denied(key, answer.holder if answer else None, who)
+
+    async def lock_release(self, resource: Resource) -> Released:
+        """Gives a lock of this session's back."""
+        with told():
+            key = self._session.ground().key(resource)
+            lease_id = self._session.locks.get(key)
+            if lease_id is None:
+                raise NotFound("lock_not_found", f"this session does not hold {key}")
+            try:
+                await self._session.client.release_resource_lock(
+                    resource_key=key, lease_id=lease_id
+                )
+                was_held = True
+            except LeaseLost:
+                was_held = False
+            self._session.locks.pop(key, None)
+        return Released(resource_key=key, was_held=was_held)
+
+    async def locks_list(
+        self,
+        context: Context,
+        prefix: Annotated[str, Field(description="Only keys that begin so, as file:src/.")] = "",
+    ) -> Locks:
+        """Lists the live locks of this repository: who holds what, until when, and why."""
+        with told():
+            found = await self._locks(self._session.ground(), prefix)
+            owner = self._session.identity(context).owner
+        return Locks(locks=[held(lock, owner) for lock in found])
+
+    async def who_holds(self, resource: Resource, context: Context) -> Holders:
+        """Says who holds a lock that covers a file or directory, or a part of it."""
+        with told():
+            ground = self._session.ground()
+            key = ground.key(resource)
+            owner = self._session.identity(context).owner
+            locks = await self._locks(ground, "")
+        holders = [held(lock, owner) for lock in locks if overlaps(lock, key)]
+        free = all(holder.mine for holder in holders)
+        return Holders(resource_key=key, free=free, holders=holders)
+
+    async def _locks(self, ground: Ground, prefix: str) -> list[dict[str, Any]]:
+        listed = await self._session.client.list_resource_locks(prefix=prefix or None)
+        locks = [lock.model_dump(mode="json") for lock in listed.locks]
+        return [lock for lock in locks if ground.is_about(lock)]
+
+    async def _unnamed_holder(self, key: ResourceKey, who: Identity) -> LockInfo | None:
+        """Whoever holds it without having said in which repository: it may be this one."""
+        listed = await self._session.client.list_resource_locks(namespace="")
+        for lock in listed.locks:
+            theirs = lock.owner != who.owner and lock.mode is LockMode.EXCLUSIVE
+            if theirs and overlaps(lock.model_dump(mode="json"), key):
+                return lock
+        return None
+
+
+def _denied(key: ResourceKey, holder: LockInfo | None, who: Identity) -> LockAnswer:
+    shown: Held | None = None
+    if holder is not None:
+        shown = held(holder.model_dump(mode="json"), who.owner)
+    who_is_there = f"{shown.owner} holds it." if shown else "Somebody who came first waits for it."
+    return LockAnswer(
+        granted=False,
+        resource_key=key,
+        expires_at=None,
+        holder=shown,
+        advice=f"{who_is_there} {INSTEAD}",
+    )
