@@ -36,17 +36,35 @@ _KNOWN_KEYS: Final = frozenset(
         *("owner", "provider", "base_revision", "touched_paths", "intent", "diff_summary"),
         *("assumptions", "confidence", "verification", "conflicts", "patch", "patch_file"),
         *("head_revision", "worktree", "alternative_of", "task_id", "node_id", "enforcement"),
-        "created_at",
+        *("created_at", "patch_bundle"),
     }
 )
 
 BUNDLE_KEYS: Final = _KNOWN_KEYS - {"owner", "provider", "task_id", "node_id", "created_at"}
 """Keys of which any makes an object a bundle rather than some other metadata."""
 
+_CHANGE_KEYS: Final = ("patch", "patch_file", "head_revision", "worktree")
+
+
+def unnested(raw: Mapping[str, object]) -> Mapping[str, object]:
+    """An object with the fields of its `patch_bundle`, where it has one, in their place."""
+    nested = raw.get("patch_bundle")
+    if not isinstance(nested, Mapping):
+        return raw
+    around = {key: value for key, value in raw.items() if key != "patch_bundle"}
+    return {**around, **nested}
+
 
 def looks_like_bundle(raw: Mapping[str, object]) -> bool:
     """Whether an object says anything that a bundle says."""
-    return any(raw.get(key) not in (None, "", [], {}) for key in BUNDLE_KEYS)
+    said = unnested(raw)
+    return any(said.get(key) not in (None, "", [], {}) for key in BUNDLE_KEYS)
+
+
+def holds_change(raw: Mapping[str, object]) -> bool:
+    """Whether an object says what or where the change itself is."""
+    said = unnested(raw)
+    return any(said.get(key) not in (None, "") for key in _CHANGE_KEYS)
 
 
 def parse_bundle(
@@ -59,7 +77,10 @@ def parse_bundle(
     node_id: str | None = None,
 ) -> Bundle:
     """Reads a bundle from an object that an agent sent; the rest is for what it does not say."""
+    raw = unnested(raw)
     reader = _Reader(raw)
+    if raw.get("patch_bundle") is not None:
+        reader.wrong("patch_bundle", "an object with the fields of a bundle")
     change = reader.change()
     bundle = Bundle(
         owner=reader.text("owner") or owner or "anonymous",
@@ -100,7 +121,7 @@ class _Reader:
         self._raw = raw
         self.findings: list[Finding] = []
 
-    def _wrong(self, key: str, expected: str) -> None:
+    def wrong(self, key: str, expected: str) -> None:
         self.findings.append(
             warning(
                 FindingKind.BAD_FIELD,
@@ -115,7 +136,7 @@ class _Reader:
         if value is None:
             return ""
         if not isinstance(value, str):
-            self._wrong(key, "a string")
+            self.wrong(key, "a string")
             return ""
         return value.strip()[:TEXT_CHARS_MAX]
 
@@ -126,11 +147,11 @@ class _Reader:
         if isinstance(value, str):
             value = [value]
         if not isinstance(value, list | tuple):
-            self._wrong(key, "a list of strings")
+            self.wrong(key, "a list of strings")
             return ()
         texts = [item.strip()[:TEXT_CHARS_MAX] for item in value if isinstance(item, str)]
         if len(texts) < len(value):
-            self._wrong(key, "a list of strings")
+            self.wrong(key, "a list of strings")
         return tuple(texts[: PATHS_MAX if key == "touched_paths" else LIST_ITEMS_MAX])
 
     def paths(self, key: str) -> tuple[str, ...]:
@@ -158,7 +179,7 @@ class _Reader:
             return CONFIDENCE_WORDS[value.strip().lower()]
         number = _number(value)
         if number is None or not 0 <= number <= 1:
-            self._wrong("confidence", "low, medium, high or a number from 0 to 1")
+            self.wrong("confidence", "low, medium, high or a number from 0 to 1")
             return None
         return number
 
@@ -169,11 +190,11 @@ class _Reader:
         if isinstance(value, str | Mapping):
             value = [value]
         if not isinstance(value, list | tuple):
-            self._wrong("verification", "a list of strings or {command, status} objects")
+            self.wrong("verification", "a list of strings or {command, status} objects")
             return ()
         claims = [_claim(item) for item in value[:LIST_ITEMS_MAX]]
         if None in claims:
-            self._wrong("verification", "a list of strings or {command, status} objects")
+            self.wrong("verification", "a list of strings or {command, status} objects")
         return tuple(claim for claim in claims if claim is not None)
 
     def change(self) -> Change | None:
@@ -190,7 +211,7 @@ class _Reader:
                     )
                 )
         elif patch is not None:
-            self._wrong("patch", "the text of a unified diff")
+            self.wrong("patch", "the text of a unified diff")
         if path := self.text("patch_file"):
             found.append(PatchFile(path))
         if revision := self.text("head_revision"):

@@ -15,7 +15,12 @@ from typing import Any, Final, Protocol
 import orjson
 
 from agentd.conflicts.bundle import Bundle, HeadRevision, PatchText, Source, SourceKind
-from agentd.conflicts.bundle_parsing import looks_like_bundle, parse_bundle
+from agentd.conflicts.bundle_parsing import (
+    holds_change,
+    looks_like_bundle,
+    parse_bundle,
+    unnested,
+)
 from agentd.conflicts.findings import FindingKind, error
 from agentd.conflicts.holding import HeldLock, Holdings
 
@@ -49,6 +54,15 @@ class _LockFact:
     lock: HeldLock
     metadata: Mapping[str, Any]
     token: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """What an owner has said of a node, by the newest of its events that counts."""
+
+    rank: int
+    event: Mapping[str, Any]
+    raw: Mapping[str, Any]
 
 
 def collect(daemon: DaemonView, namespace: str, *, task_id: str | None = None) -> Collected:
@@ -158,31 +172,40 @@ def _lock_bundle(fact: _LockFact, kind: SourceKind) -> Bundle:
 def _newest_facts(
     events: Iterable[Mapping[str, Any]], namespace: str, task_id: str | None
 ) -> list[Bundle]:
-    """The newest bundle of each owner on each node; a result counts more than an intent."""
-    newest: dict[tuple[str, str | None], tuple[int, int, Bundle]] = {}
+    """The newest bundle of each owner on each node; a result counts more than an intent.
+
+    A later fact without a change, a note on progress say, takes back nothing: what it does not say
+    stands as the earlier one has it.
+    """
+    newest: dict[tuple[str, str | None], _Fact] = {}
     for event in events:
         if task_id is not None and event.get("task_id") != task_id:
             continue
-        payload = _object(event.get("payload"))
-        nested = payload.get("patch_bundle")
-        raw = {**payload, **nested} if isinstance(nested, Mapping) else payload
-        raw = {key: value for key, value in raw.items() if key != "patch_bundle"}
+        raw = unnested(_object(event.get("payload")))
         if not looks_like_bundle(raw) or not _is_ours(raw, namespace):
             continue
-        kind = str(event.get("action_type"))
-        bundle = parse_bundle(
-            raw,
-            source=Source(SourceKind.EVENT, str(event.get("event_id")), _text(event, "at")),
-            owner=_text(event, "owner"),
-            provider=_text(event, "provider"),
-            task_id=_optional(event, "task_id"),
-            node_id=_optional(event, "node_id"),
-        )
-        key = (bundle.owner, bundle.node_id)
-        rank = (_FACT_RANK.get(kind, 0), int(event.get("seq", 0)))
-        if key not in newest or rank >= newest[key][:2]:
-            newest[key] = (*rank, bundle)
-    return [bundle for _, _, bundle in newest.values()]
+        key = (str(raw.get("owner") or _text(event, "owner")), _optional(event, "node_id"))
+        rank = _FACT_RANK.get(str(event.get("action_type")), 0)
+        known = newest.get(key)
+        if known is not None and rank < known.rank:
+            continue
+        if known is not None and holds_change(known.raw) and not holds_change(raw):
+            # Its age and its place are those of the change.
+            event, raw = known.event, {**known.raw, **raw}
+        newest[key] = _Fact(rank, event, raw)
+    return [_fact_bundle(fact) for fact in newest.values()]
+
+
+def _fact_bundle(fact: _Fact) -> Bundle:
+    event = fact.event
+    return parse_bundle(
+        fact.raw,
+        source=Source(SourceKind.EVENT, str(event.get("event_id")), _text(event, "at")),
+        owner=_text(event, "owner"),
+        provider=_text(event, "provider"),
+        task_id=_optional(event, "task_id"),
+        node_id=_optional(event, "node_id"),
+    )
 
 
 def without_superseded(bundles: Sequence[Bundle]) -> tuple[Bundle, ...]:
@@ -268,10 +291,7 @@ def from_bundle_file(path: Path) -> Bundle:
         return _unreadable(path.stem, source, f"The bundle file {path} cannot be read ({why})")
     if not isinstance(data, dict):
         return _unreadable(path.stem, source, f"The bundle file {path} holds no JSON object")
-    nested = data.get("patch_bundle")
-    raw = {**data, **nested} if isinstance(nested, dict) else data
-    raw.pop("patch_bundle", None)
-    return parse_bundle(raw, source=source, owner=path.stem)
+    return parse_bundle(data, source=source, owner=path.stem)
 
 
 def from_patch_file(path: Path, *, base: str | None = None) -> Bundle:

@@ -79,8 +79,7 @@ class KnownJournal:
         if not isinstance(payload, dict):
             return
         if not str(event["action_type"]).startswith(_LOCK_PREFIX):
-            nested = payload.get("patch_bundle")
-            if looks_like_bundle(payload) or isinstance(nested, dict):
+            if looks_like_bundle(payload):
                 self._events[("fact", str(event["event_id"]))] = event
             return
         key = (_LOCK_PREFIX, str(event["resource_key"]), str(payload.get("fencing_token")))

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from agentd.conflicts.bundle import Bundle, PatchText, SourceKind
+from agentd.conflicts.bundle import Bundle, ClaimStatus, HeadRevision, PatchText, SourceKind
 from agentd.conflicts.collect import collect, from_bundle_file, from_patch_file
 from agentd.conflicts.findings import FindingKind
 from tests.conflicts.fake_daemon import FakeDaemon
@@ -70,6 +70,40 @@ def test_the_newest_fact_of_an_owner_on_a_node_wins_and_a_result_over_an_intent(
     assert owners(bundles) == ["codex", "codex", "gemini"]
     assert PatchText(b"new") in [bundle.change for bundle in bundles]
     assert PatchText(b"later, but only meant") not in [bundle.change for bundle in bundles]
+
+
+@pytest.mark.parametrize("kind", ["progress", "conflict", "result"])
+def test_a_later_note_without_a_change_takes_no_change_back(kind: str) -> None:
+    daemon = FakeDaemon()
+    daemon.commit("progress", "codex", {**BUNDLE, "base_revision": "git:abc"})
+    daemon.commit(kind, "codex", {"diff_summary": "polished", "verification": "make test: failed"})
+    (bundle,) = collect(daemon, "").bundles
+    assert (bundle.change, bundle.base_revision) == (PatchText(b"some patch"), "abc")
+    assert bundle.diff_summary == "polished"
+    assert [claim.status for claim in bundle.claims] == [ClaimStatus.FAILED]
+
+
+def test_a_new_change_stands_by_itself() -> None:
+    daemon = FakeDaemon()
+    daemon.commit("progress", "codex", {**BUNDLE, "base_revision": "git:abc"})
+    daemon.commit("progress", "codex", {"head_revision": "codex/work"})
+    (bundle,) = collect(daemon, "").bundles
+    assert (bundle.change, bundle.base_revision) == (HeadRevision("codex/work"), None)
+
+
+def test_a_bundle_may_be_nested_in_the_metadata_of_a_lock() -> None:
+    daemon = FakeDaemon()
+    daemon.lock("file:a.txt", "codex", {"patch_bundle": BUNDLE, "note": "mine"})
+    (bundle,) = collect(daemon, "").bundles
+    assert (bundle.change, bundle.extra) == (PatchText(b"some patch"), {"note": "mine"})
+
+
+def test_a_nested_bundle_that_is_none_is_said_to_be_wrong() -> None:
+    daemon = FakeDaemon()
+    daemon.lock("file:a.txt", "codex", {"patch_bundle": "see the branch"})
+    (bundle,) = collect(daemon, "").bundles
+    assert [found.kind for found in bundle.findings] == [FindingKind.BAD_FIELD]
+    assert "`patch_bundle` must be an object" in bundle.findings[0].message
 
 
 def test_two_owners_and_two_pieces_of_work_stay_apart() -> None:
