@@ -225,9 +225,19 @@ def _input(stdin: bytes | None) -> Iterator[IO[bytes]]:
         yield file
 
 
+_OBJECT_MISSING: Final = re.compile(r"unable to read|missing (?:blob|tree|commit)|lazy fetch")
+
+
 def _failed(arguments: Sequence[str], why: str) -> DependencyFailed:
     verb = next((part for part in arguments if not part.startswith("-")), "")
-    return DependencyFailed("git_failed", f"`git {verb}` failed: {why.strip()[:500]}", command=verb)
+    hint = None
+    if _OBJECT_MISSING.search(why):
+        hint = (
+            "An object of the repository is not there. A partial clone gets what it lacks with "
+            "`git fetch --refetch --no-filter`; elsewhere see what `git fsck` says."
+        )
+    message = f"`git {verb}` failed: {why.strip()[:500]}"
+    return DependencyFailed("git_failed", message, hint=hint, command=verb)
 
 
 def _too_much(limit: int) -> OutputTooLarge:

@@ -298,8 +298,12 @@ class Intake:
             findings.append(
                 error(
                     FindingKind.UNKNOWN_BASE,
-                    "Its revision has no history in common with the target; rebuild it on a commit "
-                    "of the target's history, or give --base.",
+                    "Its revision has no history in common with the target; "
+                    + (
+                        "this clone is shallow, so fetch the rest with `git fetch --unshallow`."
+                        if self.repository.is_shallow
+                        else "rebuild it on a commit of the target's history, or give --base."
+                    ),
                 )
             )
         elif declared is not None and stated:

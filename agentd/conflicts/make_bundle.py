@@ -134,16 +134,8 @@ def _change(
 
 
 def _commit(workplace: Workplace, revision: str, what: str) -> CommitId:
-    found = workplace.repository.commit_of(revision)
-    if found is None:
-        raise InvalidParams(
-            "invalid_field",
-            f"The {what} {revision!r} names no commit of {workplace.repository.path}.",
-            hint="`git log --oneline --all` shows the commits that there are.",
-            path=what,
-            rule="must name a commit",
-        )
-    return found
+    hint = "`git log --oneline --all` shows the commits that there are."
+    return workplace.repository.named_commit(what, revision, hint=hint)
 
 
 def _base(workplace: Workplace, target: str, base: str | None, head: CommitId) -> CommitId:
@@ -155,7 +147,11 @@ def _base(workplace: Workplace, target: str, base: str | None, head: CommitId) -
         raise DependencyFailed(
             "git_failed",
             "The work has no history in common with the target.",
-            hint="Name the commit that it started from with --base.",
+            hint=(
+                "This clone is shallow: fetch the rest with `git fetch --unshallow`."
+                if workplace.repository.is_shallow
+                else "Name the commit that it started from with --base."
+            ),
         )
     return found
 

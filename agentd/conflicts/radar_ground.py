@@ -14,7 +14,7 @@ from agentd.conflicts.pairs import Footprint
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository
 from agentd.conflicts.review import Workplace
-from agentd.errors import AgentdError, InvalidParams
+from agentd.errors import AgentdError
 
 _KEPT_MAX = 10_000
 """Answers kept for one tip; work that goes on for days passes through many trees."""
@@ -114,13 +114,6 @@ def _target(repository: Repository, wanted: str | None) -> tuple[str | None, Com
         is_checked_out = any(each.path == root for each in repository.worktrees())
         where = repository.at(root if is_checked_out else repository.common_dir)
     revision = wanted or "HEAD"
-    tip = where.commit_of(revision)
-    if tip is None:
-        raise InvalidParams(
-            "invalid_field",
-            f"The target {revision!r} names no commit of {where.path}.",
-            hint="Name a branch or another revision with --target.",
-            path="target",
-            rule="must name a commit",
-        )
+    hint = "Name a branch or another revision with --target."
+    tip = where.named_commit("target", revision, hint=hint)
     return where.branch_of(revision), tip

@@ -15,7 +15,7 @@ from typing import Final
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, encoded
 from agentd.conflicts.git_process import GitProcess, GitResult
-from agentd.errors import DependencyFailed
+from agentd.errors import DependencyFailed, InvalidParams
 
 _REVISION_CHARS_MAX: Final = 1_000
 _QUESTIONS: Final = (
@@ -23,6 +23,7 @@ _QUESTIONS: Final = (
     "--git-common-dir",
     "--git-path objects",
     "--is-bare-repository",
+    "--is-shallow-repository",
     "--show-object-format",
 )
 """What `git rev-parse` is asked about a repository; the paths come first."""
@@ -51,7 +52,8 @@ class Repository:
             facts = ["\n".join(self._facts([question])) for question in _QUESTIONS]
         self.git_dir, self.common_dir, self.objects = map(Path, facts[:3])
         self.is_bare = facts[3] == "true"
-        self.object_format = facts[4]
+        self.is_shallow = facts[4] == "true"
+        self.object_format = facts[5]
 
     def _facts(self, questions: Sequence[str]) -> list[str]:
         arguments = [argument for question in questions for argument in question.split(" ")]
@@ -116,6 +118,23 @@ class Repository:
         if found.status == 0 and OBJECT_ID.fullmatch(text):
             return CommitId(text)
         return None
+
+    def named_commit(self, what: str, revision: str, *, hint: str) -> CommitId:
+        """The commit that somebody's `what` names. Raises `invalid_field` where there is none."""
+        found = self.commit_of(revision)
+        if found is not None:
+            return found
+        message = f"The {what} {revision!r} names no commit of {self.path}."
+        if not self.run(["for-each-ref", "--count=1"]).text and self.commit_of("HEAD") is None:
+            message = f"{self.path} has no commit yet."
+            hint = "Commit something first: changes are compared on a commit."
+        raise InvalidParams(
+            "invalid_field",
+            message,
+            hint=hint,
+            path=what,
+            rule="must name a commit",
+        )
 
     def branch_of(self, revision: str) -> str | None:
         """The full name of the local branch that a revision names, HEAD's if it is `HEAD`.

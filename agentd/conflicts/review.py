@@ -52,7 +52,7 @@ from agentd.conflicts.symbols.grammars import readers
 from agentd.conflicts.verification import Verifier
 from agentd.core.clock import Clock, SystemClock, rfc3339
 from agentd.core.ids import IdSource, RandomIds
-from agentd.errors import DependencyFailed, InvalidParams
+from agentd.errors import DependencyFailed
 
 LANDING_ATTEMPTS: Final = 3
 
@@ -170,15 +170,8 @@ class _Target:
 
 def _target(repository: Repository, revision: str | None, began: CommitId | None) -> _Target:
     name = revision or "HEAD"
-    commit = repository.commit_of(name)
-    if commit is None:
-        raise InvalidParams(
-            "invalid_field",
-            f"The target {name!r} names no commit of {repository.path}.",
-            hint="Name a branch or another revision with --target.",
-            path="target",
-            rule="must name a commit",
-        )
+    hint = "Name a branch or another revision with --target."
+    commit = repository.named_commit("target", name, hint=hint)
     moved_from = began if began != commit else None
     return _Target(repository.branch_of(name), commit, name, moved_from)
 
@@ -278,15 +271,10 @@ def _case(
     policy: Policy,
     collected: Collected,
 ) -> Case:
-    override = workplace.repository.commit_of(request.base) if request.base else None
-    if request.base and override is None:
-        raise InvalidParams(
-            "invalid_field",
-            f"The base {request.base!r} names no commit of {workplace.repository.path}.",
-            hint="Name another revision with --base.",
-            path="base",
-            rule="must name a commit",
-        )
+    override = None
+    if request.base:
+        hint = "Name another revision with --base."
+        override = workplace.repository.named_commit("base", request.base, hint=hint)
     intake = Intake(
         repository=workplace.repository,
         quarantine=workplace.quarantine,

@@ -36,7 +36,11 @@ def take_snapshot(quarantine: Quarantine, worktree: Path, user: Repository) -> S
     here = user.at(worktree)
     head = here.commit_of("HEAD")
     if head is None:
-        raise DependencyFailed("git_failed", f"The worktree {worktree} has no commit yet.")
+        raise DependencyFailed(
+            "git_failed",
+            f"The worktree {worktree} has no commit yet.",
+            hint="Commit something in it first: changes are compared on a commit.",
+        )
     with tempfile.TemporaryDirectory(prefix="agentd-index-") as directory:
         index = Path(directory) / "index"
         environment = {"GIT_INDEX_FILE": str(index)}

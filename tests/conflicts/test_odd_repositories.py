@@ -84,6 +84,29 @@ def test_a_shallow_clone(repo: Repo, tmp_path: Path) -> None:
     assert actions(outcome) == {"origin/late": "merge"}
 
 
+def test_a_clone_too_shallow_to_reach_the_base(repo: Repo, tmp_path: Path) -> None:
+    repo.commit("more", {"b.txt": "b\n"})
+    clone = tmp_path / "shallow"
+    repo.git(
+        "clone", "--quiet", "--depth=1", "--no-single-branch", f"file://{repo.path}", str(clone)
+    )
+    outcome = repo.review(from_branch("origin/one"), repository=clone)
+    assert "git fetch --unshallow" in findings_of(outcome, "origin/one")["unknown_base"]["message"]
+
+
+def test_a_clone_without_blobs_is_told_how_to_get_them(repo: Repo, tmp_path: Path) -> None:
+    clone = tmp_path / "partial"
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.git("clone", "--quiet", "--filter=blob:none", f"file://{repo.path}", str(clone))
+    with pytest.raises(AgentdError) as failure:
+        repo.review(from_branch("origin/one"), repository=clone)
+    assert failure.value.reason == "git_failed"
+    assert "git fetch --refetch --no-filter" in failure.value.hint
+    repo.git("fetch", "--quiet", "--refetch", "--no-filter", "origin", at=clone)
+    outcome = repo.review(from_branch("origin/one"), repository=clone)
+    assert actions(outcome) == {"origin/one": "merge"}
+
+
 def test_a_repository_of_sha256(tmp_path: Path) -> None:
     repo = Repo.create(
         tmp_path / "sha256", tmp_path / "home", {"a.txt": TWENTY}, "--object-format=sha256"
@@ -261,6 +284,10 @@ def test_a_repository_without_commits_has_no_target(tmp_path: Path) -> None:
     with pytest.raises(AgentdError) as failure:
         repo.review(patch_bundle("x", "--- a/a\n+++ b/a\n@@ -0,0 +1 @@\n+x\n"))
     assert failure.value.reason == "invalid_field"
+    assert (failure.value.message, failure.value.hint) == (
+        f"{repo.path} has no commit yet.",
+        "Commit something first: changes are compared on a commit.",
+    )
 
 
 def test_names_that_git_replaces_or_grafts_mean_what_they_are(repo: Repo) -> None:
