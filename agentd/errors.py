@@ -475,6 +475,14 @@ REASONS: Mapping[str, Reason] = {
         "The provider's program or API failed.",
         "Look at the message, and where it was a session's at the session's log.",
     ),
+    "settings_unreadable": Reason(
+        DependencyFailed,
+        Retry.NO,
+        "A settings file of an agent's program could not be changed, and was left alone.",
+        "Correct the file, or move it away, and run the command again.",
+        ("path",),
+        local=True,
+    ),
     "program_missing": Reason(
         DependencyFailed,
         Retry.NO,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from agentd.cli.connect import errors_explained
+from agentd.cli.hook_commands import add_hook_commands
 from agentd.cli.mcp_commands import add_mcp_commands
 from agentd.cli.proposal_commands import add_proposal_commands
 from agentd.core.states import TaskState
@@ -481,6 +482,7 @@ def demo(
 
 
 add_proposal_commands(app)
+add_hook_commands(app)
 add_mcp_commands(app)
 
 

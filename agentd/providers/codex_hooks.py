@@ -34,9 +34,9 @@ def hook_options(command: Sequence[str]) -> tuple[str, ...]:
     return (*options, "-c", f"hooks.state={{{','.join(trusted)}}}")
 
 
-def trust_hash(label: str, line: str) -> str:
+def trust_hash(label: str, line: str, timeout_secs: int = _TIMEOUT_SECS) -> str:
     """What Codex compares a hook of an event with before it runs it."""
-    hook = {"async": False, "command": line, "timeout": _TIMEOUT_SECS, "type": "command"}
+    hook = {"async": False, "command": line, "timeout": timeout_secs, "type": "command"}
     identity = {"event_name": label, "hooks": [hook]}
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,0 +1,105 @@
+"""The commands `hooks` of `agentd-coord`: their options and their help.
+
+A command parses, delegates, sets an exit code; everything heavy is imported inside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentd.cli.connect import errors_explained
+
+_app = typer.Typer(
+    name="hooks",
+    help="Have an agent's program ask for a lock before it writes a file.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+ProviderArgument = Annotated[
+    str,
+    typer.Argument(metavar="PROVIDER", help="codex, claude_code, gemini, qwen or antigravity."),
+]
+ProjectOption = Annotated[
+    bool,
+    typer.Option(
+        "--project/--user", help="In the settings of this repository, or in your own ones."
+    ),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
+]
+RepositoryOption = Annotated[
+    Path, typer.Option("--repo", help="A directory of the repository, for --project.")
+]
+
+
+def add_hook_commands(app: typer.Typer) -> None:
+    """Adds the commands to `agentd-coord`."""
+    app.add_typer(_app)
+
+
+@_app.command()
+def install(
+    provider: ProviderArgument,
+    project: ProjectOption = False,
+    dry_run: DryRunOption = False,
+    repo: RepositoryOption = Path(),
+) -> None:
+    """Install the hook in an agent's settings file.
+
+    Everything else in the file stays as it is. The hook gets today's settings: install it again
+    after you changed AGENTD_HOME, AGENTD_SOCKET_PATH or an AGENTD_HOOK variable.
+
+    \b
+    Exit codes: 0 it is installed, 1 failed, 2 wrong usage.
+    \b
+    Examples:
+      agentd-coord hooks install claude_code
+      agentd-coord hooks install codex --project --dry-run
+    """
+    from agentd.cli.hooks_command import run_install
+
+    with errors_explained():
+        run_install(provider, project=project, dry_run=dry_run, repository=repo)
+
+
+@_app.command()
+def uninstall(
+    provider: ProviderArgument,
+    project: ProjectOption = False,
+    dry_run: DryRunOption = False,
+    repo: RepositoryOption = Path(),
+) -> None:
+    """Take the hook out of an agent's settings file: what `install` wrote, and nothing else.
+
+    \b
+    Exit codes: 0 it is not there any more, 1 failed, 2 wrong usage.
+    \b
+    Examples:
+      agentd-coord hooks uninstall claude_code
+    """
+    from agentd.cli.hooks_command import run_uninstall
+
+    with errors_explained():
+        run_uninstall(provider, project=project, dry_run=dry_run, repository=repo)
+
+
+@_app.command()
+def status(
+    repo: RepositoryOption = Path(),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List where the hook is installed, for you and for this repository.
+
+    \b
+    Examples:
+      agentd-coord hooks status
+    """
+    from agentd.cli.hooks_command import run_status
+
+    with errors_explained():
+        run_status(repository=repo, as_json=json)

@@ -1,0 +1,163 @@
+"""`agentd-coord hooks`: installs the hook, takes it out, and says where it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentd.cli.connect import fail, settings
+from agentd.cli.exit_codes import ExitCode
+from agentd.cli.terminal import console, print_json, printable, styled
+
+if TYPE_CHECKING:
+    from agentd.providers.hook_settings.changes import Change
+    from agentd.providers.hook_settings.entries import Scope
+    from agentd.providers.hook_settings.hook_command import HookCommand
+    from agentd.providers.hook_settings.installation import Place
+
+_AFTER: dict[str, str] = {
+    "codex": "With --project, Codex reads the repository's hooks only after you have said in it "
+    "that you trust the folder.",
+    "antigravity": "Not every version of Antigravity runs its hooks: see docs/hooks.md.",
+}
+
+
+def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) -> None:
+    """Installs a hook."""
+    from agentd.providers.hook_settings.installation import plan_install
+
+    provider, scope = _provider(name), _scope(project)
+    changes = plan_install(provider, scope, _place(repository, scope), hook_command())
+    if _carried_out(changes, dry_run, "the hook is installed already"):
+        if remark := _AFTER.get(provider):
+            _say(remark)
+        _say("Sessions that run already may have to be started anew. Check: agentd-coord doctor")
+
+
+def run_uninstall(name: str, *, project: bool, dry_run: bool, repository: Path) -> None:
+    """Takes a hook out."""
+    from agentd.providers.hook_settings.installation import plan_removal
+
+    provider, scope = _provider(name), _scope(project)
+    changes = plan_removal(provider, scope, _place(repository, scope))
+    _carried_out(changes, dry_run, "the hook is not installed there")
+
+
+def run_status(*, repository: Path, as_json: bool) -> None:
+    """Says where the hook is."""
+    from agentd.providers.hook_settings.entries import VENDORS, Scope
+    from agentd.providers.hook_settings.installation import look
+
+    project = worktree_around(repository)
+    place = user_place(project or repository.resolve())
+    scopes = list(Scope) if project is not None else [Scope.USER]
+    found = [
+        look(provider, scope, place, hook_command()) for provider in VENDORS for scope in scopes
+    ]
+    if as_json:
+        print_json(
+            [
+                {
+                    "provider": each.provider,
+                    "scope": each.scope.value,
+                    "state": each.state.value,
+                    "path": str(each.path),
+                    "detail": each.detail,
+                }
+                for each in found
+            ]
+        )
+        return
+    from rich.table import Table
+
+    table = Table("PROVIDER", "SCOPE", "STATE", "FILE", box=None, pad_edge=False)
+    for each in found:
+        state = f"{each.state.value}: {each.detail}" if each.detail else each.state.value
+        table.add_row(each.provider, each.scope.value, styled(state), styled(str(each.path)))
+    console().print(table)
+
+
+def hook_command() -> HookCommand:
+    """The hook as it would be installed today."""
+    from agentd.providers.hook_settings.hook_command import HookCommand, installed_program
+
+    current = settings()
+    return HookCommand(
+        installed_program(sys.executable),
+        current.hook_policy,
+        home=current.home,
+        socket=current.socket_path,
+        lock_secs=current.hook_lock_secs,
+    )
+
+
+def _provider(name: str) -> str:
+    from agentd.providers.agents_file import canonical_name
+    from agentd.providers.hook_settings.entries import VENDORS
+
+    provider = canonical_name(name)
+    if provider not in VENDORS:
+        fail(
+            f"there is no hook for {name!r}",
+            hint=f"There are hooks for {', '.join(VENDORS)}.",
+            code=ExitCode.USAGE,
+        )
+    return provider
+
+
+def _scope(project: bool) -> Scope:
+    from agentd.providers.hook_settings.entries import Scope
+
+    return Scope.PROJECT if project else Scope.USER
+
+
+def _place(repository: Path, scope: Scope) -> Place:
+    from agentd.providers.hook_settings.entries import Scope as Scopes
+
+    project = worktree_around(repository)
+    if project is None and scope is Scopes.PROJECT:
+        fail(
+            f"{repository.absolute()} is in no git repository",
+            hint="Name one with --repo, or install the hook with --user.",
+            code=ExitCode.USAGE,
+        )
+    return user_place(project or repository.resolve())
+
+
+def worktree_around(directory: Path) -> Path | None:
+    """The top of the worktree that a directory is in."""
+    from agentd.conflicts.whereabouts import find_worktree
+
+    found = find_worktree(directory) if directory.is_dir() else None
+    return found.worktree if found is not None else None
+
+
+def user_place(project: Path) -> Place:
+    """Where the user's settings are, and a project's."""
+    from agentd.providers.hook_settings.installation import Place
+    from agentd.settings import process_environment
+
+    return Place(Path.home(), project, process_environment())
+
+
+def _carried_out(changes: Sequence[Change], dry_run: bool, nothing: str) -> bool:
+    """Carries changes out, or shows them; whether there was anything to do."""
+    from agentd.providers.hook_settings.changes import apply
+
+    if not changes:
+        _say(nothing)
+        return False
+    for change in changes:
+        if dry_run:
+            sys.stdout.write(printable(change.diff(), keep_newlines=True))
+        else:
+            apply(change)
+            done = "removed" if change.after is None else "wrote"
+            _say(f"{done} {change.path}")
+    return not dry_run
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{printable(text)}\n")
