@@ -14,7 +14,7 @@ from agentd.conflicts.ledger import audit, blobs_to_read
 from agentd.conflicts.ledger_books import Books, Drift, Entry, FileState
 from agentd.conflicts.ledger_summary import LedgerSummary, summarise_ledger
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.tree_changes import MODE_ABSENT, TreeChange
+from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_TREE, TreeChange
 from agentd.conflicts.weaving import Strands, find_woven, read_strands, read_woven
 
 
@@ -28,7 +28,7 @@ def check_ledger(
         books,
         audit(books),
         {each.candidate.bundle_id: _lines(each.candidate.changes) for each in accepted},
-        target_paths=len(quarantine.entries(tip_tree)),
+        target_paths=quarantine.count_files(tip_tree),
         result_lines=_lines(integrated),
     )
 
@@ -98,6 +98,6 @@ def _renames(changes: Iterable[TreeChange]) -> tuple[tuple[str, str], ...]:
 def _files(quarantine: Quarantine, tree: TreeId, paths: set[str]) -> dict[str, FileState]:
     return {
         path: FileState(mode, blob)
-        for path, (mode, blob) in quarantine.entries(tree).items()
-        if path in paths
+        for (_, path), (mode, blob) in quarantine.entries_at((tree, path) for path in paths).items()
+        if mode != MODE_TREE
     }

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from agentd.conflicts.findings import Finding, FindingKind, warning
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import TreeId, decoded, encoded
+from agentd.conflicts.git_names import TreeId, encoded
 from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.tree_entries import tree_records
 
 Names = Mapping[str, Mapping[str, Sequence[str]]]
 """Directory to folded name to the names that are there."""
@@ -115,19 +116,9 @@ def _names(quarantine: Quarantine, tree: TreeId, directories: Sequence[str]) -> 
         offset = end + int(size) + 2
         if kind == b"tree":
             inside = names.setdefault(directory, {})
-            for name in _tree_names(content, len(object_id) // 2):
+            for _, name, _ in tree_records(content, len(object_id) // 2):
                 inside.setdefault(name.casefold(), []).append(name)
     return names
-
-
-def _tree_names(content: bytes, id_bytes: int) -> Iterator[str]:
-    """The names in a tree object: `mode name NUL id` over and over."""
-    offset = 0
-    while offset < len(content):
-        begin = content.index(b" ", offset) + 1
-        end = content.index(b"\0", begin)
-        yield decoded(content[begin:end])
-        offset = end + 1 + id_bytes
 
 
 def _existing(quarantine: Quarantine, questions: Sequence[str]) -> set[str]:

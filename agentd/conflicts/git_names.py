@@ -5,6 +5,7 @@ Pure; shared by everything that speaks about what is in a repository.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Final, NewType
 
@@ -14,6 +15,12 @@ TreeId = NewType("TreeId", str)
 
 OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 """A full id, of SHA-1 or of SHA-256."""
+
+
+def object_id(kind: str, content: bytes, object_format: str) -> ObjectId:
+    """The id that git gives an object; the format is `sha1` or `sha256`."""
+    digest = hashlib.new(object_format, f"{kind} {len(content)}\0".encode() + content)
+    return ObjectId(digest.hexdigest())
 
 
 def decoded(data: bytes) -> str:

@@ -11,29 +11,25 @@ This module must not know what a bundle is or what follows from a conflict.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, ObjectId, TreeId, decoded, encoded
-from agentd.conflicts.git_process import GitProcess, GitResult, OutputTooLarge
+from agentd.conflicts.git_process import GitProcess, GitResult
 from agentd.conflicts.merge_result import NO_ATTRIBUTES, Merge, MergeAttributes, MergeResult
+from agentd.conflicts.object_writing import store_objects
+from agentd.conflicts.quarantine_setup import set_up, unusable
 from agentd.conflicts.repository import IDENTITY, Repository
-from agentd.conflicts.tree_changes import (
-    FileHunks,
-    TreeChange,
-    parse_hunks,
-    parse_tree_changes,
-    sections,
-)
+from agentd.conflicts.tree_changes import FileHunks, TreeChange
+from agentd.conflicts.tree_differences import Pair, changes, hunks, patch
+from agentd.conflicts.tree_edits import Edits
+from agentd.conflicts.tree_entries import entries_at, in_portions, look_up, read_objects
+from agentd.conflicts.tree_making import make_trees
 from agentd.conflicts.trial_merges import TrialMerges
-from agentd.errors import DependencyFailed, Unavailable
-
-_T = TypeVar("_T")
+from agentd.errors import DependencyFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,49 +54,9 @@ class Quarantine:
         """For what was read out of source files."""
         self._trials = TrialMerges(self, git, repository.object_format)
         try:
-            self._create()
-            self._borrow()
+            set_up(self.git_dir, repository, git)
         except OSError as problem:
-            raise _unusable(self.git_dir, problem.strerror or str(problem)) from problem
-
-    def _create(self) -> None:
-        if (self.git_dir / "HEAD").exists():
-            if not os.access(self.git_dir / "objects", os.W_OK | os.X_OK):
-                raise _unusable(self.git_dir, "its objects cannot be written")
-            return
-        self.git_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = Path(tempfile.mkdtemp(prefix=".new-", dir=self.git_dir.parent))
-        self._git.run(
-            [
-                "init",
-                "--quiet",
-                "--bare",
-                "--template=",
-                f"--object-format={self.repository.object_format}",
-                str(made),
-            ],
-            check=True,
-        )
-        try:
-            made.rename(self.git_dir)
-        except OSError:
-            # Another review made it in the meantime.
-            shutil.rmtree(made)
-            if not (self.git_dir / "HEAD").exists():
-                raise
-
-    def _borrow(self) -> None:
-        """Points at the user's objects, and takes over where his history is cut off."""
-        line = encoded(str(self.repository.objects))
-        if b"\n" in line or line.startswith((b'"', b"#")):
-            escaped = line.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
-            line = b'"' + escaped + b'"'
-        _write_if_different(self.git_dir / "objects" / "info" / "alternates", line + b"\n")
-        shallow = self.repository.common_dir / "shallow"
-        if shallow.exists():
-            _write_if_different(self.git_dir / "shallow", shallow.read_bytes())
-        else:
-            (self.git_dir / "shallow").unlink(missing_ok=True)
+            raise unusable(self.git_dir, problem.strerror or str(problem)) from problem
 
     def with_timeout(self, timeout_secs: float) -> Quarantine:
         """The same, with another time limit for each call."""
@@ -136,15 +92,13 @@ class Quarantine:
     def trees_of(self, commits: Sequence[CommitId]) -> dict[CommitId, TreeId]:
         """The trees of many commits, in one call."""
         wanted = list(dict.fromkeys(commits))
-        if not wanted:
-            return {}
-        stdin = "".join(f"{commit}^{{tree}}\n" for commit in wanted).encode()
-        lines = self.run(["cat-file", "--batch-check"], stdin=stdin, check=True).text.split("\n")
         found = {}
-        for commit, line in zip(wanted, lines, strict=True):
-            if line.split(" ")[1:2] != ["tree"]:
+        for commit, info in zip(
+            wanted, look_up(self, [f"{c}^{{tree}}" for c in wanted]), strict=True
+        ):
+            if info is None or info.kind != "tree":
                 raise DependencyFailed("git_failed", f"The tree of {commit} cannot be read.")
-            found[commit] = TreeId(line.split(" ")[0])
+            found[commit] = TreeId(info.object_id)
         return found
 
     def merge_base(self, left: CommitId, right: CommitId) -> CommitId | None:
@@ -170,33 +124,53 @@ class Quarantine:
 
     def commit_seconds(self, commit: CommitId) -> int:
         """A commit's date in Unix seconds."""
-        shown = self.run(["show", "-s", "--no-notes", "--format=%ct", commit], check=True)
-        return int(shown.text.split("\n")[-1])
+        return self.seconds_of([commit])[commit]
 
-    def read_blobs(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
-        """The content of blobs, in one call; in two where they are too much for one."""
-        wanted = list(dict.fromkeys(ids))
+    def seconds_of(self, commits: Sequence[CommitId]) -> dict[CommitId, int]:
+        """The dates of many commits in Unix seconds, in one call."""
+        wanted = list(dict.fromkeys(commits))
         if not wanted:
             return {}
-        stdin = "".join(f"{object_id}\n" for object_id in wanted).encode()
-        try:
-            output = self.run(["cat-file", "--batch"], stdin=stdin, check=True, large=True).stdout
-        except OutputTooLarge:
-            if len(wanted) == 1:
-                raise
-            half = len(wanted) // 2
-            return self.read_blobs(wanted[:half]) | self.read_blobs(wanted[half:])
-        contents: dict[ObjectId, bytes] = {}
-        offset = 0
-        for object_id in wanted:
-            end = output.index(b"\n", offset)
-            header = output[offset:end].split(b" ")
-            if len(header) != 3 or header[1] != b"blob":
+        listed = self.run(
+            ["rev-list", "--no-walk", "--no-commit-header", "--format=%H %ct", "--stdin"],
+            stdin="".join(f"{commit}\n" for commit in wanted).encode(),
+            check=True,
+        )
+        dates = dict(line.split(" ") for line in listed.text.split("\n"))
+        return {commit: int(dates[commit]) for commit in wanted}
+
+    def read_blobs(self, ids: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
+        """The content of blobs, in one call; in several where they are too much for one."""
+        contents = {}
+        for object_id, (kind, content) in read_objects(self, ids).items():
+            if kind != "blob":
                 raise DependencyFailed("git_failed", f"The object {object_id} cannot be read.")
-            offset = end + 1
-            contents[object_id] = output[offset : offset + int(header[2])]
-            offset += int(header[2]) + 1
+            contents[object_id] = content
         return contents
+
+    def portions(self, ids: Sequence[ObjectId]) -> Iterator[list[ObjectId]]:
+        """Objects, so many at a time as may be held in memory together."""
+        wanted = list(dict.fromkeys(ids))
+        if len(wanted) < 2:
+            yield from filter(None, [wanted])
+            return
+        looked = []
+        for object_id, info in zip(wanted, look_up(self, wanted), strict=True):
+            if info is None:
+                raise DependencyFailed("git_failed", f"The object {object_id} cannot be read.")
+            looked.append(info)
+        yield from in_portions(looked)
+
+    def entries_at(
+        self, wanted: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[str, ObjectId]]:
+        """(tree, path) to (mode, object) of whatever is there, directories included."""
+        return entries_at(self, wanted)
+
+    def count_files(self, tree: str) -> int:
+        """How many files, links and submodules a tree has."""
+        listed = self.run(["ls-tree", "-r", "-z", "--name-only", tree], check=True, large=True)
+        return listed.stdout.count(b"\0")
 
     def blob_at(self, tree: str, path: str) -> bytes | None:
         """The content of a file of a tree, or None where there is no such file."""
@@ -220,58 +194,31 @@ class Quarantine:
     # How trees differ
 
     def changes(
-        self, pairs: Sequence[tuple[str, str]], *, renames: bool
+        self, pairs: Sequence[Pair], *, renames: bool
     ) -> tuple[tuple[TreeChange, ...], ...]:
         """What changed between the trees of each pair, in one call."""
-        arguments = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--numstat"]
-        arguments.append("--find-renames" if renames else "--no-renames")
-        return self._diff(arguments, pairs, parse_tree_changes)
+        return changes(self, pairs, renames=renames)
 
     def hunks(
-        self,
-        pairs: Sequence[tuple[str, str]],
-        *,
-        renames: bool = False,
-        paths: Sequence[str] = (),
+        self, pairs: Sequence[Pair], *, renames: bool = False, paths: Sequence[str] = ()
     ) -> tuple[tuple[FileHunks, ...], ...]:
         """Which lines changed between the trees of each pair, in one call; of some paths alone
         where any are given."""
-        arguments = ["diff-tree", "--stdin", "-r", "-z", "--raw", "-p", "-U0", "--histogram"]
-        arguments.append("--find-renames" if renames else "--no-renames")
-        # As git merges: a stretch that could lie higher up lies as low as it can.
-        arguments += ["--no-indent-heuristic", "--full-index", "--no-ext-diff", "--no-textconv"]
-        arguments += ["--", *paths]
-        return self._diff(arguments, pairs, parse_hunks)
+        return hunks(self, pairs, renames=renames, paths=paths)
 
     def patch(self, old: TreeId, new: TreeId) -> bytes:
         """What changed between two trees as a patch that applies exactly, binary files included."""
-        arguments = ["diff-tree", "-p", "--binary", "--full-index", "--no-renames", "--histogram"]
-        options = ["--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/"]
-        return self.run([*arguments, *options, old, new], check=True, large=True).stdout
-
-    def _diff(
-        self,
-        arguments: Sequence[str],
-        pairs: Sequence[tuple[str, str]],
-        parse: Callable[[bytes], tuple[_T, ...]],
-    ) -> tuple[tuple[_T, ...], ...]:
-        if not pairs:
-            return ()
-        stdin = "".join(f"{old} {new}\n" for old, new in pairs).encode()
-        output = self.run(arguments, stdin=stdin, check=True, large=True).stdout
-        headers = [f"{old} {new}\n".encode() for old, new in pairs]
-        try:
-            return tuple(parse(section) for section in sections(output, headers))
-        except ValueError as failure:
-            raise DependencyFailed("git_failed", f"`git diff-tree`: {failure}") from failure
+        return patch(self, old, new)
 
     # Making trees and commits
 
     def store_blob(self, content: bytes) -> ObjectId:
         """Keeps some bytes."""
-        return ObjectId(
-            self._object_id(["hash-object", "-w", "--stdin", "--no-filters"], stdin=content)
-        )
+        return store_objects(self, "blob", [content])[0]
+
+    def make_trees(self, wanted: Sequence[tuple[TreeId | None, Edits]]) -> tuple[TreeId, ...]:
+        """Trees that differ from others (None: from the one before) in some files, in one call."""
+        return make_trees(self, wanted)
 
     def commit(
         self,
@@ -319,6 +266,20 @@ class Quarantine:
         with tempfile.TemporaryDirectory(prefix="agentd-index-") as directory:
             environment = {"GIT_INDEX_FILE": os.path.join(directory, "index")}
             self.run(["read-tree", tree], environment=environment, check=True)
+            yield environment
+
+    @contextmanager
+    def index_with(self, files: Mapping[str, tuple[str, ObjectId]]) -> Iterator[dict[str, str]]:
+        """The environment of an index of its own that holds some files: path to (mode, object)."""
+        lines = [encoded(f"{mode} {entry}\t{path}\0") for path, (mode, entry) in files.items()]
+        with tempfile.TemporaryDirectory(prefix="agentd-index-") as directory:
+            environment = {"GIT_INDEX_FILE": os.path.join(directory, "index")}
+            self.run(
+                ["update-index", "-z", "--index-info"],
+                stdin=b"".join(lines),
+                environment=environment,
+                check=True,
+            )
             yield environment
 
     def checkout_tree(self, tree: str, directory: Path) -> None:
@@ -381,19 +342,3 @@ class Quarantine:
                 "git_failed", f"`git {arguments[0]}` answered {result.text[:200]!r}."
             )
         return result.text
-
-
-def _unusable(git_dir: Path, why: str) -> Unavailable:
-    return Unavailable(
-        "home_unusable",
-        f"The quarantine {git_dir} cannot be made or written: {why}.",
-        path=str(git_dir),
-    )
-
-
-def _write_if_different(path: Path, content: bytes) -> None:
-    if path.exists() and path.read_bytes() == content:
-        return
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)

@@ -7,11 +7,10 @@ after its root, since git walks back through histories that are dated the other 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.git_names import CommitId, TreeId, object_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +36,4 @@ def stand_in(
         "",
     ]
     content = "\n".join(lines).encode()
-    digest = hashlib.new(object_format, b"commit %d\0" % len(content) + content)
-    return SyntheticCommit(CommitId(digest.hexdigest()), content)
+    return SyntheticCommit(CommitId(object_id("commit", content, object_format)), content)

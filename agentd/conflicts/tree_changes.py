@@ -13,6 +13,7 @@ from typing import Final
 MODE_ABSENT: Final = "000000"
 MODE_SYMLINK: Final = "120000"
 MODE_GITLINK: Final = "160000"
+MODE_TREE: Final = "040000"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,16 @@ occasion. It must not know what is merged or what follows.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, TreeId, decoded
-from agentd.conflicts.git_process import GitProcess, GitResult
+from agentd.conflicts.git_place import Place
+from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.merge_result import (
     Merge,
     MergeAttributes,
@@ -26,6 +26,7 @@ from agentd.conflicts.merge_result import (
     parse_merge,
     parse_merges,
 )
+from agentd.conflicts.object_writing import store_commits
 from agentd.conflicts.synthetic_commits import stand_in
 from agentd.errors import AgentdError, DependencyFailed
 
@@ -43,22 +44,6 @@ _MERGE_TREE: Final = (
 """Of several merge bases two may have nothing in common."""
 
 _T = TypeVar("_T")
-
-
-class Place(Protocol):
-    """The repository in which merges are tried."""
-
-    def run(
-        self,
-        arguments: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        configuration: Mapping[str, str] | None = None,
-        check: bool = False,
-        large: bool = False,
-    ) -> GitResult:
-        """A git command in it."""
-        ...
 
 
 class TrialMerges:
@@ -101,16 +86,7 @@ class TrialMerges:
                 continue
             root = stand(merge.base, (), 0)
             pairs.append((stand(merge.left, [root], 1), stand(merge.right, [root], 1)))
-        with tempfile.TemporaryDirectory(prefix="agentd-commits-") as directory:
-            names = []
-            for number, content in enumerate(written.values()):
-                names.append(os.path.join(directory, str(number)))
-                Path(names[-1]).write_bytes(content)
-            arguments = ["hash-object", "-t", "commit", "-w", "--no-filters", "--stdin-paths"]
-            stdin = "".join(f"{name}\n" for name in names).encode()
-            answer = self._place.run(arguments, stdin=stdin, check=True)
-        if answer.text.split() != list(written):
-            raise DependencyFailed("git_failed", "`git hash-object` gave other ids than expected.")
+        store_commits(self._place, written)
         return pairs
 
     def _must_exist(self, trees: Collection[TreeId]) -> None:
