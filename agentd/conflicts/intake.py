@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, assert_never
@@ -25,12 +25,16 @@ from agentd.conflicts.bundle import (
     WorktreeState,
 )
 from agentd.conflicts.findings import Finding, FindingKind, error, info, warning
-from agentd.conflicts.git_names import CommitId, ObjectId
+from agentd.conflicts.git_names import CommitId, ObjectId, object_id
 from agentd.conflicts.history import virtual_base
+from agentd.conflicts.named_commits import NamedCommits
+from agentd.conflicts.object_writing import store_objects
 from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.readable_files import ReadableFiles
 from agentd.conflicts.repository import Repository
+from agentd.conflicts.tree_entries import BYTES_AT_ONCE
 from agentd.conflicts.worktree_snapshot import take_snapshot
-from agentd.errors import AgentdError
+from agentd.errors import AgentdError, DependencyFailed
 
 _BASE_TRAILER: Final = re.compile(rb"^base-commit: ([0-9a-f]{40,64})\s*$", re.MULTILINE)
 
@@ -54,7 +58,7 @@ class Submission:
     """Of the change as the bundle states it; tells bundles apart whose change cannot be had."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Intake:
     """Takes in the bundles of one review."""
 
@@ -70,11 +74,56 @@ class Intake:
     readable: tuple[Path, ...] = ()
     """Directories besides the repository from which a bundle may name files."""
 
+    _names: NamedCommits = field(init=False)
+    _patches: dict[ObjectId, bytes] = field(init=False, default_factory=dict)
+    """Those that are still to be stored."""
+    _files: ReadableFiles = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._names = NamedCommits(self.repository, self.quarantine, self.target)
+        self._files = ReadableFiles(
+            self.repository, self.directory, self.readable, self.bundle_bytes_max
+        )
+
     def take(self, bundle: Bundle) -> Submission:
         """Ties one bundle. Raises only where git itself fails."""
+        return self.take_all([bundle])[0]
+
+    def take_all(self, bundles: Sequence[Bundle]) -> list[Submission]:
+        """Ties some bundles, in their order, with as few questions to git as it takes."""
+        self._look_ahead(bundles)
+        taken = []
+        for bundle in bundles:
+            taken.append(self._take(bundle))
+            if sum(map(len, self._patches.values())) > BYTES_AT_ONCE:
+                self._store_patches()
+        self._store_patches()
+        return taken
+
+    def _look_ahead(self, bundles: Sequence[Bundle]) -> None:
+        changes = [bundle.change for bundle in bundles]
+        texts = [
+            change.data
+            for change in changes
+            if isinstance(change, PatchText) and len(change.data) <= self.bundle_bytes_max
+        ]
+        heads = [change.revision for change in changes if isinstance(change, HeadRevision)]
+        bases = [bundle.base_revision for bundle in bundles if bundle.base_revision is not None]
+        trailers = [found[1].decode() for text in texts if (found := _BASE_TRAILER.search(text))]
+        self._names.look_up([*bases, *heads, *trailers])
+        commits = (self._names.commit_of(head) for head in heads)
+        self._names.look_back([commit for commit in commits if commit is not None])
+
+    def _take(self, bundle: Bundle) -> Submission:
         digest = hashlib.sha256(repr(bundle.change).encode()).hexdigest() if bundle.change else ""
         tied = self._tied(bundle)
         return replace(tied, bundle=replace(tied.bundle, change=None), change_digest=digest)
+
+    def _store_patches(self) -> None:
+        stored = store_objects(self.quarantine, "blob", list(self._patches.values()))
+        if stored != tuple(self._patches):
+            raise DependencyFailed("git_failed", "`git hash-object` gave other ids than expected.")
+        self._patches.clear()
 
     def _tied(self, bundle: Bundle) -> Submission:
         match bundle.change:
@@ -83,7 +132,7 @@ class Intake:
             case PatchText(data):
                 return self._patch(bundle, data)
             case PatchFile(path):
-                found = self._readable_file(path)
+                found = self._files.read(path)
                 if isinstance(found, Finding):
                     return Submission(bundle, findings=(found,))
                 return self._patch(bundle, found)
@@ -125,7 +174,10 @@ class Intake:
         if base is None and not findings:
             base, found = self._patch_base(data)
             findings.append(found)
-        blob = self.quarantine.store_blob(data) if base is not None else None
+        blob = None
+        if base is not None:
+            blob = object_id("blob", data, self.repository.object_format)
+            self._patches[blob] = data
         return Submission(bundle, base=base, patch=blob, findings=tuple(findings))
 
     def _patch_base(self, data: bytes) -> tuple[CommitId | None, Finding]:
@@ -140,7 +192,7 @@ class Intake:
                 commit=tip,
             )
         named = trailer[1].decode()
-        base = self.repository.commit_of(named)
+        base = self._names.commit_of(named)
         if base is None:
             return None, _unknown_base(named)
         return base, info(
@@ -149,36 +201,10 @@ class Intake:
             commit=base,
         )
 
-    def _readable_file(self, text: str) -> bytes | Finding:
-        for directory in (self.repository.root, self.repository.path, self.directory):
-            if directory is None:
-                continue
-            path = directory / text
-            if not path.exists():
-                continue
-            if not self._is_readable(path):
-                return _outside(text)
-            return _read_bounded(path, text, self.bundle_bytes_max)
-        return error(
-            FindingKind.CHANGE_UNREADABLE,
-            f"Its patch file {text!r} does not exist; name a file inside the repository, or put "
-            "the text into `patch`.",
-            text,
-        )
-
-    def _is_readable(self, path: Path) -> bool:
-        real = path.resolve()
-        places = [self.repository.root, self.repository.path, *self.readable]
-        places += [worktree.path for worktree in self.repository.worktrees()]
-        return any(real.is_relative_to(place.resolve()) for place in places) and not (
-            real.is_relative_to(self.repository.common_dir.resolve())
-            and not self.repository.is_bare
-        )
-
     # Revisions and worktrees
 
     def _head(self, bundle: Bundle, revision: str) -> Submission:
-        head = self.repository.commit_of(revision)
+        head = self._names.commit_of(revision)
         if head is None:
             return Submission(
                 bundle,
@@ -193,7 +219,7 @@ class Intake:
             )
         base, criss_cross, findings = self._head_base(bundle, head)
         if bundle.created_at is None:
-            date = datetime.fromtimestamp(self.quarantine.commit_seconds(head), UTC)
+            date = datetime.fromtimestamp(self._names.seconds(head), UTC)
             bundle = replace(bundle, created_at=date.strftime("%Y-%m-%dT%H:%M:%SZ"))
         return Submission(
             bundle,
@@ -206,7 +232,7 @@ class Intake:
 
     def _worktree(self, bundle: Bundle, text: str) -> Submission:
         path = (self.repository.root / text).resolve()
-        registered = {worktree.path.resolve() for worktree in self.repository.worktrees()}
+        registered = {worktree.path.resolve() for worktree in self._files.worktrees}
         if path not in registered:
             return Submission(
                 bundle,
@@ -266,7 +292,7 @@ class Intake:
         declared = bundle.base_revision
         if declared is None:
             return self.base_override, []
-        base = self.repository.commit_of(declared)
+        base = self._names.commit_of(declared)
         if base is None:
             return None, [_unknown_base(declared)]
         if base.startswith(declared.lower()) or _from_command_line(bundle):
@@ -287,7 +313,7 @@ class Intake:
         declared, findings = self._declared_base(bundle)
         if findings and declared is None:
             return None, False, findings
-        bases = self.quarantine.merge_bases(self.target, head)
+        bases = self._names.merge_bases(head)
         stated = declared is not None and declared not in bases
         if declared is not None and stated and self.quarantine.is_ancestor(declared, head):
             return declared, False, findings
@@ -342,28 +368,6 @@ def _unknown_base(declared: str) -> Finding:
         "change again with a base from the target's history.",
         declared=declared,
     )
-
-
-def _outside(text: str) -> Finding:
-    return error(
-        FindingKind.PATH_OUTSIDE_REPOSITORY,
-        f"{text!r} leads outside the repository and its worktrees; put the text into `patch`, or "
-        "the file into a worktree.",
-        text,
-    )
-
-
-def _read_bounded(path: Path, text: str, limit: int) -> bytes | Finding:
-    try:
-        with path.open("rb") as file:
-            return file.read(limit + 1)
-    except OSError as failure:
-        return error(
-            FindingKind.CHANGE_UNREADABLE,
-            f"Its patch file {text!r} cannot be read ({failure.strerror}); make it readable, or "
-            "put the text into `patch`.",
-            text,
-        )
 
 
 def _listed(paths: tuple[str, ...]) -> str:

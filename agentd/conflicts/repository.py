@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, encoded
 from agentd.conflicts.git_process import GitProcess, GitResult
+from agentd.conflicts.tree_entries import look_up
 from agentd.errors import DependencyFailed, InvalidParams
 
 _REVISION_CHARS_MAX: Final = 1_000
@@ -101,15 +102,30 @@ class Repository:
         """The same repository, seen from one of its worktrees."""
         return Repository(worktree, self._git)
 
-    def run(self, arguments: Sequence[str], *, check: bool = False) -> GitResult:
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+        configuration: Mapping[str, str] | None = None,
+        check: bool = False,
+        large: bool = False,
+    ) -> GitResult:
         """A git command in the repository."""
-        return self._git.run(arguments, directory=self.path, check=check)
+        return self._git.run(
+            arguments,
+            directory=self.path,
+            stdin=stdin,
+            environment=environment,
+            configuration=configuration,
+            check=check,
+            large=large,
+        )
 
     def commit_of(self, revision: str) -> CommitId | None:
         """The commit that a revision names, or None."""
-        if not revision or len(revision) > _REVISION_CHARS_MAX or re.search(r"[\0\n]", revision):
-            return None
-        if not revision.strip() or ".." in revision:
+        if not _may_name(revision):
             return None
         found = self.run(
             ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
@@ -135,6 +151,23 @@ class Repository:
             path=what,
             rule="must name a commit",
         )
+
+    def commits_of(self, revisions: Sequence[str]) -> dict[str, CommitId | None]:
+        """The commits that many revisions name, in one call where that goes well."""
+        asked = [revision for revision in dict.fromkeys(revisions) if _may_name(revision)]
+        found: dict[str, CommitId | None] = dict.fromkeys(revisions)
+        try:
+            looked = look_up(self, [f"{revision}^{{commit}}" for revision in asked])
+        except DependencyFailed as failure:
+            if failure.reason != "git_failed":
+                raise
+            # A damaged object spoils a batch; the others' answers are to be had all the same.
+            return found | {revision: self.commit_of(revision) for revision in asked}
+        return found | {
+            revision: CommitId(info.object_id)
+            for revision, info in zip(asked, looked, strict=True)
+            if info is not None and info.kind == "commit"
+        }
 
     def branch_of(self, revision: str) -> str | None:
         """The full name of the local branch that a revision names, HEAD's if it is `HEAD`.
@@ -192,6 +225,13 @@ class Repository:
             environment=IDENTITY,
         )
         return None if moved.status == 0 else moved.stderr.strip() or "git does not say why."
+
+
+def _may_name(revision: str) -> bool:
+    """Whether a text may be handed to git as the name of one commit."""
+    if len(revision) > _REVISION_CHARS_MAX or re.search(r"[\0\n]", revision):
+        return False
+    return bool(revision.strip()) and ".." not in revision
 
 
 IDENTITY: Final = {

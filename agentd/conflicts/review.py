@@ -286,8 +286,8 @@ def _case(
         readable=request.readable,
     )
     submissions, holdings = leave_out_superseded(
-        [intake.take(bundle) for bundle in request.bundles],
-        [intake.take(bundle) for bundle in left_by(request.bundles, collected.bundles)],
+        intake.take_all(request.bundles),
+        intake.take_all(left_by(request.bundles, collected.bundles)),
         collected.holdings,
         Admission(workplace.quarantine, policy),
     )

@@ -68,7 +68,7 @@ class Origins:
         if self._daemon is not None:
             intake = self._intake()
             bundles = collect(self._daemon, self._repository.namespace).bundles
-            yield [intake.take(bundle) for bundle in bundles]
+            yield intake.take_all(bundles)
         for case in self._kept:
             yield case.submissions
 

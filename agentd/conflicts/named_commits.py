@@ -1,0 +1,52 @@
+"""What the bundles of a review name in the repository, looked up together instead of one by one.
+
+What was not looked up beforehand is looked up when somebody asks. It must not know what the
+answers are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agentd.conflicts.forks import merge_bases_of
+from agentd.conflicts.git_names import CommitId
+from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.repository import Repository
+
+
+class NamedCommits:
+    """Revisions, and how their commits stand to the target's history."""
+
+    def __init__(self, repository: Repository, quarantine: Quarantine, target: CommitId) -> None:
+        self._repository = repository
+        self._quarantine = quarantine
+        self._target = target
+        self._commits: dict[str, CommitId | None] = {}
+        self._seconds: dict[CommitId, int] = {}
+        self._bases: dict[CommitId, tuple[CommitId, ...]] = {}
+
+    def look_up(self, revisions: Iterable[str]) -> None:
+        """Finds the commits that revisions name."""
+        wanted = [name for name in dict.fromkeys(revisions) if name not in self._commits]
+        self._commits |= self._repository.commits_of(wanted)
+
+    def look_back(self, heads: Iterable[CommitId]) -> None:
+        """Finds when commits were made, and where their histories left the target's."""
+        wanted = [head for head in dict.fromkeys(heads) if head not in self._bases]
+        self._bases |= merge_bases_of(self._quarantine, self._target, wanted)
+        self._seconds |= self._quarantine.seconds_of(wanted)
+
+    def commit_of(self, revision: str) -> CommitId | None:
+        """The commit that a revision names, or None."""
+        self.look_up([revision])
+        return self._commits[revision]
+
+    def seconds(self, commit: CommitId) -> int:
+        """A commit's date in Unix seconds."""
+        self.look_back([commit])
+        return self._seconds[commit]
+
+    def merge_bases(self, commit: CommitId) -> tuple[CommitId, ...]:
+        """All merge bases of a commit and the target, in git's order."""
+        self.look_back([commit])
+        return self._bases[commit]
