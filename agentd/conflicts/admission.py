@@ -88,7 +88,8 @@ class Admission:
         """The candidates, in the order of the submissions; equal ones become one."""
         commits = [c for each in submissions for c in (each.base, each.head) if c is not None]
         self._trees |= self._quarantine.trees_of(commits)
-        built = [self._build(submission) for submission in submissions]
+        made = self._applied(submissions)
+        built = [self._build(each, made.get(number)) for number, each in enumerate(submissions)]
         with_tree = [
             index
             for index, (_, base_tree, tree) in enumerate(built)
@@ -109,17 +110,32 @@ class Admission:
             )
         return tuple(candidates[key] for key in sorted(candidates))
 
-    def _build(self, submission: Submission) -> tuple[list[Finding], TreeId | None, TreeId | None]:
+    def _applied(self, submissions: Sequence[Submission]) -> dict[int, TreeId | Finding]:
+        """What becomes of the patches, by the number of the submission."""
+        wanted: dict[ObjectId, list[tuple[int, CommitId]]] = {}
+        for number, each in enumerate(submissions):
+            if each.base is not None and each.head is None and each.patch is not None:
+                wanted.setdefault(each.patch, []).append((number, each.base))
+        made: dict[int, TreeId | Finding] = {}
+        for portion in self._quarantine.portions(list(wanted)):
+            read = self._quarantine.read_blobs(portion)
+            places = [(number, blob, base) for blob in portion for number, base in wanted[blob]]
+            patches = [(read[blob], base, self._trees[base]) for _, blob, base in places]
+            made |= {
+                number: tree
+                for (number, _, _), tree in zip(places, self._patches.trees(patches), strict=True)
+            }
+        return made
+
+    def _build(
+        self, submission: Submission, made: TreeId | Finding | None
+    ) -> tuple[list[Finding], TreeId | None, TreeId | None]:
         findings = [*submission.bundle.findings, *submission.findings]
         if submission.base is None:
             return findings, None, None
         base_tree = self._trees[submission.base]
         if submission.head is not None:
             return findings, base_tree, self._trees[submission.head]
-        if submission.patch is None:
-            return findings, base_tree, None
-        patch = self._quarantine.read_blobs([submission.patch])[submission.patch]
-        made = self._patches.tree(patch, submission.base, base_tree)
         if isinstance(made, Finding):
             return [*findings, made], base_tree, None
         return findings, base_tree, made

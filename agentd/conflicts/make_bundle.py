@@ -81,7 +81,7 @@ def make_patch_bundle(workplace: Workplace, patch: bytes, base: str) -> MadeBund
     quarantine = workplace.quarantine
     base_commit = _commit(workplace, base, "base")
     base_tree = quarantine.tree_of(base_commit)
-    tree = PatchAdmission(quarantine, Limits()).tree(patch, base_commit, base_tree)
+    (tree,) = PatchAdmission(quarantine, Limits()).trees([(patch, base_commit, base_tree)])
     if isinstance(tree, Finding):
         raise _bad_patch(tree.message)
     bundle, printed = _difference(workplace, base_commit, tree)

@@ -8,6 +8,7 @@ that a miscounted header leaves out) is no tolerance of ours, and that the usual
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,7 @@ from agentd.conflicts.apply_patch import is_apply_patch
 from agentd.conflicts.apply_patch_admission import apply_patch_tree
 from agentd.conflicts.findings import Finding, FindingKind, JsonObject, error
 from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.patch_batches import plain_trees
 from agentd.conflicts.patch_text import PatchText, parse_patch
 from agentd.conflicts.policy import Limits
 from agentd.conflicts.quarantine import Applied, Quarantine
@@ -32,14 +34,35 @@ class PatchAdmission:
     quarantine: Quarantine
     limits: Limits
 
-    def tree(self, patch: bytes, base: CommitId, base_tree: TreeId) -> TreeId | Finding:
-        """The tree that the patch makes of its base, or what is wrong with it."""
-        if is_apply_patch(patch):
-            return apply_patch_tree(self.quarantine, self.limits, patch, base, base_tree)
-        text = parse_patch(patch)
-        damage = self._visible_damage(patch, text)
-        if damage is not None:
-            return damage
+    def trees(self, patches: Sequence[tuple[bytes, CommitId, TreeId]]) -> list[TreeId | Finding]:
+        """The tree that each patch makes of its base (commit and tree), or what is wrong with it.
+
+        Those that are plain and fit are applied together; one that does not fit spoils no other.
+        """
+        made: dict[int, TreeId | Finding] = {}
+        texts: dict[int, PatchText] = {}
+        for number, (patch, base, base_tree) in enumerate(patches):
+            if is_apply_patch(patch):
+                made[number] = apply_patch_tree(
+                    self.quarantine, self.limits, patch, base, base_tree
+                )
+                continue
+            text = parse_patch(patch)
+            damage = self._visible_damage(patch, text)
+            if damage is not None:
+                made[number] = damage
+            else:
+                texts[number] = text
+        made |= plain_trees(
+            self.quarantine, {number: (patches[number][2], patches[number][0]) for number in texts}
+        )
+        for number in texts.keys() - made.keys():
+            _, base, base_tree = patches[number]
+            made[number] = self._tree(texts[number], base, base_tree)
+        return [made[number] for number in range(len(patches))]
+
+    def _tree(self, text: PatchText, base: CommitId, base_tree: TreeId) -> TreeId | Finding:
+        """What git makes of a patch."""
         strip = 0 if text.unprefixed else 1
         anchored = text.anchored()
         applied = self.quarantine.apply(base_tree, anchored, strip=strip)

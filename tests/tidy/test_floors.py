@@ -56,6 +56,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.patch_text", RULES),
     ("agentd.conflicts.apply_patch", RULES),
     ("agentd.conflicts.apply_patch_chunks", RULES),
+    ("agentd.conflicts.plain_patch", RULES),
     ("agentd.conflicts.tree_edits", RULES),
     ("agentd.conflicts.pairs", RULES),
     ("agentd.conflicts.selection", RULES),
