@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.merge_result import MergeResult
+from agentd.conflicts.integration_commits import one_line, write_history
 from agentd.conflicts.merging import Merger
+from agentd.conflicts.pairs import Footprint
 from agentd.conflicts.quarantine import Quarantine
-
-_SUBJECT_CHARS_MAX: Final = 72
+from agentd.conflicts.sequential_merges import Step, merge_in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,76 +49,57 @@ class Composition:
 class Composer:
     """Composes sets of bundles on one tip."""
 
-    def __init__(self, quarantine: Quarantine, tip: CommitId, merger: Merger) -> None:
+    def __init__(
+        self,
+        quarantine: Quarantine,
+        tip: CommitId,
+        merger: Merger,
+        footprints: Sequence[Footprint] = (),
+    ) -> None:
+        """Bundles with a footprint on the tip are composed faster."""
         self._quarantine = quarantine
         self._tip = tip
         self._tip_tree = quarantine.tree_of(tip)
         self._merger = merger
+        self._files = {each.bundle_id: each.files for each in footprints}
 
     def compose(self, placed: Sequence[Placed]) -> Composition:
         """Merges bundles in the order given, but whoever takes a file away after who edits it."""
-        order: list[BundleId] = []
-        trees: list[TreeId] = []
-        tree = self._tip_tree
-        for each in _editors_first(placed):
-            merged = self._merge(tree, TreeId(str(each.tree)))
-            if not merged.clean:
-                paths = merged.conflicted_paths or tuple(
-                    dict.fromkeys(path for message in merged.conflicts for path in message.paths)
-                )
-                clash = Clash(each.candidate.bundle_id, tuple(order), paths, conflict_kinds(merged))
-                return Composition(tuple(order), tuple(trees), self._tip_tree, clash)
-            tree = merged.tree
-            order.append(each.candidate.bundle_id)
-            trees.append(tree)
-        return Composition(tuple(order), tuple(trees), self._tip_tree)
-
-    def _merge(self, tree: TreeId, change: TreeId) -> MergeResult:
-        if tree == self._tip_tree:
-            return MergeResult(change, clean=True)
-        if change == self._tip_tree:
-            return MergeResult(tree, clean=True)
-        return self._merger.merge(self._tip_tree, tree, change)
+        ordered = list(_editors_first(placed))
+        steps = [
+            Step(TreeId(str(each.tree)), self._files.get(each.candidate.bundle_id))
+            for each in ordered
+        ]
+        results = merge_in_order(self._quarantine, self._merger, self._tip_tree, steps)
+        trees = tuple(merged.tree for merged in results if merged.clean)
+        order = tuple(each.candidate.bundle_id for each in ordered[: len(trees)])
+        if len(trees) == len(results):
+            return Composition(order, trees, self._tip_tree)
+        last = results[-1]
+        paths = last.conflicted_paths or tuple(
+            dict.fromkeys(path for message in last.conflicts for path in message.paths)
+        )
+        late = ordered[len(trees)].candidate.bundle_id
+        clash = Clash(late, order, paths, conflict_kinds(last))
+        return Composition(order, trees, self._tip_tree, clash)
 
     def commit(self, composition: Composition, placed: Sequence[Placed]) -> CommitId:
         """Makes the history of the integration: one commit a bundle, merges where it has one."""
-        head = self._tip
-        seconds = self._quarantine.commit_seconds(head)
         by_id = {each.candidate.bundle_id: each for each in placed}
-        for bundle_id, tree in zip(composition.order, composition.trees, strict=True):
-            each = by_id[bundle_id]
-            seconds += 1
-            parents = [head]
-            branch_head = each.candidate.submission.branch_head
-            if branch_head is not None and self._is_plain_merge(each):
-                parents.append(branch_head)
-                seconds = max(seconds, self._quarantine.commit_seconds(branch_head) + 1)
-            head = self._quarantine.commit(
-                tree,
-                parents,
-                message=_commit_message(each),
-                seconds=seconds,
-                author=_author(each.candidate.bundle.owner),
-            )
-        return head
+        steps = [
+            (by_id[bundle_id], tree)
+            for bundle_id, tree in zip(composition.order, composition.trees, strict=True)
+        ]
+        return write_history(self._quarantine, self._tip, steps)
 
     def commit_generated(self, head: CommitId, tree: TreeId, command: str) -> CommitId:
         """Puts what a generator made on top, as nobody's change."""
         message = (
             "Make generated files anew from the merged sources\n\n"
-            f"Agentd-Generated-By: {_one_line(command)}\n"
+            f"Agentd-Generated-By: {one_line(command)}\n"
         )
         seconds = self._quarantine.commit_seconds(head) + 1
         return self._quarantine.commit(tree, [head], message=message, seconds=seconds)
-
-    def _is_plain_merge(self, each: Placed) -> bool:
-        """Whether naming the branch as a parent tells the truth: all since its base is merged."""
-        head, base = each.candidate.submission.branch_head, each.candidate.base
-        if head is None or base is None or head == self._tip:
-            return False
-        if each.candidate.submission.criss_cross:
-            return True
-        return self._quarantine.merge_base(self._tip, head) == base
 
 
 def _editors_first(placed: Sequence[Placed]) -> Iterator[Placed]:
@@ -150,27 +130,3 @@ def _taken(each: Placed) -> set[str]:
     return {
         change.old_path or change.path for change in each.candidate.changes if change.status in "DR"
     }
-
-
-def _commit_message(each: Placed) -> str:
-    bundle = each.candidate.bundle
-    intent = " ".join((bundle.intent or bundle.diff_summary).split())
-    subject = intent or f"Integrate the change of {bundle.owner}"
-    if len(subject) > _SUBJECT_CHARS_MAX:
-        subject = subject[: _SUBJECT_CHARS_MAX - 1].rstrip() + "…"
-    trailers = [
-        f"Agentd-Bundle: {each.candidate.bundle_id}",
-        f"Agentd-Owner: {_one_line(bundle.owner)}",
-        f"Agentd-Provider: {_one_line(bundle.provider)}",
-    ]
-    return f"{_one_line(subject)}\n\n" + "\n".join(trailers) + "\n"
-
-
-def _author(owner: str) -> str:
-    # git refuses a name that is empty without these.
-    name = _one_line(owner).strip(" .,:;<>\"'\\")
-    return "".join(char for char in name if char not in "<>") or "agentd"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200].replace("\0", "")

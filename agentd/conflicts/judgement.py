@@ -167,7 +167,7 @@ class _Judge:
         self._findings += symbols.findings
         edges = (*compatibility.edges, *symbols.edges, *(edge for edge, _ in clashes))
         self._decide_singly(placed)
-        composer = Composer(self._quarantine, self._case.target, merger)
+        composer = Composer(self._quarantine, self._case.target, merger, compatibility.footprints)
         settlement = self._settle(placed, edges, composer, symbols.interactions)
         integration = self._decide_settled(placed, settlement, composer)
         return Judgement(

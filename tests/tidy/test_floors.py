@@ -58,6 +58,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.apply_patch_chunks", RULES),
     ("agentd.conflicts.plain_patch", RULES),
     ("agentd.conflicts.tree_edits", RULES),
+    ("agentd.conflicts.foresight", RULES),
     ("agentd.conflicts.pairs", RULES),
     ("agentd.conflicts.selection", RULES),
     ("agentd.conflicts.interaction", RULES),
