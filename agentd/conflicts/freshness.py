@@ -6,9 +6,10 @@ one is not this module's business.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from agentd.conflicts.admission import Candidate
 from agentd.conflicts.conflict_kinds import conflict_kinds
@@ -25,15 +26,23 @@ from agentd.conflicts.findings import (
 from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.history import (
     COMMITS_SHOWN,
+    LOG_PATHS_MAX,
     CommitInfo,
     TargetMove,
     commits_between,
     count_between,
+    touched_between,
 )
 from agentd.conflicts.hunk_overlap import conflicting_hunks, hunks_to_json
 from agentd.conflicts.merge_result import Merge, MergeResult
 from agentd.conflicts.merging import Merger
 from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.tree_changes import FileHunks
+
+_PATHSPECS_MAX: Final = 2_000
+"""A command line takes only so many."""
+_READ_AT_ONCE: Final = 100
+"""Of how many bundles the lines are held that they and the target changed."""
 
 
 class Freshness(StrEnum):
@@ -88,11 +97,16 @@ def place(
     merges = {each.bundle_id: placer.merge_of(each) for each in candidates}
     wanted = [merge for merge in merges.values() if merge is not None]
     merged = dict(zip(wanted, merger.merge_all(wanted), strict=True))
-    return tuple(
-        placer.place(each, None if merge is None else merged[merge])
-        for each in candidates
-        for merge in (merges[each.bundle_id],)
-    )
+    placed: list[Placed] = []
+    for start in range(0, len(candidates), _READ_AT_ONCE):
+        portion = [
+            (each, None if merge is None else merged[merge])
+            for each in candidates[start : start + _READ_AT_ONCE]
+            for merge in (merges[each.bundle_id],)
+        ]
+        placer.read_conflicts(portion)
+        placed += [placer.place(each, result) for each, result in portion]
+    return tuple(placed)
 
 
 class _Placer:
@@ -109,6 +123,9 @@ class _Placer:
         self._allow_stale_clean = allow_stale_clean
         self._moved = moved
         self._counts: dict[CommitId, int] = {}
+        self._touched: dict[CommitId, frozenset[str] | None] = {}
+        self._touching: dict[tuple[CommitId, tuple[str, ...]], tuple[CommitInfo, ...]] = {}
+        self._hunks: dict[tuple[str, str], tuple[FileHunks, ...]] = {}
 
     def merge_of(self, candidate: Candidate) -> Merge | None:
         """The merge onto the tip that has to be tried, if any."""
@@ -162,10 +179,19 @@ class _Placer:
     def _between(self, candidate: Candidate, base: CommitId) -> tuple[int, tuple[CommitInfo, ...]]:
         if base not in self._counts:
             self._counts[base] = count_between(self._quarantine, base, self._tip)
-        touching = commits_between(
-            self._quarantine, base, self._tip, candidate.paths, limit=COMMITS_SHOWN
-        )
-        return self._counts[base], touching
+            self._touched[base] = touched_between(self._quarantine, base, self._tip)
+        # What no commit touches finds none: most bundles need no look, and others the same one.
+        touched = self._touched[base]
+        paths = tuple(candidate.paths[:LOG_PATHS_MAX])
+        if touched is not None:
+            paths = tuple(path for path in paths if path in touched)
+        if candidate.paths and not paths:
+            return self._counts[base], ()
+        if (base, paths) not in self._touching:
+            self._touching[base, paths] = commits_between(
+                self._quarantine, base, self._tip, paths, limit=COMMITS_SHOWN
+            )
+        return self._counts[base], self._touching[base, paths]
 
     def _landed(self, candidate: Candidate, base: CommitId) -> Placed:
         _, touching = self._between(candidate, base)
@@ -214,9 +240,7 @@ class _Placer:
 
     def _conflicting(self, candidate: Candidate, base: CommitId, merged: MergeResult) -> Placed:
         count, touching = self._between(candidate, base)
-        paths = merged.conflicted_paths or tuple(
-            dict.fromkeys(path for message in merged.conflicts for path in message.paths)
-        )
+        paths = _paths_of(merged)
         where = paths[0] if paths else "its directories"
         cause = (
             f", which {touching[0].commit[:12]} ({touching[0].subject}) changed" if touching else ""
@@ -233,7 +257,7 @@ class _Placer:
             paths=list(paths[:COMMITS_SHOWN]),
             kinds=[kind.value for kind in conflict_kinds(merged)],
             commits=commits_json(touching),
-            hunks=self._hunks(candidate, paths),
+            hunks=self._conflicting_hunks(candidate, paths),
         )
         return Placed(
             candidate,
@@ -248,13 +272,33 @@ class _Placer:
             return ""
         return f" (which moved during the review, from {moved.before[:12]})"
 
-    def _hunks(self, candidate: Candidate, paths: Sequence[str]) -> list[JsonObject]:
+    def read_conflicts(self, results: Iterable[tuple[Candidate, MergeResult | None]]) -> None:
+        """Reads, in one call, what candidates and the target changed where they conflict."""
+        pairs: set[tuple[str, str]] = set()
+        paths: set[str] = set()
+        for each, merged in results:
+            if merged is not None and not merged.clean:
+                pairs |= {(str(each.base_tree), str(tree)) for tree in (each.tree, self._tip_tree)}
+                paths |= set(_paths_of(merged))
+        asked = sorted(pairs) if paths else []
+        only = sorted(paths) if len(paths) <= _PATHSPECS_MAX else ()
+        self._hunks = dict(zip(asked, self._quarantine.hunks(asked, paths=only), strict=True))
+
+    def _conflicting_hunks(self, candidate: Candidate, paths: Sequence[str]) -> list[JsonObject]:
         """Where both changed the same lines of the base: left the bundle, right the target."""
+        if not paths:
+            return []
         base_tree = str(candidate.base_tree)
-        mine, targets = self._quarantine.hunks(
-            [(base_tree, str(candidate.tree)), (base_tree, self._tip_tree)]
-        )
+        mine = self._hunks[base_tree, str(candidate.tree)]
+        targets = self._hunks[base_tree, str(self._tip_tree)]
         return hunks_to_json(conflicting_hunks(mine, targets, paths))
+
+
+def _paths_of(merged: MergeResult) -> tuple[str, ...]:
+    """Where a merge conflicts, as far as git says."""
+    return merged.conflicted_paths or tuple(
+        dict.fromkeys(path for message in merged.conflicts for path in message.paths)
+    )
 
 
 def _was_in_step(candidate: Candidate, moved: TargetMove) -> bool:

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.git_names import CommitId, TreeId, decoded
+from agentd.conflicts.git_process import OutputTooLarge
 from agentd.conflicts.merge_result import Merge
 from agentd.conflicts.quarantine import Quarantine
 
-_PATHS_MAX: Final = 500
+LOG_PATHS_MAX: Final = 500
 """A command line takes only so many."""
 COMMITS_SHOWN: Final = 20
+_COMMITS_LISTED_MAX: Final = 2_000
+"""Of more, asking about some paths is quicker than listing what each touches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def commits_between(
             "--end-of-options",
             f"{base}..{tip}",
             "--",
-            *paths[:_PATHS_MAX],
+            *paths[:LOG_PATHS_MAX],
         ],
         check=True,
     )
@@ -48,6 +51,31 @@ def commits_between(
             commit, author, subject = record.split("\n", 2)
             commits.append(CommitInfo(CommitId(commit), author, subject[:200]))
     return tuple(commits)
+
+
+def touched_between(quarantine: Quarantine, base: CommitId, tip: CommitId) -> frozenset[str] | None:
+    """Every path that a commit of `base..tip` changes, and the directories that these lie in.
+
+    Of a merge, what differs from any of its parents: no commit is to be missed. None where they
+    are too many to look at.
+    """
+    if count_between(quarantine, base, tip) > _COMMITS_LISTED_MAX:
+        return None
+    try:
+        listed = quarantine.run(
+            ["log", "-m", "--name-only", "--no-renames", "-z", "--format=", f"{base}..{tip}"],
+            check=True,
+            large=True,
+        )
+    except OutputTooLarge:
+        return None
+    touched = set()
+    for name in listed.stdout.split(b"\0"):
+        path = decoded(name.removeprefix(b"\n"))
+        while path and path not in touched:
+            touched.add(path)
+            path = path.rpartition("/")[0]
+    return frozenset(touched)
 
 
 def count_between(quarantine: Quarantine, base: CommitId, tip: CommitId) -> int:
