@@ -68,7 +68,7 @@ def guard_symbols(
         sides.setdefault(tree, tree_side(tip_tree, tree, changes))
     guard = SymbolGuard(SymbolSources(quarantine, merger), store)
     trees = list(sides)
-    prepared = [guard.prepare(side) for side in sides.values()]
+    prepared = guard.prepare_all(list(sides.values()))
     edges: list[Edge] = []
     findings = _not_analysed(prepared, [twins[tree] for tree in trees])
     interactions: list[Interaction] = []

@@ -6,7 +6,7 @@ not know bundles or languages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,10 +58,10 @@ class SymbolSources:
         self._quarantine = quarantine
         self._merges = merges
 
-    def read_blobs(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
-        """The contents of some blobs."""
-        read = self._quarantine.read_blobs([ObjectId(blob) for blob in blobs])
-        return {str(blob): content for blob, content in read.items()}
+    def read_blobs(self, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The contents of some blobs, so many at a time as may be held together."""
+        for portion in self._quarantine.portions([ObjectId(blob) for blob in blobs]):
+            yield from self._quarantine.read_blobs(portion).items()
 
     def listing(self, tree: str) -> Mapping[str, str]:
         """Path to blob of every ordinary file of a tree."""

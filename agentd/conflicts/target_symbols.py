@@ -80,13 +80,18 @@ class _Comparison:
         ends = {each.candidate.bundle_id: _ends(each) for each in concerned}
         bases = list(dict.fromkeys(base for base, _ in ends.values()))
         drifts = self._sides([(base, self._tip_tree) for base in bases])
-        targets: dict[str, Prepared | TreeSide] = {
-            base: self._guard.prepare(side) if len(side.changes) <= _DRIFT_FILES_MAX else side
-            for base, side in zip(bases, drifts, strict=True)
+        small = [side for side in drifts if len(side.changes) <= _DRIFT_FILES_MAX]
+        targets: dict[str, Prepared] = {
+            side.base_tree: prepared
+            for side, prepared in zip(small, self._guard.prepare_all(small), strict=True)
         }
+        drift_files = {side.base_tree: len(side.changes) for side in drifts}
+        prepared = self._guard.prepare_all(self._sides(list(ends.values())))
         return {
-            each.candidate.bundle_id: self._findings(each, targets[side.base_tree], side)
-            for each, side in zip(concerned, self._sides(list(ends.values())), strict=True)
+            each.candidate.bundle_id: self._findings(
+                each, targets.get(own.side.base_tree), own, drift_files[own.side.base_tree]
+            )
+            for each, own in zip(concerned, prepared, strict=True)
         }
 
     def _sides(self, pairs: Sequence[tuple[TreeId, TreeId]]) -> list[TreeSide]:
@@ -99,21 +104,20 @@ class _Comparison:
         ]
 
     def _findings(
-        self, each: Placed, target: Prepared | TreeSide, side: TreeSide
+        self, each: Placed, target: Prepared | None, own: Prepared, drift_files: int
     ) -> tuple[Finding, ...]:
         bundle_id = each.candidate.bundle_id
-        if not isinstance(target, Prepared):
-            count = counted(len(target.changes), "file")
+        if target is None:
+            count = counted(drift_files, "file")
             found = info(
                 FindingKind.NOT_ANALYSED,
                 f"The target changed {count} since its base, too many to compare their names with "
                 "its own; let a command of the policy tell, or rebase it.",
             )
             return (found.about(bundle_id),)
-        prepared = self._guard.prepare(side)
-        signs = self._guard.pair(target, prepared).blocking[:_SIGNS_MAX]
+        signs = self._guard.pair(target, own).blocking[:_SIGNS_MAX]
         said = [self._finding(each, sign) for sign in signs]
-        unread = unread_code(prepared.not_read) if self._alone else None
+        unread = unread_code(own.not_read) if self._alone else None
         return tuple(one.about(bundle_id) for one in (*said, unread) if one is not None)
 
     def _finding(self, each: Placed, sign: SymbolFinding) -> Finding:

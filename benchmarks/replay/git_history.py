@@ -218,15 +218,13 @@ class GitHistory:
                 listing[path] = meta.split(" ")[2]
         return listing
 
-    def read_blobs(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
+    def read_blobs(self, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """The contents of some blobs; what is missing is left out."""
-        contents = {}
         for start in range(0, len(blobs), _ASKED):
             asked = blobs[start : start + _ASKED]
             for blob, found in zip(asked, self._objects_called(asked), strict=True):
                 if found is not None and found[0] == b"blob":
-                    contents[blob] = found[1]
-        return contents
+                    yield blob, found[1]
 
     def _object(self, name: str) -> tuple[bytes, bytes] | None:
         """Kind and content of an object; None where it is missing."""

@@ -49,6 +49,7 @@ NAMINGS: Final[Mapping[Language, Naming]] = {
     Language.JAVA: JavaNaming(),
 }
 _LISTINGS_KEPT: Final = 4
+_CONTENTS_BYTES_KEPT: Final = 16 * 2**20
 
 
 def guard_pair(
@@ -66,15 +67,24 @@ class SymbolGuard:
         self._sources = sources
         self._library = SummaryLibrary(sources, store)
         self._listings: dict[str, Listing] = {}
+        self._contents: dict[str, bytes | None] = {}
 
-    def prepare(self, side: Side) -> Prepared:
-        """Summarises what a side changes."""
+    def prepare_all(self, sides: Sequence[Side]) -> list[Prepared]:
+        """Summarises what sides change, all read in one look."""
         self._library.load(
             (path, blob)
+            for side in sides
             for path, change in side.changes.items()
             for blob in (change.base, change.new)
             if blob is not None
         )
+        return [self._prepared(side) for side in sides]
+
+    def prepare(self, side: Side) -> Prepared:
+        """Summarises what a side changes."""
+        return self.prepare_all([side])[0]
+
+    def _prepared(self, side: Side) -> Prepared:
         files = {}
         for path, change in side.changes.items():
             language = language_of(path)
@@ -123,7 +133,11 @@ class SymbolGuard:
         return GuardResult((*strong, *doubts), grade, names, not_analysed)
 
     def _content(self, blob: str) -> bytes | None:
-        return self._sources.read_blobs([blob]).get(blob)
+        if blob not in self._contents:
+            if sum(len(kept or b"") for kept in self._contents.values()) > _CONTENTS_BYTES_KEPT:
+                self._contents.clear()
+            self._contents[blob] = dict(self._sources.read_blobs([blob])).get(blob)
+        return self._contents[blob]
 
     def _summary(self, path: str, blob: str | None) -> Summary | None:
         return None if blob is None else self._library.summary(path, blob)

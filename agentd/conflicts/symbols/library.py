@@ -51,7 +51,7 @@ class SummaryLibrary:
 
     def stands(self, path: str, blob: str) -> bool:
         """Whether a file's language takes it; what cannot be had does."""
-        content = self._reader.read_blobs([blob]).get(blob)
+        content = dict(self._reader.read_blobs([blob])).get(blob)
         return content is None or stands(path, content)
 
     def load(self, files: Iterable[tuple[str, str]]) -> None:
@@ -66,17 +66,16 @@ class SummaryLibrary:
                 self._known[blob, analyser] = kept
             else:
                 wanted[blob, analyser] = path
-        if not wanted:
-            return
-        contents = self._reader.read_blobs(list(dict.fromkeys(blob for blob, _ in wanted)))
-        for (blob, analyser), path in wanted.items():
-            self._known[blob, analyser] = self._read(path, blob, analyser, contents.get(blob))
+        analysers: dict[str, list[str]] = {}
+        for blob, analyser in wanted:
+            analysers.setdefault(blob, []).append(analyser)
+            self._known[blob, analyser] = NotRead("its content cannot be had")
+        for blob, content in self._reader.read_blobs(list(analysers)) if analysers else ():
+            for analyser in analysers[blob]:
+                path = wanted[blob, analyser]
+                self._known[blob, analyser] = self._read(path, blob, analyser, content)
 
-    def _read(
-        self, path: str, blob: str, analyser: str, content: bytes | None
-    ) -> Summary | NotRead:
-        if content is None:
-            return NotRead("its content cannot be had")
+    def _read(self, path: str, blob: str, analyser: str, content: bytes) -> Summary | NotRead:
         if len(content) > FILE_BYTES_MAX:
             return NotRead(f"it is larger than {FILE_BYTES_MAX} bytes")
         found = summarise(path, content)

@@ -5,7 +5,7 @@ Pure values and a protocol; how blobs are read is the caller's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -36,8 +36,8 @@ class Side:
 class BlobReader(Protocol):
     """How the guard reads a repository."""
 
-    def read_blobs(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
-        """The contents of some blobs; one that cannot be had is left out."""
+    def read_blobs(self, blobs: Sequence[str]) -> Iterable[tuple[str, bytes]]:
+        """The contents of some blobs, one after another; one that cannot be had is left out."""
 
     def listing(self, tree: str) -> Mapping[str, str]:
         """Path to blob of every file of a tree."""

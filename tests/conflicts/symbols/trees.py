@@ -43,9 +43,9 @@ class Trees:
 
     # What the guard reads
 
-    def read_blobs(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
+    def read_blobs(self, blobs: Sequence[str]) -> list[tuple[str, bytes]]:
         self.reads += blobs
-        return {blob: self._blobs[blob] for blob in blobs if blob in self._blobs}
+        return [(blob, self._blobs[blob]) for blob in blobs if blob in self._blobs]
 
     def listing(self, tree: str) -> Mapping[str, str]:
         assert tree == "base"
