@@ -20,7 +20,8 @@ def instance_names(scope: ast.AST) -> dict[str, str]:
     times = Counter(arguments(scope))
     kinds: dict[str, str] = {}
     for node in binders(scope):
-        times.update(binds(node))
+        for name in binds(node):
+            times[name] += 1
         if isinstance(node, ast.Global | ast.Nonlocal):
             times.update(2 * node.names)
         match node:

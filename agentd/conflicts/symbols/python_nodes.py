@@ -1,38 +1,55 @@
 """Walking Python's syntax trees, several times over the same nodes and quickly.
 
-Pure; the children of a node are kept on the node itself, so that only the first walk has to look.
+Pure; the children of a node, and all nodes of a file, are kept on the node itself, so that only the
+first walk has to look.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Final
 
-_KEPT: Final = "agentd_children"
+_CHILDREN: Final = "agentd_children"
+_NODES: Final = "agentd_nodes"
+_LEAVES: Final = frozenset((ast.Name, ast.Constant, ast.alias, ast.Pass, ast.Break, ast.Continue))
+"""What has no nodes inside it, by its type; most nodes are of these."""
+_NOTHING: Final[Sequence[ast.AST]] = ()
 
 
-def children(node: ast.AST) -> list[ast.AST]:
+def children(node: ast.AST) -> Sequence[ast.AST]:
     """The nodes right inside a node, in order; operators and contexts left out."""
-    kept: list[ast.AST] | None = node.__dict__.get(_KEPT)
+    if type(node) in _LEAVES:
+        return _NOTHING
+    held = node.__dict__
+    kept: Sequence[ast.AST] | None = held.get(_CHILDREN)
     if kept is not None:
         return kept
     found: list[ast.AST] = []
-    held = node.__dict__
     for name in node._fields:
         value = held.get(name)
-        if isinstance(value, list):
-            found.extend(each for each in value if isinstance(each, ast.AST) and each._fields)
+        if type(value) is list:
+            found += [each for each in value if isinstance(each, ast.AST) and each._fields]
         elif isinstance(value, ast.AST) and value._fields:
             found.append(value)
-    held[_KEPT] = found
+    held[_CHILDREN] = found
     return found
 
 
-def walk(node: ast.AST) -> Iterator[ast.AST]:
+def walk(node: ast.AST) -> Sequence[ast.AST]:
     """A node and everything in it."""
+    if type(node) in _LEAVES:
+        return (node,)
+    kept: Sequence[ast.AST] | None = node.__dict__.get(_NODES)
+    if kept is not None:
+        return kept
+    found: list[ast.AST] = []
     pending = [node]
     while pending:
         current = pending.pop()
-        yield current
-        pending.extend(children(current))
+        found.append(current)
+        if type(current) not in _LEAVES:
+            pending += children(current)
+    if isinstance(node, ast.Module):
+        node.__dict__[_NODES] = found
+    return found

@@ -73,7 +73,7 @@ def bound_names(scope: ast.AST) -> dict[str, bool]:
 
 def global_names(tree: ast.Module) -> frozenset[str]:
     """The names that a module has, those that functions declare `global` included."""
-    declared = {name for node in walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    declared = {name for node in walk(tree) if type(node) is ast.Global for name in node.names}
     return frozenset(bound_names(tree)) | declared
 
 

@@ -47,6 +47,7 @@ from agentd.conflicts.symbols.summary import (
     uses_once,
 )
 
+_ROOTS: Final = frozenset((ast.alias, ast.ClassDef))
 _EXPECTING: Final = frozenset({"raises", "assertRaises", "assertRaisesRegex", "suppress", "warns"})
 
 
@@ -347,9 +348,4 @@ def _origin(base: ast.expr) -> ast.expr:
 
 def _roots(tree: ast.Module) -> set[str]:
     """The names that imports and classes bind anywhere in a file."""
-    return {
-        name
-        for node in walk(tree)
-        if isinstance(node, ast.alias | ast.ClassDef)
-        for name in binds(node)
-    }
+    return {name for node in walk(tree) if type(node) in _ROOTS for name in binds(node)}
