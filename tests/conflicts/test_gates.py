@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,10 @@ def sabotage_with(content: str | None, path: str) -> Callable[[Quarantine, TreeI
     return sabotage
 
 
+def in_order(discrepancy: Mapping[str, Any]) -> list[Any]:
+    return [discrepancy[key] for key in ("path", "problem", "bundles", "lines")]
+
+
 @pytest.mark.parametrize(
     ("path", "content"),
     [
@@ -76,6 +81,10 @@ def test_no_lie_of_a_merge_gets_past_the_ledger(
     outcome = repo.review(from_branch("one"), from_branch("two"), apply=True)
     assert "escalate" in actions(outcome).values()
     assert "ledger_mismatch" in first_reasons(outcome).values()
+    for decision in outcome.record["decisions"]:
+        for reason in decision["reasons"]:
+            told = reason["evidence"].get("discrepancies", [])
+            assert told == sorted(told, key=in_order), "what they say alike is left to chance"
     if outcome.landed is not None:
         # What is lost of one is nothing against the other alone.
         (merged,) = (owner for owner, action in actions(outcome).items() if action == "merge")
