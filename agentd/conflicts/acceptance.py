@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agentd.conflicts.admission import Candidate
 from agentd.conflicts.decisions import Action, Decision, Reason, Why
@@ -61,6 +61,10 @@ def merge_decisions(settlement: Settlement, chosen: Sequence[Placed]) -> list[De
     for loser, edges in settlement.selection.lost.items():
         for edge in edges:
             beaten.setdefault(edge.other(loser), []).append(edge)
+    on_path: dict[str, list[int]] = {}
+    for place, each in enumerate(chosen):
+        for path in each.candidate.paths:
+            on_path.setdefault(path, []).append(place)
     return [
         Decision(
             each.candidate.bundle_id,
@@ -71,7 +75,7 @@ def merge_decisions(settlement: Settlement, chosen: Sequence[Placed]) -> list[De
                 *_standing_reasons(
                     each.candidate.bundle_id,
                     beaten.get(each.candidate.bundle_id, []),
-                    _neighbours(each, chosen),
+                    _neighbours(each, chosen, on_path),
                     _twins(each, chosen),
                 ),
             ),
@@ -104,13 +108,12 @@ def _move_reasons(each: Placed) -> list[Reason]:
     ]
 
 
-def _neighbours(each: Placed, chosen: Sequence[Placed]) -> list[Candidate]:
-    paths = set(each.candidate.paths)
-    return [
-        other.candidate
-        for other in chosen
-        if other.tree != each.tree and not paths.isdisjoint(other.candidate.paths)
-    ]
+def _neighbours(
+    each: Placed, chosen: Sequence[Placed], on_path: Mapping[str, Sequence[int]]
+) -> list[Candidate]:
+    """The others that change any of its paths, in their order."""
+    places = sorted({place for path in each.candidate.paths for place in on_path[path]})
+    return [chosen[place].candidate for place in places if chosen[place].tree != each.tree]
 
 
 def _twins(each: Placed, chosen: Sequence[Placed]) -> list[Candidate]:

@@ -114,9 +114,11 @@ def groups(books: Books) -> tuple[Group, ...]:
             path = parent[path]
         return path
 
-    for entry in books.entries:
+    touching: dict[str, list[int]] = {}
+    for place, entry in enumerate(books.entries):
         for path in entry.touched:
             root(path)
+            touching.setdefault(path, []).append(place)
         for old, new in entry.renames:
             parent[root(new)] = root(old)
     for old, new in books.target_renames:
@@ -128,7 +130,10 @@ def groups(books: Books) -> tuple[Group, ...]:
     return tuple(
         Group(
             tuple(sorted(paths)),
-            tuple(entry for entry in books.entries if not entry.touched.isdisjoint(paths)),
+            tuple(
+                books.entries[place]
+                for place in sorted({each for path in paths for each in touching.get(path, ())})
+            ),
         )
         for paths in sorted(members.values(), key=min)
     )

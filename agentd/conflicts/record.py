@@ -200,6 +200,8 @@ def for_daemon(record: Mapping[str, Any]) -> dict[str, Any]:
 def printable(value: Any) -> Any:
     """A JSON value in which every text is valid Unicode: other bytes of paths are escaped."""
     if isinstance(value, str):
+        if value.isascii():
+            return value  # As almost all are.
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):
         return {str(printable(key)): printable(item) for key, item in value.items()}
