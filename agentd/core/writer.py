@@ -1,12 +1,12 @@
 """The one writer: everything that changes state runs in its thread, many requests a commit.
 
-While one transaction is being synced to disk the next requests gather; then they run one after
-another inside a single transaction, while the event loop stands still. One COMMIT makes them all
-durable, and only then is any of them answered. One's failure undoes only itself: most fail before
-they have written anything, and when one had, the batch is run anew with a savepoint around each
-request (savepoints around all of them always would cost every request a fifth of its time). Knows
-neither methods nor the wire: what a request does and how it is answered is the `Write`'s own
-business.
+While one transaction is being synced to disk the next requests gather, and those who are answered
+then may add theirs (`gathering` decides how long); then they run one after another inside a single
+transaction, while the event loop stands still. One COMMIT makes them all durable, and only then is
+any of them answered. One's failure undoes only itself: most fail before they have written anything,
+and when one had, the batch is run anew with a savepoint around each request (savepoints around all
+of them always would cost every request a fifth of its time). Knows neither methods nor the wire:
+what a request does and how it is answered is the `Write`'s own business.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Final, Protocol
 
 from agentd.core.clock import Clock, Instant
+from agentd.core.gathering import Gathering, Verdict
 from agentd.core.ids import IdSource
 from agentd.core.incidents import record_incident
 from agentd.core.operations.transaction import Effects, LeaseConfig, Transaction
@@ -77,14 +79,21 @@ class Writer:
         clock: Clock,
         ids: IdSource,
         config: LeaseConfig,
+        stopwatch: Callable[[], float] = perf_counter,
     ) -> None:
+        """`stopwatch` gives seconds since any moment, for the time that commits take."""
         self._connection = connection
         self._clock = clock
         self._ids = ids
         self._config = config
         self._loop = asyncio.get_running_loop()
         self._listeners: list[EffectsListener] = []
+        self._stopwatch = stopwatch
         self._gathered: _Batch = []
+        self._gathering = Gathering(BATCH_REQUESTS_MAX)
+        self._looking = False
+        """Whether the rule is asked at the next turn of the event loop."""
+        self._pause: asyncio.TimerHandle | None = None
         self._handed_over: SimpleQueue[_Batch | None] = SimpleQueue()
         self._under_way = False
         """Whether the thread has a batch that is not settled."""
@@ -105,8 +114,8 @@ class Writer:
             write.abandon(Unavailable("shutting_down", "the daemon is stopping"))
             return
         self._gathered.append(write)
-        if len(self._gathered) == 1 and not self._under_way:
-            self._loop.call_soon(self._hand_over)
+        if not self._under_way:
+            self._look_soon()
 
     async def stop(self) -> None:
         """Finishes what was submitted and ends the thread. The connection stays open."""
@@ -117,8 +126,33 @@ class Writer:
         self._handed_over.put(None)
         await asyncio.to_thread(self._thread.join)
 
+    def _look_soon(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """Begins the next transaction if it is time."""
+        self._looking = False
+        if self._under_way:
+            return
+        match self._gathering.verdict(len(self._gathered)):
+            case Verdict.BEGIN:
+                self._hand_over()
+            case Verdict.LOOK_AGAIN:
+                self._look_soon()
+            case Verdict.WAIT:
+                pass
+
+    def _pause_is_over(self) -> None:
+        self._gathering.tire(len(self._gathered))
+        self._look_soon()
+
     def _hand_over(self) -> None:
         """Gives what has gathered to the thread, unless it is still busy with the last batch."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
         if self._under_way or not self._gathered:
             return
         batch = self._gathered[:BATCH_REQUESTS_MAX]
@@ -138,13 +172,22 @@ class Writer:
         if self._running.acquire(timeout=_GIVE_WAY_SECS):
             self._running.release()
 
-    def _go_on(self, report: Callable[[], None]) -> None:
-        """Has the next batch run and then, while it is committed, the last one answered."""
+    def _go_on(self, report: Callable[[], None], answered: int, commit_secs: float) -> None:
+        """Has the last batch answered and then the next one run."""
         self._under_way = False
-        self._hand_over()
-        if self._stopping and not self._under_way:
-            self._idle.set()
         report()
+        if self._stopping:
+            self._hand_over()
+            if not self._under_way:
+                self._idle.set()
+            return
+        pause = self._gathering.committed(
+            answered=answered, gathered=len(self._gathered), commit_secs=commit_secs
+        )
+        if pause:
+            self._pause = self._loop.call_later(pause, self._pause_is_over)
+        if self._gathered:
+            self._look_soon()
 
     def _work(self) -> None:
         while (batch := self._handed_over.get()) is not None:
@@ -152,8 +195,9 @@ class Writer:
 
     def _run(self, batch: _Batch) -> None:
         report: Callable[[], None]
+        commit_secs = 0.0
         try:
-            settled = self._transact(batch)
+            settled, commit_secs = self._transact(batch)
         except (sqlite3.Error, _TransactionLost) as error:
             self._roll_back()
             failure = _failure_of(error)
@@ -164,9 +208,10 @@ class Writer:
             report = partial(_abandon, batch, failure)
         else:
             report = partial(self._deliver, settled, _merge(settled))
-        self._loop.call_soon_threadsafe(self._go_on, report)
+        self._loop.call_soon_threadsafe(self._go_on, report, len(batch), commit_secs)
 
-    def _transact(self, batch: _Batch) -> _Settled:
+    def _transact(self, batch: _Batch) -> tuple[_Settled, float]:
+        """What the requests did, on disk, and how many seconds the commit took."""
         execute = self._connection.execute
         try:
             now = self._clock.now()
@@ -178,8 +223,9 @@ class Writer:
                 settled = self._run_apart(batch, now)
         finally:
             self._running.release()
+        begun = self._stopwatch()
         execute("COMMIT")
-        return settled
+        return settled, self._stopwatch() - begun
 
     def _run_together(self, batch: _Batch, now: Instant) -> _Settled | None:
         """Runs all requests; None when one failed after it had written something."""

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,15 @@ ANSWER_SECS_MAX = 30
 
 
 @contextmanager
-def opened_writer(path: Path) -> Iterator[Writer]:
+def opened_writer(path: Path, commits_take: float = 0.0) -> Iterator[Writer]:
+    moments = count()
+    config = LeaseConfig(300, 50, 10_000)
+
+    def stopwatch() -> float:
+        return next(moments) * commits_take
+
     with closing(open_writer(path)) as connection:
-        yield Writer(connection, SystemClock(), RandomIds(), LeaseConfig(300, 50, 10_000))
+        yield Writer(connection, SystemClock(), RandomIds(), config, stopwatch)
 
 
 async def test_the_event_loop_goes_on_beside_a_request_that_takes_long(tmp_path: Path) -> None:
@@ -88,6 +95,32 @@ async def test_the_event_loop_goes_on_beside_a_request_that_takes_long(tmp_path:
         told.set()
         assert await chore.done
         assert await later.done
+        await writer.stop()
+
+
+async def test_who_is_answered_may_speak_again_before_the_next_transaction(tmp_path: Path) -> None:
+    with opened_writer(tmp_path / "a.db") as writer:
+        first, gathered, second = (Chore(lambda tx, now: tx) for _ in range(3))
+        writer.submit(first)
+        await asyncio.sleep(0)
+        writer.submit(gathered)  # It finds the first batch under way.
+        await first.done
+        writer.submit(second)
+        assert await gathered.done is await second.done
+        assert await gathered.done is not await first.done
+        await writer.stop()
+
+
+async def test_who_has_gathered_does_not_wait_for_who_is_silent(tmp_path: Path) -> None:
+    with opened_writer(tmp_path / "a.db", commits_take=0.008) as writer:
+        for _ in range(20):  # It learns that commits are slow, which a pause may be worth.
+            chores = [Chore(lambda tx, now: None) for _ in range(2)]
+            for chore in chores:
+                writer.submit(chore)
+                await asyncio.sleep(0)
+            await asyncio.wait_for(
+                asyncio.gather(*(chore.done for chore in chores)), ANSWER_SECS_MAX
+            )
         await writer.stop()
 
 

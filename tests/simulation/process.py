@@ -203,7 +203,7 @@ class Process:
         connection = cast(sqlite3.Connection, self.connection)
         self.clock = SystemClock(last_instant(connection))
         self.metrics = Metrics()
-        self.writer = SteppedWriter(connection, self.clock, ids, CONFIG)
+        self.writer = SteppedWriter(connection, self.clock, ids, CONFIG, lambda: 0.0)
         self.expiry = Expiry(self.writer, self.clock, SWEEP_SECS)
         self._reader = SyncReader(path)
         self.dispatcher = Dispatcher(

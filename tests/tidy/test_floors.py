@@ -29,6 +29,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.core.locks", RULES),
     ("agentd.core.journal", RULES),
     ("agentd.core.lock_queue", RULES),
+    ("agentd.core.gathering", RULES),
     ("agentd.hook.dialects", RULES),
     ("agentd.hook.payload", RULES),
     ("agentd.hook.tool_calls", RULES),
