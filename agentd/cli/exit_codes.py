@@ -20,6 +20,8 @@ class ExitCode(IntEnum):
     """`review`: at least one bundle does not merge."""
     SOMEBODY_MEETS = 10
     """`watch --once`: somebody is in somebody's way; `check`: softly, on other lines of a file."""
+    NOT_ALL_GUARDED = 10
+    """`doctor`: an agent that is installed may write what somebody else has locked."""
     LINES_MEET = 11
     """`check`: the caller's changed lines meet somebody else's, or a name breaks."""
     LOCKED = 12

@@ -1,4 +1,4 @@
-"""The commands `hooks` of `agentd-coord`: their options and their help.
+"""The commands `hooks` and `doctor` of `agentd-coord`: their options and their help.
 
 A command parses, delegates, sets an exit code; everything heavy is imported inside.
 """
@@ -40,6 +40,32 @@ RepositoryOption = Annotated[
 def add_hook_commands(app: typer.Typer) -> None:
     """Adds the commands to `agentd-coord`."""
     app.add_typer(_app)
+    app.command("doctor")(_doctor)
+
+
+def _doctor(
+    repo: Annotated[
+        Path, typer.Option("--repo", help="Look at this repository's settings, too.")
+    ] = Path(),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which agents are held back from a file that somebody else has locked.
+
+    Each agent's program that is installed is guarded, advisory or none. What its settings would run
+    before a write is run, for a file that is locked: only a refusal counts as guarded.
+
+    \b
+    Exit codes: 0 all that are installed are guarded, 10 one is not,
+                1 failed, 2 wrong usage, 3 no daemon.
+    \b
+    Examples:
+      agentd-coord doctor
+      agentd-coord doctor --json
+    """
+    from agentd.cli.doctor_command import run_doctor
+
+    with errors_explained():
+        raise typer.Exit(run_doctor(repository=repo, as_json=json))
 
 
 @_app.command()

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from agentd.providers.hook_settings.hook_command import HookCommand
     from agentd.providers.hook_settings.installation import Place
 
-_AFTER: dict[str, str] = {
-    "codex": "With --project, Codex reads the repository's hooks only after you have said in it "
-    "that you trust the folder.",
-    "antigravity": "Not every version of Antigravity runs its hooks: see docs/hooks.md.",
+_AFTER: dict[tuple[str, bool], str] = {
+    ("codex", True): "Codex reads a repository's hooks only after you have said in it that you "
+    "trust the folder.",
+    **dict.fromkeys(
+        (("antigravity", False), ("antigravity", True)),
+        "Not every version of Antigravity runs its hooks: see docs/hooks.md.",
+    ),
 }
+"""What to know after an installation, by provider and whether it is for a project."""
 
 
 def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) -> None:
@@ -31,7 +35,7 @@ def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) ->
     provider, scope = _provider(name), _scope(project)
     changes = plan_install(provider, scope, _place(repository, scope), hook_command())
     if _carried_out(changes, dry_run, "the hook is installed already"):
-        if remark := _AFTER.get(provider):
+        if remark := _AFTER.get((provider, project)):
             _say(remark)
         _say("Sessions that run already may have to be started anew. Check: agentd-coord doctor")
 
