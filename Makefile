@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-browser test-slow check format docs bench clean help
+.PHONY: demo test test-browser test-real test-slow check format docs bench clean help
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,12 +21,15 @@ demo: $(STAMP)    ## watch the referee decide between three providers' patches, 
 	@$(BIN)/agentd-coord demo
 
 test: $(STAMP)    ## the fast test suites
-	@$(BIN)/python -m pytest -m 'not slow' -rs
+	@$(BIN)/python -m pytest -m 'not slow and not real_clients' -rs
 
 test-browser: $(STAMP) ## the report in a real Chromium; `make test` skips these where there is none
 	@$(BIN)/python -c 'import sys; from tests.browser.chromium import find_chromium as find; \
 	  sys.exit(0 if find() else "no Chromium is installed: apt-get install chromium, or the like")'
 	@$(BIN)/python -m pytest tests/browser
+
+test-real: $(STAMP) ## agents of three vendors at work: installs them from npm, into .clients
+	@$(BIN)/python -m pytest -m real_clients -rs
 
 test-slow: $(STAMP) ## the long simulations and crash runs
 	@$(BIN)/python -m pytest -m slow

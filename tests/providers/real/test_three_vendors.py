@@ -1,0 +1,68 @@
+"""Three vendors' agents in one checkout go for the same file at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from agentd.providers.codex_hooks import hook_options
+from agentd.providers.hook_settings.hook_command import installed_program
+from tests.providers.real.clients import CODEX, GEMINI, QWEN
+from tests.providers.real.scripts import all_at_once
+from tests.providers.real.table import APP, Ended, Table, table
+
+SESSIONS = {"codex": "session-c", "gemini": "session-g", "qwen": "session-q"}
+
+
+@pytest.fixture(scope="module")
+def seated() -> Iterator[tuple[Table, dict[str, Ended]]]:
+    """The table after all three have worked at it, and how each ended."""
+    with table(all_at_once) as seated:
+        for client in (GEMINI, QWEN):
+            seated.configured(client)
+            installed = seated.coord("hooks", "install", client.provider, "--user")
+            assert installed.code == 0, installed.err
+        hook = (*installed_program(sys.executable), "codex")
+        running = {
+            "codex": seated.start(CODEX, SESSIONS["codex"], *hook_options(hook)),
+            "gemini": seated.start(GEMINI, SESSIONS["gemini"]),
+            "qwen": seated.start(QWEN, SESSIONS["qwen"]),
+        }
+        yield seated, {name: each.ended() for name, each in running.items()}
+
+
+def winner_of(seated: Table) -> str:
+    """Whose greeting it is."""
+    [greeting] = [line for line in seated.text(APP).splitlines() if "return" in line]
+    return greeting.rstrip('"').rpartition(" ")[2]
+
+
+def test_exactly_one_gets_the_file(seated: tuple[Table, dict[str, Ended]]) -> None:
+    at, _ = seated
+    winner = winner_of(at)
+    assert at.text(APP) == f'def greet():\n    return "hello from {winner}"\n'
+    with at.daemon.client() as client:
+        holders = {
+            lock.owner
+            for lock in client.list_resource_locks().locks
+            if lock.resource_key == f"file:{APP}"
+        }
+    assert holders == {SESSIONS[winner]}
+
+
+def test_the_others_are_told_who_holds_it(seated: tuple[Table, dict[str, Ended]]) -> None:
+    at, _ = seated
+    winner = winner_of(at)
+    for loser in SESSIONS.keys() - {winner}:
+        told = "".join(at.model.asked(loser)[-1])
+        assert SESSIONS[winner] in told
+        assert "patch bundle" in told
+
+
+def test_all_do_their_other_work(seated: tuple[Table, dict[str, Ended]]) -> None:
+    at, ended = seated
+    assert {name: each.code for name, each in ended.items()} == dict.fromkeys(SESSIONS, 0)
+    for name in SESSIONS:
+        assert at.text(f"src/{name}_only.py").endswith("= 1\n")
