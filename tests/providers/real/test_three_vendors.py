@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from agentd.providers.codex_hooks import hook_options
-from agentd.providers.hook_settings.hook_command import installed_program
 from tests.providers.real.clients import CODEX, GEMINI, QWEN
 from tests.providers.real.scripts import all_at_once
 from tests.providers.real.table import APP, Ended, Table, table
@@ -20,15 +17,13 @@ SESSIONS = {"codex": "session-c", "gemini": "session-g", "qwen": "session-q"}
 def seated() -> Iterator[tuple[Table, dict[str, Ended]]]:
     """The table after all three have worked at it, and how each ended."""
     with table(all_at_once) as seated:
-        for client in (GEMINI, QWEN):
-            seated.configured(client)
-            installed = seated.coord("hooks", "install", client.provider, "--user")
+        for client in (CODEX, GEMINI, QWEN):
+            variables = seated.configured(client)
+            installed = seated.coord("hooks", "install", client.provider, **variables)
             assert installed.code == 0, installed.err
-        hook = (*installed_program(sys.executable), "codex")
         running = {
-            "codex": seated.start(CODEX, SESSIONS["codex"], *hook_options(hook)),
-            "gemini": seated.start(GEMINI, SESSIONS["gemini"]),
-            "qwen": seated.start(QWEN, SESSIONS["qwen"]),
+            client.provider: seated.start(client, SESSIONS[client.provider])
+            for client in (CODEX, GEMINI, QWEN)
         }
         yield seated, {name: each.ended() for name, each in running.items()}
 
