@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from agentd.cli.agent_commands import add_agent_commands
 from agentd.cli.connect import errors_explained
 from agentd.cli.hook_commands import add_hook_commands
 from agentd.cli.mcp_commands import add_mcp_commands
@@ -484,6 +485,7 @@ def demo(
 add_proposal_commands(app)
 add_hook_commands(app)
 add_mcp_commands(app)
+add_agent_commands(app)
 
 
 def main() -> None:

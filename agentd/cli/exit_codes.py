@@ -22,6 +22,8 @@ class ExitCode(IntEnum):
     """`watch --once`: somebody is in somebody's way; `check`: softly, on other lines of a file."""
     NOT_ALL_GUARDED = 10
     """`doctor`: an agent that is installed may write what somebody else has locked."""
+    SOMETHING_REFUSED = 10
+    """`run`: the agent ended well, but something that it tried was not allowed."""
     LINES_MEET = 11
     """`check`: the caller's changed lines meet somebody else's, or a name breaks."""
     LOCKED = 12

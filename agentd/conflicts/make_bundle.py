@@ -84,10 +84,18 @@ def make_patch_bundle(workplace: Workplace, patch: bytes, base: str) -> MadeBund
     (tree,) = PatchAdmission(quarantine, Limits()).trees([(patch, base_commit, base_tree)])
     if isinstance(tree, Finding):
         raise _bad_patch(tree.message)
-    bundle, printed = _difference(workplace, base_commit, tree)
-    if not _is_text(printed):
+    made = bundle_of_tree(workplace, base_commit, tree)
+    if "patch" not in made.bundle and not made.is_empty:
         raise _bad_patch("It holds bytes that are not UTF-8; hand in a branch instead.")
-    return MadeBundle(printable({**bundle, "patch": printed.decode()}), printed, base_commit, True)
+    return made
+
+
+def bundle_of_tree(workplace: Workplace, base: CommitId, tree: TreeId) -> MadeBundle:
+    """The bundle of a change that is in no commit yet, with its patch where that is valid text."""
+    bundle, patch = _difference(workplace, base, tree)
+    if patch and _is_text(patch):
+        bundle["patch"] = patch.decode()
+    return MadeBundle(printable(bundle), patch, base, dirty=True)
 
 
 def _bad_patch(message: str) -> InvalidParams:

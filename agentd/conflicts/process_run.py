@@ -103,9 +103,9 @@ def run_process(
     )
 
 
-def end_marked(marker: str) -> None:
+def end_marked(marker: str, variable: str = MARKER) -> None:
     """Ends every process whose environment has the marker. Without /proc it finds none."""
-    wanted = f"{MARKER}={marker}".encode()
+    wanted = f"{variable}={marker}".encode()
     for _ in range(_KILL_ROUNDS_MAX):
         found = [pid for pid in _own_processes() if wanted in _environment_of(pid)]
         if not found:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from agentd.providers.agent_events import Events
+from agentd.providers.hook_settings.hook_command import HookCommand
 from agentd.providers.json_values import Message
 from agentd.providers.output import Read
 
@@ -30,12 +31,14 @@ class Assignment:
     """Where the daemon listens."""
     workspace: Path
     """The repository's main worktree."""
+    intent: str = ""
+    """What it is up to, in a line: shown to whoever is refused because of it."""
     branch: str = ""
     task: str = ""
     allow_shell: bool = False
     """Whether it may run shell commands that nothing holds back from writing."""
-    hook: tuple[str, ...] = ()
-    """The command that answers the program's hooks; empty where none is to be installed."""
+    hook: HookCommand | None = None
+    """What answers the program's hooks; None where none is to be given to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +118,12 @@ class Adapter:
     """What a message that it writes with the transport `lines` means."""
     read_error: Callable[[str], Events] = _no_event
     """What a line on its standard error means, where that says something that nothing else does."""
+    takes_hook: bool = False
+    """Whether it can be given a hook for one start alone."""
     says_result: bool = True
     """Whether it says by itself that it is done; otherwise its exit code has to do."""
     version_arguments: tuple[str, ...] = ("--version",)
+    """None: it is not asked."""
     log_in: str = ""
     """What a user does who is not logged in, as in "run `x login`"."""
 
@@ -144,6 +150,7 @@ def assigned_environment(agent: Agent, assignment: Assignment) -> dict[str, str]
         "AGENTD_WORKTREE": str(assignment.worktree),
         "AGENTD_BRANCH": assignment.branch,
         "AGENTD_TASK": assignment.task,
+        "AGENTD_INTENT": assignment.intent,
     }
     return {name: value for name, value in named.items() if value}
 

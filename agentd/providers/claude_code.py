@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Final
 
 from agentd.providers.adapter import Adapter, Assignment, Enforcement, Launch, Transport, Way
@@ -15,9 +14,9 @@ _HOOK_TIMEOUT_SECS: Final = 10
 
 def _settings(assignment: Assignment) -> tuple[str, ...]:
     """The option that installs our hook for this session alone."""
-    if not assignment.hook:
+    if assignment.hook is None:
         return ()
-    command = shlex.join(assignment.hook)
+    command = assignment.hook.line("claude_code", before_tool=True)
     hook = {"type": "command", "command": command, "timeout": _HOOK_TIMEOUT_SECS}
     settings = {"hooks": {"PreToolUse": [{"matcher": _EDITING, "hooks": [hook]}]}}
     return ("--settings", json.dumps(settings, separators=(",", ":")))
@@ -55,6 +54,7 @@ ADAPTER: Final = Adapter(
         ),
     ),
     interactive=_interactive,
+    takes_hook=True,
     read=read,
     log_in="run `claude` and type /login, or set ANTHROPIC_API_KEY",
 )

@@ -197,6 +197,7 @@ ADAPTER: Final = Adapter(
         ),
     ),
     interactive=_interactive,
+    takes_hook=True,
     read=read,
     read_error=read_error,
     log_in="run `codex login`, or set the key that its configuration names",

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
-from collections.abc import Sequence
 from typing import Final
+
+from agentd.providers.hook_settings.hook_command import HookCommand
 
 _EVENTS: Final = {"SessionStart": "session_start", "PreToolUse": "pre_tool_use"}
 """Events of Codex, and what they are called in keys and digests."""
 _TIMEOUT_SECS: Final = 10
 
 
-def hook_options(command: Sequence[str]) -> tuple[str, ...]:
+def hook_options(command: HookCommand | None) -> tuple[str, ...]:
     """The options that have Codex run a command at each tool call, and trust it; none for none."""
-    if not command:
+    if command is None:
         return ()
-    line = shlex.join(command)
     options: list[str] = []
     trusted: list[str] = []
     for event, label in _EVENTS.items():
+        line = command.line("codex", before_tool=event == "PreToolUse")
         hook = f'{{type="command",command={_quoted(line)},timeout={_TIMEOUT_SECS}}}'
         options += ["-c", f"hooks.{event}=[{{hooks=[{hook}]}}]"]
         key = f"/<session-flags>/config.toml:{label}:0:0"

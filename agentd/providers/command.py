@@ -27,4 +27,5 @@ ADAPTER: Final = Adapter(
         ),
     ),
     says_result=False,
+    version_arguments=(),
 )

@@ -62,6 +62,12 @@ def price_of(provider: str, model: str, at: datetime) -> Price | None:
     )
 
 
+def price_of_model(model: str, at: datetime) -> Price | None:
+    """The price of a model whose provider is not known; None where no list has it."""
+    found = (price_of(provider, model, at) for provider in _list())
+    return next((price for price in found if price is not None), None)
+
+
 def _is_peak(peak: dict[str, Any] | None, at: datetime) -> bool:
     if peak is None:
         return False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from agentd.errors import AgentdError
 from agentd.providers.adapter import Assignment, Transport, assigned_environment, started
+from agentd.providers.codex_hooks import trust_hash
+from agentd.providers.hook_settings.hook_command import HookCommand
 from agentd.providers.registry import BUILT_IN, agent, agents, installed_program, required_program
 from tests.fakes.settings import settings_for
 
@@ -18,7 +21,7 @@ ASSIGNMENT = Assignment(
     socket=Path("/home/agentd.sock"),
     workspace=Path("/r"),
     branch="codex/fix",
-    hook=("/bin/agentd-hook", "x y"),
+    hook=HookCommand(("/bin/agentd-hook",), "guarded", Path("/h"), Path("/s"), 900),
 )
 
 
@@ -177,3 +180,27 @@ def test_a_program_that_is_not_there(home: Path) -> None:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     assert required_program(codex, str(home)) == str(program)
+
+
+def test_codex_is_given_a_hook_that_it_trusts(home: Path) -> None:
+    """Codex 0.169.0 gives this digest for it in `hooks/list`, and calls the hook trusted."""
+    found = agent("codex", settings_for(home))
+    exec_way = found.adapter.ways[1]
+    arguments = exec_way.launch(ASSIGNMENT).arguments
+    (hook,) = [each for each in arguments if each.startswith("hooks.PreToolUse=")]
+    (state,) = [each for each in arguments if each.startswith("hooks.state=")]
+    line = "/bin/agentd-hook codex --policy=guarded --home=/h --socket=/s --lock-secs=900 || exit 2"
+    assert line in hook
+    digest = "sha256:b566ee0fc06b5d2bac148c8f543ee714f7959073bf296d12b4b43348c32b9ea4"
+    assert trust_hash("pre_tool_use", line) == digest
+    assert digest in state
+    assert not any("hooks." in each for each in found.adapter.ways[0].launch(ASSIGNMENT).arguments)
+
+
+def test_claude_code_is_given_a_hook_for_one_session(home: Path) -> None:
+    found = agent("claude_code", settings_for(home))
+    arguments = found.adapter.ways[0].launch(ASSIGNMENT).arguments
+    settings = json.loads(arguments[arguments.index("--settings") + 1])
+    (entry,) = settings["hooks"]["PreToolUse"]
+    assert "NotebookEdit" in entry["matcher"]
+    assert entry["hooks"][0]["command"].endswith("--lock-secs=900 || exit 2")

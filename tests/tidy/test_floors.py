@@ -209,6 +209,9 @@ def test_the_hook_needs_nothing_but_the_standard_library() -> None:
             assert "dataclasses" not in foreign, f"{source.name}: it takes too long to import"
             beside = {name for name in ours if not name.startswith("agentd.hook")}
             assert beside <= {"agentd.plain_text", "agentd.core.resource_keys"}, source.name
+        elif source.name == "agentd.providers.lock_gate":  # It refuses in the same words.
+            asked = {name for name in ours if name.startswith("agentd.hook")}
+            assert asked <= {"agentd.hook", "agentd.hook.options", "agentd.hook.refusal"}
         else:
             assert not any(name.startswith("agentd.hook") for name in ours), source.name
 

@@ -19,6 +19,7 @@ LONG_MODULES = GENERATED | TABLES | {"agentd.cli.coord"}
 
 LONG_FUNCTIONS = {
     "agentd.cli.coord.review",
+    "agentd.cli.agent_commands._run",
     "agentd.cli.coord.bundle_command",
     "agentd.cli.proposal_commands._propose",
 }

@@ -1,0 +1,110 @@
+"""`agentd-coord agents`: what can be run here, and what keeps each of them from others' files."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from agentd.cli.connect import settings
+from agentd.cli.terminal import console, print_json, styled
+
+if TYPE_CHECKING:
+    from agentd.providers.adapter import Agent
+
+_VERSION_SECS_MAX: Final = 20.0
+_VERSION_CHARS_MAX: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An agent as it is on this machine."""
+
+    agent: Agent
+    path: str | None
+    version: str
+    """What it says; empty where it does not."""
+
+
+def show_agents(*, as_json: bool) -> None:
+    """Lists them all."""
+    from agentd.providers.registry import agents
+    from agentd.settings import process_environment
+
+    environment = process_environment()
+    with ThreadPoolExecutor() as pool:  # Some take seconds to say their version.
+        found = list(pool.map(lambda each: _look(each, environment), agents(settings())))
+    if as_json:
+        print_json({"agents": [_to_json(each) for each in found]})
+        return
+    _print_table(found)
+
+
+def _look(agent: Agent, environment: dict[str, str]) -> _Found:
+    from agentd.providers.registry import installed_program
+
+    path = installed_program(agent, environment.get("PATH"))
+    if path is None:
+        return _Found(agent, None, "")
+    return _Found(agent, path, _version(agent, path, environment))
+
+
+def _version(agent: Agent, path: str, environment: dict[str, str]) -> str:
+    if not agent.adapter.version_arguments:
+        return ""
+    try:
+        done = subprocess.run(
+            [path, *agent.adapter.version_arguments],
+            env={**environment, **agent.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_VERSION_SECS_MAX,
+            check=False,
+            start_new_session=True,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
+    return lines[0][:_VERSION_CHARS_MAX] if lines and done.returncode == 0 else ""
+
+
+def _to_json(found: _Found) -> dict[str, Any]:
+    adapter = found.agent.adapter
+    return {
+        "name": found.agent.name,
+        "title": adapter.title,
+        "command": list(found.agent.command),
+        "installed": found.path is not None,
+        "path": found.path,
+        "version": found.version or None,
+        "ways": [
+            {
+                "transport": way.transport.value,
+                "enforcement": way.enforcement.value,
+                "why": way.why,
+            }
+            for way in adapter.ways
+        ],
+    }
+
+
+def _print_table(found: list[_Found]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("NAME", "PROGRAM", "VERSION", "WAY", "ENFORCEMENT", "BECAUSE"):
+        table.add_column(heading, overflow="fold")
+    for each in found:
+        program = each.agent.command[0] if each.agent.command else "as configured"
+        version = each.version or ("installed" if each.path is not None else "not installed")
+        for number, way in enumerate(each.agent.adapter.ways):
+            first = (each.agent.name, program, version) if number == 0 else ("", "", "")
+            table.add_row(
+                *(styled(text) for text in first),
+                styled(way.transport.value),
+                styled(way.enforcement.value),
+                styled(way.why),
+            )
+    console().print(table)

@@ -1,0 +1,248 @@
+"""`agentd-coord run` and `agents`: from a prompt to a bundle, with stand-in programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentd.cli.demo.project import ShopRepository
+from agentd.client.autostart import StartedDaemon
+from tests.cli.conftest import Command, Ended
+from tests.providers.conftest import STAND_INS
+
+README = "README.md"
+DONE = {"end": "completed"}
+
+Play = Callable[..., Ended]
+
+
+@pytest.fixture
+def configure(directory: Path) -> Callable[..., Path]:
+    """Makes a stand-in the program of an agent, with the steps that it takes."""
+
+    def write(steps: Sequence[Mapping[str, Any]], agent: str = "codex") -> Path:
+        home = directory / "home"
+        home.mkdir(exist_ok=True)
+        script = directory / f"{agent}.json"
+        script.write_text(json.dumps(steps))
+        program = STAND_INS / "app_server.py"
+        (home / "config.toml").write_text(
+            f"[agents.{agent}]\n"
+            f"command = {json.dumps(sys.executable)}\n"
+            f"args = {json.dumps([str(program), str(script)])}\n"
+        )
+        return script.with_suffix(".answers")
+
+    return write
+
+
+@pytest.fixture
+def play(coord: Command, configure: Callable[..., Path]) -> Play:
+    """Runs Codex's stand-in for one turn."""
+
+    def run(*steps: Mapping[str, Any], options: Sequence[str] = (), **more: Any) -> Ended:
+        configure([*steps, DONE])
+        return coord("run", "codex", "make it better", "--owner", "codex-a", *options, **more)
+
+    return run
+
+
+def lines(ended: Ended) -> list[dict[str, Any]]:
+    """What `--json` printed."""
+    return [json.loads(line) for line in ended.out.splitlines()]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_what_it_changed_is_in_the_review(play: Play, coord: Command, shop: ShopRepository) -> None:
+    ended = play({"say": "I will."}, {"edit": {README: "# New\n", "docs/new.md": "n\n"}})
+    assert ended.code == 0, ended.err
+    assert "says      I will." in ended.out
+    assert "intends   changes" in ended.out
+    assert ended.out.splitlines()[-1].startswith("done      330 tokens in, 60 out")
+    assert "codex-a runs Codex CLI (guarded: its sandbox is read-only" in ended.err
+    assert "handed in as event" in ended.err
+    review = coord("review", "--json", "--no-record").json()
+    (bundle,) = review["bundles"]
+    assert (bundle["owner"], bundle["provider"]) == ("codex-a", "codex")
+    assert bundle["paths"] == [README, "docs/new.md"]
+    assert bundle["enforcement"] == "guarded"
+    assert bundle["intent"] == "make it better"
+    assert bundle["base"]["commit"] == shop.head()
+    (task,) = coord("tasks", "--json").json()["tasks"]
+    assert task["goal"] == "make it better"
+    assert task["state"] == "completed"
+
+
+@pytest.mark.usefixtures("daemon")
+def test_what_others_hold_is_refused_and_said(
+    play: Play, coord: Command, daemon: StartedDaemon
+) -> None:
+    with daemon.client() as client:
+        client.acquire_resource_lock(
+            resource_key=f"file:{README}", owner="gemini-b", metadata={"intent": "the same"}
+        )
+    ended = play({"edit": {README: "# New\n"}}, {"edit": {"own.md": "x\n"}}, options=["--json"])
+    assert ended.code == 10, ended.err
+    events = lines(ended)
+    (refusal,) = [event for event in events if event["event"] == "refusal"]
+    assert "is held by" in refusal["text"]
+    assert events[-1]["event"] == "ended"
+    assert events[-1]["ended"] == "refused"
+    assert events[-1]["changed_paths"] == ["own.md"]
+    assert events[-1]["usage"]["prompt_tokens"] == 330
+    with daemon.client() as client:
+        journaled = client.call("ListEvents", {"action_types": ["edit.refused", "result"]})
+    refused, result = journaled["events"]
+    assert refused["payload"]["reason"] == refusal["text"]
+    assert result["payload"]["conflicts"] == [refusal["text"]]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_locks_of_changed_files_stay_in_a_shared_checkout(play: Play, coord: Command) -> None:
+    assert play({"edit": {README: "# New\n"}}).code == 0
+    held = coord("locks", "--json").json()["locks"]
+    assert [(lock["resource_key"], lock["owner"]) for lock in held] == [
+        (f"file:{README}", "codex-a")
+    ]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_worktree_of_its_own_is_made_and_set_free(
+    play: Play, coord: Command, shop: ShopRepository, directory: Path
+) -> None:
+    path = directory / "fix"
+    ended = play({"edit": {README: "# New\n"}}, options=["--worktree", str(path)])
+    assert ended.code == 0, ended.err
+    assert (path / README).read_text() == "# New\n"
+    assert shop.git("branch", "--show-current", at=path).strip() == "agentd/codex-a"
+    assert shop.git("status", "--porcelain") == ""
+    assert coord("locks", "--json").json()["locks"] == []
+    again = play({"edit": {"more.md": "x\n"}}, options=["--worktree", str(path)])
+    assert again.code == 0, again.err
+
+
+def test_others_work_in_the_checkout_is_not_its_own(
+    play: Play, shop: ShopRepository, daemon: StartedDaemon
+) -> None:
+    (shop.path / "before.md").write_text("uncommitted\n")
+    (shop.path / README).write_text("# Half done\n")
+    with daemon.client() as client:
+        client.acquire_resource_lock(resource_key="dir:others", owner="gemini-b")
+    ended = play(
+        {"edit": {README: "# New\n"}},
+        {"write": {"others/x.md": "theirs\n", "shell.md": "nobody's\n"}},
+        options=["--json"],
+    )
+    assert ended.code == 0, ended.err
+    assert lines(ended)[-1]["changed_paths"] == [README]
+    assert f"{README}: held something uncommitted before" in ended.err
+    assert "shell.md: changed in the meantime, and nobody has locked it" in ended.err
+    assert "others/x.md: changed in the meantime by whoever has locked it" in ended.err
+
+
+@pytest.mark.usefixtures("daemon")
+def test_alone_what_its_shell_wrote_is_its_own(play: Play) -> None:
+    ended = play({"write": {"shell.md": "by sed\n"}}, options=["--json"])
+    assert lines(ended)[-1]["changed_paths"] == ["shell.md"]
+
+
+def test_without_a_daemon_the_bundle_goes_to_a_file(
+    play: Play, coord: Command, directory: Path
+) -> None:
+    ended = play({"edit": {README: "# New\n"}})
+    assert ended.code == 0, ended.err
+    assert "nothing is guarded" in ended.err
+    kept = directory / "home" / "bundles" / "codex-a.json"
+    assert f"wrote {kept}" in ended.err
+    review = coord("review", "--bundle", str(kept), "--json", "--no-record").json()
+    assert review["bundles"][0]["paths"] == [README]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_failed_run_hands_nothing_in(
+    coord: Command, configure: Callable[..., Path], directory: Path
+) -> None:
+    configure([{"edit": {README: "# New\n"}}, {"end": "failed"}])
+    ended = coord("run", "codex", "x", "--owner", "codex-a")
+    assert ended.code == 1
+    assert ended.out.splitlines()[-1].endswith("the model is away")
+    assert "which is not handed in" in ended.err
+    assert coord("review", "--json", "--no-record").json()["integration"] is None
+    (task,) = coord("tasks", "--json").json()["tasks"]
+    assert task["state"] == "failed"
+
+
+@pytest.mark.usefixtures("daemon")
+def test_ctrl_c_ends_all_of_it(
+    coord: Command,
+    configure: Callable[..., Path],
+    shop: ShopRepository,
+    environment: dict[str, str],
+) -> None:
+    configure([{"say": "working"}, {"hang": True}])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agentd.cli.coord", "run", "codex", "x", "--json", "--owner", "me"],
+        cwd=shop.path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "working" in line:
+            break
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    last = json.loads(out.splitlines()[-1])
+    assert (last["ended"], last["why"]) == ("failed", "it was interrupted")
+    assert b"AGENTD_SESSION_ID=me" not in all_environments()
+    (task,) = coord("tasks", "--json").json()["tasks"]
+    assert task["state"] == "failed"
+
+
+def all_environments() -> bytes:
+    """The environments of all processes that may be looked at."""
+    found = b""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            found += path.read_bytes()
+        except OSError:
+            continue
+    return found
+
+
+def test_wrong_command_lines(coord: Command, configure: Callable[..., Path]) -> None:
+    assert "did you mean codex?" in coord("run", "codx", "x").err
+    configure([DONE])
+    assert coord("run", "codex", " ").code == 2
+    wrong_way = coord("run", "codex", "x", "--via", "carrier-pigeon")
+    assert wrong_way.code == 2
+    assert "it has app-server, lines" in wrong_way.err
+
+
+def test_a_program_that_is_not_installed(coord: Command) -> None:
+    ended = coord("run", "codex", "x", PATH="/nowhere")
+    assert ended.code == 1
+    assert "error: Codex CLI is not installed: there is no program 'codex'" in ended.err
+
+
+def test_the_agents_that_there_are(coord: Command, configure: Callable[..., Path]) -> None:
+    configure([])
+    listed = {each["name"]: each for each in coord("agents", "--json").json()["agents"]}
+    assert listed["codex"]["installed"]
+    assert listed["codex"]["version"] == f"Python {sys.version.split()[0]}"
+    assert [way["transport"] for way in listed["codex"]["ways"]] == ["app-server", "lines"]
+    assert not listed["command"]["installed"]
+    table = coord("agents", COLUMNS="200").out
+    assert "claude_code" in table
+    assert "guarded" in table
