@@ -11,6 +11,7 @@ import orjson
 
 from agentd.cli.connect import connected_client, fail, settings
 from agentd.cli.exit_codes import ExitCode
+from agentd.cli.out_files import check_out_file, write_whole
 from agentd.cli.terminal import print_json, printable
 from agentd.core.resource_keys import ResourceKey, overlap
 
@@ -63,7 +64,7 @@ def run_bundle(options: BundleOptions) -> None:
         )
     bundle = _described(options, workplace, made)
     if options.out is not None:
-        options.out.write_bytes(orjson.dumps(bundle, option=orjson.OPT_INDENT_2) + b"\n")
+        _write(options.out, bundle)
         _say(f"wrote {options.out}: {bundle['diff_summary']}")
     if options.task_id is not None:
         _hand_in_as_event(options, bundle)
@@ -78,6 +79,26 @@ def _check(options: BundleOptions) -> None:
         fail("--node and --lease belong to --task", code=ExitCode.USAGE)
     if options.branch is not None and options.patch_file is not None:
         fail("--branch and --patch exclude one another", code=ExitCode.USAGE)
+    check_out_file(options.out, "--out")
+    if options.confidence is not None:
+        _check_confidence(options.confidence)
+
+
+def _check_confidence(said: str) -> None:
+    from agentd.conflicts.bundle_parsing import confidence_of
+
+    if confidence_of(said) is None:
+        fail(
+            f"--confidence {said}: it is low, medium, high or a number from 0 to 1",
+            code=ExitCode.USAGE,
+        )
+
+
+def _write(path: Path, bundle: dict[str, Any]) -> None:
+    try:
+        write_whole(path, orjson.dumps(bundle, option=orjson.OPT_INDENT_2) + b"\n")
+    except OSError as error:
+        fail(f"the bundle cannot be written to {path}: {error.strerror}")
 
 
 def _made(options: BundleOptions, workplace: Workplace) -> MadeBundle:

@@ -30,7 +30,9 @@ app = typer.Typer(
 
 RepositoryOption = Annotated[
     Path,
-    typer.Option("--repo", help="The git repository, a worktree of it, or a bare one."),
+    typer.Option(
+        "--repo", metavar="DIR", help="The git repository, a worktree of it, or a bare one."
+    ),
 ]
 HtmlOption = Annotated[
     Path | None,
@@ -64,37 +66,46 @@ def review(
     repo: RepositoryOption = Path(),
     target: Annotated[
         str | None,
-        typer.Option(help="Branch (or revision) to integrate into. Default: the current branch."),
+        typer.Option(
+            metavar="REV",
+            help="Branch (or revision) to integrate into. Default: the current branch.",
+        ),
     ] = None,
     bundle: Annotated[
         list[Path] | None,
-        typer.Option(help="A bundle as a JSON file. May be given many times."),
+        typer.Option(metavar="FILE", help="A bundle as a JSON file. May be given many times."),
     ] = None,
     patch: Annotated[
         list[Path] | None,
         typer.Option(
+            metavar="FILE",
             help="A unified diff, or Codex's `*** Begin Patch`. Its owner is the file's name. "
-            "Many times."
+            "Many times.",
         ),
     ] = None,
     branch: Annotated[
         list[str] | None,
-        typer.Option(help="A branch or revision. Its owner is the name as given. Many times."),
+        typer.Option(
+            metavar="REV", help="A branch or revision. Its owner is the name as given. Many times."
+        ),
     ] = None,
     base: Annotated[
         str | None,
         typer.Option(
+            metavar="REV",
             help="Base of the --patch and --branch bundles. Default: a branch's merge base with "
-            "the target, a patch's target."
+            "the target, a patch's target.",
         ),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="Of the bundles in events, only this task's."),
+        typer.Option(metavar="ID", help="Of the bundles in events, only this task's."),
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option(help="Use this file instead of the target's .agentd/review.toml."),
+        typer.Option(
+            metavar="FILE", help="Use this file instead of the target's .agentd/review.toml."
+        ),
     ] = None,
     allow_stale_clean: Annotated[
         bool,
@@ -111,7 +122,9 @@ def review(
     ] = False,
     branch_name: Annotated[
         str | None,
-        typer.Option(help="With --apply: name of the new branch. Default: agentd/review-ID."),
+        typer.Option(
+            metavar="NAME", help="With --apply: name of the new branch. Default: agentd/review-ID."
+        ),
     ] = None,
     replay: Annotated[
         str | None,
@@ -124,7 +137,7 @@ def review(
     ] = False,
     record: Annotated[
         Path | None,
-        typer.Option(help="Also write the record to this file.", dir_okay=False),
+        typer.Option(metavar="FILE", help="Also write the record to this file.", dir_okay=False),
     ] = None,
     no_record: Annotated[
         bool, typer.Option("--no-record", help="Keep no record, neither daemon's nor file.")
@@ -181,11 +194,15 @@ def bundle_command(
     repo: RepositoryOption = Path(),
     branch: Annotated[
         str | None,
-        typer.Option(help="Bundle this branch. Default: the worktree, uncommitted files included."),
+        typer.Option(
+            metavar="REV",
+            help="Bundle this branch. Default: the worktree, uncommitted files included.",
+        ),
     ] = None,
     patch: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="Bundle this file: a unified diff, or Codex's `*** Begin Patch`. Its base is "
             "--base, or the target.",
             dir_okay=False,
@@ -193,55 +210,66 @@ def bundle_command(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(help="Its base is the merge base with this. Default: the main branch."),
+        typer.Option(
+            metavar="REV", help="Its base is the merge base with this. Default: the main branch."
+        ),
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option(help="The base itself, instead of --target."),
+        typer.Option(metavar="REV", help="The base itself, instead of --target."),
     ] = None,
     owner: Annotated[
         str | None,
-        typer.Option(help="The worker's name. Default: the branch's, or the directory's."),
+        typer.Option(
+            metavar="NAME", help="The worker's name. Default: the branch's, or the directory's."
+        ),
     ] = None,
-    provider: Annotated[str, typer.Option(help="Whose agent it is.")] = "unknown",
-    intent: Annotated[str, typer.Option(help="What the change is for.")] = "",
-    summary: Annotated[str, typer.Option(help="What the change does.")] = "",
+    provider: Annotated[str, typer.Option(metavar="NAME", help="Whose agent it is.")] = "unknown",
+    intent: Annotated[str, typer.Option(metavar="TEXT", help="What the change is for.")] = "",
+    summary: Annotated[str, typer.Option(metavar="TEXT", help="What the change does.")] = "",
     confidence: Annotated[
         str | None,
-        typer.Option(help="low, medium, high, or a number from 0 to 1."),
+        typer.Option(metavar="LEVEL", help="low, medium, high, or a number from 0 to 1."),
     ] = None,
     assumption: Annotated[
         list[str] | None,
-        typer.Option(help="Something the change relies on. Many times."),
+        typer.Option(metavar="TEXT", help="Something the change relies on. Many times."),
     ] = None,
     verification: Annotated[
         list[str] | None,
-        typer.Option(help="A check that was made: kept as a claim. Many times."),
+        typer.Option(metavar="TEXT", help="A check that was made: kept as a claim. Many times."),
     ] = None,
     alternative_of: Annotated[
         str | None,
-        typer.Option(help="Bundles with the same name here exclude one another."),
+        typer.Option(metavar="NAME", help="Bundles with the same name here exclude one another."),
     ] = None,
     lock: Annotated[
         bool,
         typer.Option("--lock", help="Hand it in as the metadata of locks on the touched files."),
     ] = False,
-    ttl_secs: Annotated[int, typer.Option(help="With --lock: how long the locks last.")] = 3600,
+    ttl_secs: Annotated[
+        int, typer.Option(metavar="SECS", help="With --lock: how long the locks last.")
+    ] = 3600,
     task: Annotated[
         str | None,
-        typer.Option(help="Hand it in as a `result` event of this task; with --node and --lease."),
+        typer.Option(
+            metavar="ID",
+            help="Hand it in as a `result` event of this task; with --node and --lease.",
+        ),
     ] = None,
-    node: Annotated[str | None, typer.Option(help="The task's node.")] = None,
+    node: Annotated[str | None, typer.Option(metavar="ID", help="The task's node.")] = None,
     lease: Annotated[
         str | None,
-        typer.Option(help="The node's lease, while it is RUNNING."),
+        typer.Option(metavar="ID", help="The node's lease, while it is RUNNING."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write it to a file for `review --bundle`.", dir_okay=False),
+        typer.Option(
+            metavar="FILE", help="Write it to a file for `review --bundle`.", dir_okay=False
+        ),
     ] = None,
 ) -> None:
-    """Make a bundle of the worktree, of a branch or of a patch, and hand it in.
+    """Make a bundle of a worktree, branch or patch, and hand it in.
 
     Without --lock, --task and --out the bundle is printed as JSON.
 
@@ -285,7 +313,9 @@ def watch(
     repo: RepositoryOption = Path(),
     target: Annotated[
         str | None,
-        typer.Option(help="Compare on this revision. Default: what the main worktree is on."),
+        typer.Option(
+            metavar="REV", help="Compare on this revision. Default: what the main worktree is on."
+        ),
     ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="Print the present picture and end.")
@@ -316,15 +346,22 @@ def watch(
 
 @app.command()
 def check(
-    path: Annotated[str, typer.Argument(help="A file or directory; it need not exist yet.")],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="A file or directory; it need not exist yet.")
+    ],
     repo: RepositoryOption = Path(),
     owner: Annotated[
         str | None,
-        typer.Option(help="Who asks; AGENTD_SESSION_ID, the branch and the directory count, too."),
+        typer.Option(
+            metavar="NAME",
+            help="Who asks; AGENTD_SESSION_ID, the branch and the directory count, too.",
+        ),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(help="Compare on this revision. Default: what the main worktree is on."),
+        typer.Option(
+            metavar="REV", help="Compare on this revision. Default: what the main worktree is on."
+        ),
     ] = None,
     locks: Annotated[
         bool, typer.Option("--locks", help="Ask for locks only, which is fastest.")
@@ -357,11 +394,13 @@ def check(
 def locks(
     prefix: Annotated[
         str | None,
-        typer.Argument(help="Only keys that begin with this, such as file:src/."),
+        typer.Argument(
+            metavar="PREFIX", help="Only keys that begin with this, such as file:src/."
+        ),
     ] = None,
     owner: Annotated[
         str | None,
-        typer.Option(help="Only this owner's."),
+        typer.Option(metavar="NAME", help="Only this owner's."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -382,7 +421,10 @@ def locks(
 def tasks(
     task_id: Annotated[
         str | None,
-        typer.Argument(help="Show this task's nodes; the first characters of its id are enough."),
+        typer.Argument(
+            metavar="TASK",
+            help="Show this task's nodes; the first characters of its id are enough.",
+        ),
     ] = None,
     state: Annotated[
         TaskState | None,
@@ -410,11 +452,15 @@ def tasks(
 def decisions(
     review_id: Annotated[
         str | None,
-        typer.Argument(help="Show this review; the first characters of its id are enough."),
+        typer.Argument(
+            metavar="REVIEW", help="Show this review; the first characters of its id are enough."
+        ),
     ] = None,
     repo: Annotated[
         Path | None,
-        typer.Option("--repo", help="Only reviews of this repository. Default: of all."),
+        typer.Option(
+            "--repo", metavar="DIR", help="Only reviews of this repository. Default: of all."
+        ),
     ] = None,
     hunks: Annotated[
         bool, typer.Option("--hunks", help="With an id: conflicting hunks side by side.")
@@ -464,7 +510,9 @@ def explain(
 
 @app.command()
 def demo(
-    pause: Annotated[float, typer.Option(help="Seconds to wait between the steps.")] = 0.0,
+    pause: Annotated[
+        float, typer.Option(metavar="SECS", help="Seconds to wait between the steps.")
+    ] = 0.0,
 ) -> None:
     """Watch the referee decide between the patches of three vendors.
 

@@ -6,18 +6,24 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agentd.cli.connect import client_if_running, settings
+from agentd.cli.connect import client_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.records import Record, all_records
 from agentd.cli.review_view import ACTION_STYLES, owners_by_bundle, target_name
 from agentd.cli.terminal import console, print_json, styled
 
+if TYPE_CHECKING:
+    from agentd.conflicts.repository import Repository
+
 _ID_CHARS_MIN = 7
 """Shorter beginnings of commit and bundle ids would match by chance."""
 
 
+_NAME_SOMETHING = (
+    "name a path, a commit, a bundle id or an owner; `agentd-coord decisions` lists the reviews."
+)
 _INDENT = (0, 0, 0, 6)
 
 
@@ -40,11 +46,14 @@ def explain(repository: Path, what: str, *, as_json: bool) -> None:
     records = all_records(
         client_if_running(), settings().home_layout.reviews, repository=opened.namespace
     )
+    if not what:
+        fail("nothing was named", hint=_NAME_SOMETHING, code=ExitCode.USAGE)
     commit = opened.commit_of(what)
+    path = _path_in(opened, what)
     found = [
         explanation
         for record in reversed(records)
-        for explanation in explanations(record, what, commit)
+        for explanation in explanations(record, what, commit, path)
     ]
     if as_json:
         print_json({"explanations": [_as_json(one) for one in found]})
@@ -53,33 +62,44 @@ def explain(repository: Path, what: str, *, as_json: bool) -> None:
     if not found:
         sys.stderr.write(
             f"No kept review of {opened.namespace} says anything about {what!r}.\n"
-            "hint: name a path, a commit, a bundle id or an owner; "
-            "`agentd-coord decisions` lists the reviews.\n"
+            f"hint: {_NAME_SOMETHING}\n"
         )
         raise SystemExit(ExitCode.FAILED)
 
 
-def explanations(record: Record, what: str, commit: str | None) -> Iterator[Explanation]:
+def _path_in(repository: Repository, what: str) -> str:
+    """What the repository calls a path that was named from where the user is."""
+    from agentd.conflicts.whereabouts import find_worktree, place_within
+
+    here = find_worktree(Path.cwd())
+    place = None
+    if here is not None and here.namespace == repository.namespace:
+        place = place_within(Path.cwd() / what, here.worktree)
+    return place or what
+
+
+def explanations(record: Record, what: str, commit: str | None, path: str) -> Iterator[Explanation]:
     """The decisions of one review that concern a path, commit, bundle or owner."""
     bundles = {bundle["bundle_id"]: bundle for bundle in record["bundles"]}
     for decision in record["decisions"]:
         bundle = bundles.get(decision["bundle_id"], {})
-        if because := _connection(record, bundle, what, commit):
+        if because := _connection(record, bundle, what, commit, path):
             yield Explanation(record, decision, bundle, because)
 
 
 def _connection(
-    record: Record, bundle: dict[str, Any], what: str, commit: str | None
+    record: Record, bundle: dict[str, Any], what: str, commit: str | None, path: str
 ) -> str | None:
     bundle_id = str(bundle.get("bundle_id", ""))
     if what == bundle.get("owner"):
         return "is the owner"
     if what == bundle_id or (len(what) >= _ID_CHARS_MIN and bundle_id.startswith(what)):
         return "is this bundle"
-    path = what.removeprefix("./").rstrip("/")
     touched = [*(bundle.get("paths") or ()), *(bundle.get("declared_paths") or ())]
-    if any(each == path or each.startswith(f"{path}/") for each in touched):
-        return f"touches {path}"
+    # A name from the top of the repository is understood everywhere in it.
+    for name in dict.fromkeys((path, what.removeprefix("./").rstrip("/"))):
+        if any(each == name or each.startswith(f"{name}/") for each in touched):
+            return f"touches {name}"
     if commit is None:
         return None
     integration = record.get("integration") or {}

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from agentd.cli.connect import client_if_running, connected_client, settings
+from agentd.cli.out_files import check_out_file
 from agentd.cli.records import all_records, find_record
-from agentd.cli.report_file import check_report_file, write_report
+from agentd.cli.report_file import write_report
 from agentd.cli.terminal import console, print_json, styled
 from agentd.core.states import TaskState
 from agentd.errors import NotFound
@@ -139,7 +140,7 @@ def show_review(review_id: str, *, hunks: bool, html: Path | None, as_json: bool
     """One review, as it was printed when it was made."""
     from agentd.cli.review_view import print_review
 
-    check_report_file(html)
+    check_out_file(html, "--html")
     record = find_record(client_if_running(), settings().home_layout.reviews, review_id)
     if as_json:
         print_json(record)

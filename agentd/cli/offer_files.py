@@ -11,22 +11,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agentd.cli.connect import fail
-from agentd.cli.exit_codes import ExitCode
-from agentd.cli.records import write_whole
+from agentd.cli.out_files import write_whole
 from agentd.cli.terminal import printable
 
 if TYPE_CHECKING:
     from agentd.conflicts.proposals.offer import Offer
-
-
-def check_out_file(path: Path | None) -> None:
-    """Says so before anything long begins where a bundle could not be written."""
-    if path is not None and not path.absolute().parent.is_dir():
-        fail(
-            f"--out {path}: there is no directory {path.absolute().parent}",
-            hint="Make it first, or name another file.",
-            code=ExitCode.USAGE,
-        )
 
 
 def write_offers(offers: Sequence[Offer], out: Path) -> None:

@@ -14,7 +14,9 @@ from agentd.cli.connect import errors_explained
 
 RepositoryOption = Annotated[
     Path,
-    typer.Option("--repo", help="The git repository, a worktree of it, or a bare one."),
+    typer.Option(
+        "--repo", metavar="DIR", help="The git repository, a worktree of it, or a bare one."
+    ),
 ]
 
 
@@ -32,11 +34,17 @@ def _rebase(
     repo: RepositoryOption = Path(),
     target: Annotated[
         str | None,
-        typer.Option(help="Bring it onto this revision. Default: the current branch."),
+        typer.Option(
+            metavar="REV", help="Bring it onto this revision. Default: the current branch."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write the new bundle to a file for `review --bundle`.", dir_okay=False),
+        typer.Option(
+            metavar="FILE",
+            help="Write the new bundle to a file for `review --bundle`.",
+            dir_okay=False,
+        ),
     ] = None,
     hand_in: Annotated[
         bool,
@@ -44,7 +52,7 @@ def _rebase(
     ] = False,
     lease: Annotated[
         str | None,
-        typer.Option(help="With --hand-in: the node's lease, while it is RUNNING."),
+        typer.Option(metavar="ID", help="With --hand-in: the node's lease, while it is RUNNING."),
     ] = None,
     lock: Annotated[
         list[str] | None,
@@ -87,19 +95,23 @@ def _propose(
     ] = None,
     bundle: Annotated[
         list[Path] | None,
-        typer.Option(help="Review this bundle (JSON file) with the others named. Many times."),
+        typer.Option(
+            metavar="FILE", help="Review this bundle (JSON file) with the others named. Many times."
+        ),
     ] = None,
     patch: Annotated[
         list[Path] | None,
-        typer.Option(help="The same with a unified diff. Many times."),
+        typer.Option(metavar="FILE", help="The same with a unified diff. Many times."),
     ] = None,
     branch: Annotated[
         list[str] | None,
-        typer.Option(help="The same with a branch or revision. Many times."),
+        typer.Option(metavar="REV", help="The same with a branch or revision. Many times."),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(help="With named bundles: integrate into this. Default: the branch."),
+        typer.Option(
+            metavar="REV", help="With named bundles: integrate into this. Default: the branch."
+        ),
     ] = None,
     with_: Annotated[
         list[str] | None,
@@ -112,7 +124,9 @@ def _propose(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write the verified proposals as bundle files.", dir_okay=False),
+        typer.Option(
+            metavar="FILE", help="Write the verified proposals as bundle files.", dir_okay=False
+        ),
     ] = None,
     unverified: Annotated[
         bool,

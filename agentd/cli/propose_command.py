@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from agentd.cli.connect import client_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.makers import check_models, makers
-from agentd.cli.offer_files import check_out_file, say, write_offers
+from agentd.cli.offer_files import say, write_offers
+from agentd.cli.out_files import check_out_file
 from agentd.cli.rebase_command import kept_records
 from agentd.cli.review_command import progress_line
 from agentd.cli.terminal import console, print_json, styled
@@ -54,7 +55,7 @@ def run_propose(options: ProposeOptions) -> ExitCode:
         fail(
             "--target belongs to named bundles; an earlier review has its own", code=ExitCode.USAGE
         )
-    check_out_file(options.out)
+    check_out_file(options.out, "--out")
     check_models(options.makers)
     from agentd.conflicts.proposals.propose import Became
     from agentd.conflicts.review import open_workplace

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from agentd.cli.connect import client_if_running, connected_client, fail, settings
 from agentd.cli.exit_codes import ExitCode
-from agentd.cli.offer_files import check_out_file, say, write_offers
+from agentd.cli.offer_files import say, write_offers
+from agentd.cli.out_files import check_out_file
 from agentd.cli.records import all_records
 from agentd.cli.terminal import print_json
 
@@ -43,7 +44,7 @@ def run_rebase(options: RebaseOptions) -> ExitCode:
     leases = [_lease_of(text) for text in options.locks]
     if options.lease_id is not None and not options.hand_in:
         fail("--lease belongs to --hand-in; a lock's is KEY=LEASE", code=ExitCode.USAGE)
-    check_out_file(options.out)
+    check_out_file(options.out, "--out")
     workplace = open_workplace(options.repository, settings().home)
     outcome = _rebase(options, workplace)
     if isinstance(outcome, NotRebased):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agentd.cli.out_files import write_whole
 from agentd.errors import NotFound
 
 if TYPE_CHECKING:
@@ -27,17 +28,6 @@ def save_record(path: Path, record: Record) -> None:
     """Writes a record, and the directory for it where there is none."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(path, orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader sees all of it or what was there before."""
-    draft = path.with_name(f".{path.name}.tmp")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def load_record(path: Path) -> Record:

@@ -5,19 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentd.cli.connect import fail
-from agentd.cli.exit_codes import ExitCode
-from agentd.cli.records import Record, write_whole
+from agentd.cli.out_files import write_whole
+from agentd.cli.records import Record
 from agentd.cli.terminal import console, printable
-
-
-def check_report_file(path: Path | None) -> None:
-    """Says so before a long review, not after it, where a report could not be written."""
-    if path is not None and not path.absolute().parent.is_dir():
-        fail(
-            f"--html {path}: there is no directory {path.absolute().parent}",
-            hint="Make it first, or name another file.",
-            code=ExitCode.USAGE,
-        )
 
 
 def write_report(path: Path, record: Record, *, as_json: bool) -> None:

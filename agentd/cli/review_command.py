@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from agentd.cli.connect import client_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
+from agentd.cli.out_files import check_out_file
 from agentd.cli.records import Record, load_record, record_path, save_record
-from agentd.cli.report_file import check_report_file, write_report
+from agentd.cli.report_file import write_report
 from agentd.cli.review_view import conflicting_hunks, print_review
 from agentd.cli.terminal import console, print_json, printable
 from agentd.errors import AgentdError, InvalidParams
@@ -81,7 +82,7 @@ def run_replay(repository: Path, what: str, *, html: Path | None, as_json: bool)
     from agentd.conflicts.replay import replay, replay_record
     from agentd.conflicts.review import open_workplace
 
-    check_report_file(html)
+    check_out_file(html, "--html")
     home = settings().home
     if Path(what).is_file():
         replayed = replay_record(open_workplace(repository, home), load_record(Path(what)))
@@ -113,7 +114,8 @@ def _check(options: ReviewOptions) -> None:
         )
     if options.onto_target and options.branch_name:
         fail("--onto-target and --branch-name exclude one another", code=ExitCode.USAGE)
-    check_report_file(options.html_file)
+    check_out_file(options.html_file, "--html")
+    check_out_file(options.record_file, "--record")
     if options.record_file and not options.keep_record:
         fail("--record and --no-record exclude one another", code=ExitCode.USAGE)
 
@@ -167,9 +169,10 @@ def _policy_text(path: Path | None) -> str | None:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise InvalidParams(
             "invalid_field",
-            f"the policy file {path} cannot be read: {error}",
+            f"the policy file {path} cannot be read: {why}",
             hint="Name a TOML file; docs/conflict-policy.md has an example.",
             path="--policy",
             rule="must be a readable file",

@@ -34,6 +34,8 @@ _HUNK_LINES: Final = 20
 _NOTES_SHOWN: Final = 3
 _OTHER_REASONS: Final = 3
 _SHORT: Final = 10
+_SAID_BY: Final[Mapping[str, str]] = {"no_change_attached": "no_change_yet"}
+"""Kinds of findings to the reasons that say the same in other words."""
 
 
 def print_review(console: Console, record: Record, *, show_hunks: bool = False) -> None:
@@ -148,12 +150,14 @@ def _print_notes(console: Console, record: Record, decision: Mapping[str, Any]) 
     from rich.padding import Padding
 
     told = {reason["message"] for reason in decision["reasons"]}
+    reasons = {reason["reason"] for reason in decision["reasons"]}
     notes = dict.fromkeys(
         finding["message"]
         for finding in record["findings"]
         if finding["severity"] == "warning"
         and finding["bundles"] == [decision["bundle_id"]]
         and finding["message"] not in told
+        and _SAID_BY.get(finding["kind"]) not in reasons
     )
     for note in list(notes)[:_NOTES_SHOWN]:
         console.print(Padding(styled(f"note: {note}", "yellow"), (0, 0, 0, _INDENT)))

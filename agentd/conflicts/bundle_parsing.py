@@ -175,13 +175,10 @@ class _Reader:
         value = self._raw.get("confidence")
         if value is None or value == "":
             return None
-        if isinstance(value, str) and value.strip().lower() in CONFIDENCE_WORDS:
-            return CONFIDENCE_WORDS[value.strip().lower()]
-        number = _number(value)
-        if number is None or not 0 <= number <= 1:
+        confidence = confidence_of(value)
+        if confidence is None:
             self.wrong("confidence", "low, medium, high or a number from 0 to 1")
-            return None
-        return number
+        return confidence
 
     def claims(self) -> tuple[Claim, ...]:
         value = self._raw.get("verification")
@@ -278,6 +275,14 @@ def normal_path(text: str) -> str | None:
     if not parts or ".." in parts or parts[0].lower() == ".git":
         return None
     return "/".join(parts)
+
+
+def confidence_of(value: object) -> float | None:
+    """A confidence from 0 to 1, of one of the words or a number; None where it is neither."""
+    if isinstance(value, str) and value.strip().lower() in CONFIDENCE_WORDS:
+        return CONFIDENCE_WORDS[value.strip().lower()]
+    number = _number(value)
+    return number if number is not None and 0 <= number <= 1 else None
 
 
 def _number(value: object) -> float | None:

@@ -24,7 +24,7 @@ from agentd.conflicts.bundle import (
     SourceKind,
     WorktreeState,
 )
-from agentd.conflicts.findings import Finding, FindingKind, error, info, warning
+from agentd.conflicts.findings import Finding, FindingKind, Severity, error, info, warning
 from agentd.conflicts.git_names import CommitId, ObjectId, object_id
 from agentd.conflicts.history import virtual_base
 from agentd.conflicts.named_commits import NamedCommits
@@ -144,7 +144,7 @@ class Intake:
 
     def _metadata_only(self, bundle: Bundle) -> Submission:
         base, findings = self._declared_base(bundle)
-        if not any(finding.kind is FindingKind.EMPTY for finding in bundle.findings):
+        if not any(finding.severity is Severity.ERROR for finding in bundle.findings):
             findings.append(
                 warning(
                     FindingKind.NO_CHANGE_ATTACHED,

@@ -110,8 +110,14 @@ def test_nothing_changed_is_nothing_to_hand_in(coord: Command) -> None:
     assert "nothing to hand in" in ended.err
 
 
-def test_a_lease_without_a_task_is_usage(coord: Command) -> None:
-    assert coord("bundle", "--lease", "x").code == 2
+@pytest.mark.parametrize(
+    "arguments",
+    [("--lease", "x"), ("--confidence", "very"), ("--out", "none/bundle.json")],
+)
+def test_a_wrong_command_line_is_usage(coord: Command, arguments: tuple[str, str]) -> None:
+    ended = coord("bundle", *arguments)
+    assert ended.code == 2
+    assert arguments[0] in ended.err
 
 
 def test_codexs_own_form_of_a_patch_becomes_a_diff(

@@ -103,8 +103,20 @@ def test_explain_finds_by_path_owner_bundle_and_commit(
     found = coord("explain", commit[:12], "--json").json()["explanations"]
     assert [one["decision"]["bundle_id"] for one in found] == [bundle_id]
     nothing = coord("explain", "shop/receipt.py")
+    assert coord("explain", "").code == 2
     assert nothing.code == 1
     assert "hint:" in nothing.err
+
+
+def test_explain_takes_a_path_from_where_the_user_is(coord: Command, shop: ShopRepository) -> None:
+    branch_with(shop, "price", "shop/pricing.py", "SHIPPING", "DELIVERY")
+    assert coord("review", "--branch", "price").code in (0, 10)
+    inside = shop.path / "shop"
+    for what in ("pricing.py", "./pricing.py", "shop/pricing.py", str(inside / "pricing.py"), "."):
+        ended = coord("explain", what, at=inside)
+        assert ended.code == 0, ended.err
+        assert "touches shop" in ended.out
+    assert coord("explain", "../README.md", at=inside).code == 1
 
 
 def test_decisions_are_listed_and_shown(coord: Command, shop: ShopRepository) -> None:

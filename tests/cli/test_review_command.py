@@ -166,7 +166,10 @@ def test_a_wrong_command_line_is_usage(coord: Command, arguments: tuple[str, ...
     [
         (("--repo", "/nowhere/at/all", "--branch", "x"), "/nowhere/at/all"),
         (("--target", "nope", "--branch", "main"), "nope"),
-        (("--policy", "missing.toml", "--branch", "main"), "missing.toml"),
+        (
+            ("--policy", "missing.toml", "--branch", "main"),
+            "missing.toml cannot be read: No such file or directory\n",
+        ),
         (("--replay", "ffffffff"), "ffffffff"),
     ],
 )
@@ -178,6 +181,17 @@ def test_what_cannot_be_reviewed_is_a_failure_with_a_hint(
     assert says in ended.err
     assert "hint:" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_what_cannot_be_read_is_said_once(coord: Command, directory: Path) -> None:
+    said = coord("review", "--no-record", "--patch", "gone.diff").out
+    assert "gone.diff cannot be read" in said
+    assert "note:" not in said
+    plan = directory / "plan.json"
+    plan.write_text(json.dumps({"owner": "codex", "touched_paths": ["README.md"]}))
+    said = coord("review", "--no-record", "--bundle", str(plan)).out
+    assert "handed in no change yet" in said
+    assert "note:" not in said
 
 
 def test_a_bad_bundle_does_not_keep_others_from_being_judged(
@@ -259,6 +273,8 @@ def test_a_report_that_has_no_place_is_refused_first(coord: Command, directory: 
         ended = coord(*arguments, "--html", nowhere)
         assert ended.code == 2, ended.err
         assert "no directory" in ended.err
+    ended = coord("review", "--branch", "main", "--record", str(directory / "none" / "r.json"))
+    assert (ended.code, (directory / "none").exists()) == (2, False)
     ended = coord("decisions", "--html", str(directory / "review.html"))
     assert ended.code == 2
     assert "id of a review" in ended.err
