@@ -394,9 +394,7 @@ def check(
 def locks(
     prefix: Annotated[
         str | None,
-        typer.Argument(
-            metavar="PREFIX", help="Only keys that begin with this, such as file:src/."
-        ),
+        typer.Argument(metavar="PREFIX", help="Only keys that begin with this, such as file:src/."),
     ] = None,
     owner: Annotated[
         str | None,

@@ -14,7 +14,7 @@ from agentd.cli.connect import errors_explained, fail, settings
 
 _app = typer.Typer(
     name="mcp",
-    help="Serve agentd's verbs to an agent as tools, by the Model Context Protocol.",
+    help="Serve agentd's verbs to an agent as tools over MCP.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
