@@ -49,7 +49,7 @@ def _doctor(
     ] = Path(),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say which agents are held back from a file that somebody else has locked.
+    """Say which agents another's lock on a file holds back.
 
     Each agent's program that is installed is guarded, advisory or none. What its settings would run
     before a write is run, for a file that is locked: only a refusal counts as guarded.
