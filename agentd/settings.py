@@ -225,6 +225,15 @@ class Settings:
         description="How long a lock that `agentd-hook` takes lasts without a sign of its agent.",
     )
 
+    guard_policy: str = _setting(
+        "AGENTD_GUARD_POLICY",
+        kind=_one_of("strict", "guarded", "advisory"),
+        default="guarded",
+        description="What git's hooks refuse: `guarded`: what somebody else has locked, and what "
+        "they cannot find out; `strict`: also everything while no daemon runs; `advisory`: "
+        "nothing.",
+    )
+
     deepseek_api_key: str | None = _setting(
         "DEEPSEEK_API_KEY",
         kind=_TEXT,

@@ -12,6 +12,7 @@ import typer
 
 from agentd.cli.agent_commands import add_agent_commands
 from agentd.cli.connect import errors_explained
+from agentd.cli.guard_commands import add_guard_commands
 from agentd.cli.hook_commands import add_hook_commands
 from agentd.cli.mcp_commands import add_mcp_commands
 from agentd.cli.proposal_commands import add_proposal_commands
@@ -530,6 +531,7 @@ def demo(
 
 add_proposal_commands(app)
 add_hook_commands(app)
+add_guard_commands(app)
 add_mcp_commands(app)
 add_agent_commands(app)
 

@@ -21,7 +21,8 @@ class ExitCode(IntEnum):
     SOMEBODY_MEETS = 10
     """`watch --once`: somebody is in somebody's way; `check`: softly, on other lines of a file."""
     NOT_ALL_GUARDED = 10
-    """`doctor`: an agent that is installed may write what somebody else has locked."""
+    """`doctor`: an agent that is installed may write what somebody else has locked; `guard status`:
+    the guard is not in all hooks, or not as it would be installed now."""
     SOMETHING_REFUSED = 10
     """`run`: the agent ended well, but something that it tried was not allowed."""
     LINES_MEET = 11

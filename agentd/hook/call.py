@@ -37,6 +37,8 @@ class Visit(NamedTuple):
     """A reading of `time.monotonic`."""
     now: float
     """Unix seconds."""
+    client: str
+    """The process of the program that calls."""
 
     def wire(self) -> Wire:
         """A connection to the daemon. Raises `NoDaemon` and `DaemonTrouble`."""
@@ -54,7 +56,7 @@ class Visit(NamedTuple):
         if not owner:
             raise HookTrouble("the hook's input names no session, so no lock could be taken for it")
         names = frozenset(name for name in (owner, options.branch) if name)
-        return Party(owner, names, options.dialect.name, options.lock_secs)
+        return Party(owner, names, options.dialect.name, options.lock_secs, self.client)
 
 
 def answer(visit: Visit) -> Answer:

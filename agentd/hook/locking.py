@@ -26,6 +26,8 @@ class Party(NamedTuple):
     """Under which the session holds locks: its owner's name among them."""
     provider: str
     ttl_secs: int
+    client: str
+    """The process of the session's program."""
 
 
 class Refusal(NamedTuple):
@@ -72,7 +74,7 @@ class Locking:
         answers = self._wire.ask([self._heartbeat(lease) for lease in leases])
         for lease, answer in zip(leases, answers, strict=True):
             if not isinstance(answer, WireError):
-                self._session.keep(lease._replace(renewed_at=self._now))
+                self._session.keep(lease._replace(renewed_at=self._now, client=self._party.client))
             elif answer.reason in _LEASE_GONE:
                 self._session.forget(lease)
             else:
@@ -137,6 +139,7 @@ class Locking:
                 lock["lease_id"],
                 place.repository.worktree,
                 self._now,
+                self._party.client,
             )
             self._session.keep(lease)
             fresh.append(lease)

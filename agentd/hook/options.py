@@ -65,24 +65,13 @@ def read_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Op
     """Reads both. Raises `BadUsage`."""
     if not arguments or arguments[0] not in DIALECTS:
         raise BadUsage(f"the first argument names no provider: {', '.join(DIALECTS)}")
-    given = _named(arguments[1:])
-    home = os.path.expanduser(
-        environment.get("AGENTD_HOME")
-        or environment.get("AGENTD_DIR")
-        or given.get("--home")
-        or "~/.agentd"
-    )
-    socket = (
-        environment.get("AGENTD_SOCKET")
-        or environment.get("AGENTD_SOCKET_PATH")
-        or given.get("--socket")
-        or os.path.join(home, "agentd.sock")
-    )
+    given = named(arguments[1:], ("--policy", "--home", "--socket", "--lock-secs"))
+    home = home_directory(environment, given)
     return Options(
         dialect=DIALECTS[arguments[0]],
-        policy=_policy(environment.get("AGENTD_HOOK_POLICY") or given.get("--policy")),
-        home=os.path.abspath(home),
-        socket=os.path.abspath(os.path.expanduser(socket)),
+        policy=policy(environment.get("AGENTD_HOOK_POLICY") or given.get("--policy")),
+        home=home,
+        socket=socket_path(environment, given, home),
         lock_secs=_seconds(environment.get("AGENTD_HOOK_LOCK_SECS") or given.get("--lock-secs")),
         session=environment.get("AGENTD_SESSION_ID", ""),
         branch=environment.get("AGENTD_BRANCH", ""),
@@ -92,8 +81,30 @@ def read_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Op
     )
 
 
-def _named(arguments: Sequence[str]) -> dict[str, str]:
-    known = ("--policy", "--home", "--socket", "--lock-secs")
+def home_directory(environment: Mapping[str, str], given: Mapping[str, str]) -> str:
+    """agentd's home, absolute."""
+    home = (
+        environment.get("AGENTD_HOME")
+        or environment.get("AGENTD_DIR")
+        or given.get("--home")
+        or "~/.agentd"
+    )
+    return os.path.abspath(os.path.expanduser(home))
+
+
+def socket_path(environment: Mapping[str, str], given: Mapping[str, str], home: str) -> str:
+    """Where the daemon listens, absolute."""
+    socket = (
+        environment.get("AGENTD_SOCKET")
+        or environment.get("AGENTD_SOCKET_PATH")
+        or given.get("--socket")
+        or os.path.join(home, "agentd.sock")
+    )
+    return os.path.abspath(os.path.expanduser(socket))
+
+
+def named(arguments: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """The values of `--name VALUE` and `--name=VALUE`. Raises `BadUsage`."""
     given: dict[str, str] = {}
     rest = list(arguments)
     while rest:
@@ -108,7 +119,8 @@ def _named(arguments: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def _policy(text: str | None) -> Policy:
+def policy(text: str | None) -> Policy:
+    """A policy by its name; the default where there is none. Raises `BadUsage`."""
     try:
         return Policy(text) if text else Policy.GUARDED
     except ValueError:

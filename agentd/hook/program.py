@@ -19,6 +19,7 @@ from agentd.hook.answers import REFUSED_STATUS, Answer, no_opinion, refuse_in_tr
 from agentd.hook.call import Visit, answer
 from agentd.hook.dialects import Moment
 from agentd.hook.ending import HookTrouble, NoDaemon, Overdue
+from agentd.hook.kin import client
 from agentd.hook.options import USAGE, BadUsage, Options, Policy, read_options
 from agentd.hook.payload import PAYLOAD_BYTES_MAX, BadPayload, Payload, read_payload
 from agentd.hook.refusal import unanswered, unguarded
@@ -60,6 +61,7 @@ def _answered(options: Options) -> Answer:
             search_path=os.environ.get("PATH", os.defpath),
             deadline=deadline,
             now=time.time(),
+            client=client(),
         )
         return answer(visit)
     except NoDaemon as error:

@@ -39,6 +39,11 @@ def quoted(text: object, chars_max: int = _QUOTED_CHARS_MAX) -> str:
 
 def held(resource_key: str, holder: Mapping[str, Any], now: float) -> str:
     """That somebody holds a file; `holder` is the wire's `LockInfo`, `now` in Unix seconds."""
+    return f"agentd: {whose(resource_key, holder, now)} {INSTEAD}"
+
+
+def whose(resource_key: str, holder: Mapping[str, Any], now: float) -> str:
+    """Who holds a file, until when and what for."""
     path = quoted(resource_key.partition(":")[2], _PATH_CHARS_MAX)
     key = holder.get("resource_key")
     through = "" if key == resource_key else f" through its lock {quoted(key, _PATH_CHARS_MAX)}"
@@ -46,9 +51,9 @@ def held(resource_key: str, holder: Mapping[str, Any], now: float) -> str:
     intent = metadata.get("intent") if isinstance(metadata, dict) else None
     stated = f"Its intent, quoted: {quoted(intent)}." if intent else "It stated no intent."
     return (
-        f"agentd: {path} is held by {quoted(holder.get('owner'))} "
+        f"{path} is held by {quoted(holder.get('owner'))} "
         f"(provider {quoted(holder.get('provider'))}){through} {_until(holder, now)}. "
-        f"{stated} {INSTEAD}"
+        f"{stated}"
     )
 
 

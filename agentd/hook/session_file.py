@@ -28,6 +28,8 @@ class KeptLease(NamedTuple):
     """Where the file lies that it is for."""
     renewed_at: float
     """Unix seconds; when it was granted or renewed."""
+    client: str = ""
+    """The process of the program that has it, as `kin.client` names it."""
 
 
 class SessionFile:
@@ -82,6 +84,16 @@ class SessionFile:
         self.leases.pop((lease.namespace, lease.resource_key), None)
 
 
+def clients_of(directory: str, owner: str) -> frozenset[str]:
+    """The processes whose session's locks carry a name; none where nothing was kept of it."""
+    try:
+        with open(os.path.join(directory, f"{_file_name(owner)}.json"), "rb") as file:
+            leases = _read(file.read(_FILE_BYTES_MAX))
+    except OSError:
+        return frozenset()
+    return frozenset(lease.client for lease in leases.values() if lease.client)
+
+
 def sweep(directory: str, *, older_than: float) -> None:
     """Removes the files of sessions that have not been heard of since then (Unix seconds)."""
     try:
@@ -122,4 +134,5 @@ def _lease(raw: dict[str, Any]) -> KeptLease:
         lease_id=str(raw["lease_id"]),
         worktree=str(raw["worktree"]),
         renewed_at=float(raw["renewed_at"]),
+        client=str(raw.get("client", "")),
     )

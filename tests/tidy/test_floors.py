@@ -36,6 +36,9 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.hook.refusal", RULES),
     ("agentd.hook.answers", RULES),
     ("agentd.hook*", HOOK),
+    ("agentd.guard.verdict", RULES),
+    ("agentd.guard.hook_file", RULES),
+    ("agentd.guard*", HOOK),
     ("agentd.protocol*", CONTRACT),
     ("agentd.core.storage*", EDGES),
     ("agentd.core.operations*", USE_CASES),
@@ -212,8 +215,18 @@ def test_the_hook_needs_nothing_but_the_standard_library() -> None:
         elif source.name == "agentd.providers.lock_gate":  # It refuses in the same words.
             asked = {name for name in ours if name.startswith("agentd.hook")}
             assert asked <= {"agentd.hook", "agentd.hook.options", "agentd.hook.refusal"}
-        else:
+        elif not source.name.startswith(("agentd.guard", "agentd.cli.guard")):
             assert not any(name.startswith("agentd.hook") for name in ours), source.name
+
+
+def test_the_guard_needs_nothing_that_the_hook_does_not() -> None:
+    for source in sources():
+        if source.name.startswith("agentd.guard"):
+            for name in source.imports():
+                ours = name.startswith(("agentd.guard", "agentd.hook", "agentd.plain_text"))
+                rule = name.startswith("agentd.core.resource_keys")
+                outside = name.split(".")[0] in sys.stdlib_module_names
+                assert ours or rule or outside, f"{source.name} imports {name}"
 
 
 def test_the_extra_mcp_stays_in_its_package() -> None:

@@ -72,13 +72,14 @@ def test_broad_excepts_stand_where_they_are_allowed(source: Source) -> None:
 @each_source
 def test_the_environment_is_read_in_one_place(source: Source) -> None:
     # The hook is too short-lived to load the settings; `tests/hook` holds the two together.
-    if source.name not in ("agentd.settings", "agentd.hook.program"):
+    programs = ("agentd.hook.program", "agentd.guard.program")
+    if source.name not in ("agentd.settings", *programs):
         assert not re.search(r"\bos\.(environ|getenv)\b", source.text), source.name
 
 
 @each_source
 def test_the_wall_clock_is_read_where_time_comes_in(source: Source) -> None:
-    allowed = ("agentd.core.clock", "agentd.cli", "agentd.hook.program")
+    allowed = ("agentd.core.clock", "agentd.cli", "agentd.hook.program", "agentd.guard.program")
     for line, name in source.calls():
         if name in ("time.time", "time.time_ns", "datetime.now", "datetime.utcnow"):
             assert source.name.startswith(allowed), f"{source.name}:{line} reads the clock"
