@@ -23,6 +23,9 @@ from agentd.providers.output import OutputReader
 _ANSWER_SECS: Final = 60.0
 _STEER_SECS: Final = 10.0
 _GOODBYE_SECS: Final = 5.0
+_TRIES_MAX: Final = 20
+"""After so many declined changes of the same files the turn is interrupted: its model does not
+listen, and could go on for ever."""
 
 
 async def follow_app_server(run: Run, process: AgentProcess, stdin: bytes) -> DriverEnd:
@@ -60,6 +63,8 @@ class _Server:
         self._notifications = Notifications()
         self._over = asyncio.Event()
         self._steering: set[asyncio.Task[None]] = set()
+        self._declined: dict[tuple[str, ...], int] = {}
+        """How often changes of the same files were declined."""
         self._thread = ""
         self._turn = ""
         self.is_over = False
@@ -131,8 +136,10 @@ class _Server:
             if asked is None:
                 return "accept"
             denial = asked
-        self._steer(denial.reason)
-        return "decline"
+        self._declined[denial.paths] = times = self._declined.get(denial.paths, 0) + 1
+        if times == 1:
+            self._steer(denial.reason)
+        return "decline" if times < _TRIES_MAX else "cancel"
 
     def _command(self, params: Message) -> str:
         if self._run.assignment.allow_shell:

@@ -90,6 +90,17 @@ async def test_what_another_holds_is_declined_with_the_reason_and_the_rest_goes_
     assert "patch bundle" in steered
 
 
+async def test_a_model_that_does_not_listen_is_told_once_and_stopped(
+    stage: Stage, running_daemon: RunningDaemon
+) -> None:
+    await locked(running_daemon, stage.top, f"file:{APP}")
+    ran = await play(stage, *([{"edit": {APP: "new\n"}}] * 20), {"end": "interrupted"})
+    answers = [each["decision"] for each in ran.answers_to("item/fileChange/requestApproval")]
+    assert answers == ["decline"] * 19 + ["cancel"]
+    assert len(ran.answers_to("steered")) == 1
+    assert ran.outcome.ended is Ended.FAILED
+
+
 async def test_all_files_of_a_change_or_none(stage: Stage, running_daemon: RunningDaemon) -> None:
     await locked(running_daemon, stage.top, "file:b.py")
     ran = await play(stage, {"edit": {"a.py": "a\n", "b.py": "b\n"}}, DONE)
