@@ -40,14 +40,14 @@ class RunOptions:
 
 def run_run(options: RunOptions) -> ExitCode:
     """Runs the agent, prints what it does, and hands in what it changed."""
-    from agentd.cli.offer_files import check_out_file
+    from agentd.cli.out_files import check_out_file
     from agentd.cli.run_place import find_place
     from agentd.cli.run_session import RunSession
     from agentd.cli.run_view import RunView
     from agentd.providers.registry import agent, required_program
     from agentd.settings import process_environment
 
-    check_out_file(options.out)
+    check_out_file(options.out, "--out")
     prompt = _prompt(options.prompt)
     configured = settings()
     chosen = agent(options.agent, configured)
