@@ -13,6 +13,7 @@ from agentd.cli.connect import connected_client, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.out_files import check_out_file, write_whole
 from agentd.cli.terminal import print_json, printable
+from agentd.client.listing import all_locks
 from agentd.core.resource_keys import ResourceKey, overlap
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _refuse_if_held_anywhere(client: Client, bundle: dict[str, Any]) -> None:
 
     The daemon keeps namespaces apart; whoever left it out may well mean this repository.
     """
-    for lock in client.call("ListResourceLocks", {"namespace": ""})["locks"]:
+    for lock in all_locks(client, {"namespace": ""}):
         held = ResourceKey(lock["resource_key"])
         theirs = lock["owner"] != bundle["owner"] and lock["mode"] == "exclusive"
         if theirs and any(

@@ -11,10 +11,10 @@ from agentd.cli.out_files import check_out_file
 from agentd.cli.records import all_records, find_record
 from agentd.cli.report_file import write_report
 from agentd.cli.terminal import console, print_json, styled
+from agentd.client.listing import all_locks, all_tasks, whole_task
 from agentd.core.states import TaskState
 from agentd.errors import NotFound
 
-_PAGE_ROWS = 200
 _GOAL_CHARS = 60
 _UUID_CHARS = 36
 
@@ -26,7 +26,7 @@ def show_locks(*, prefix: str | None, owner: str | None, as_json: bool) -> None:
     wanted = {"prefix": prefix, "owner": owner}
     params = {name: value for name, value in wanted.items() if value is not None}
     with connected_client() as client:
-        locks: list[dict[str, Any]] = client.call("ListResourceLocks", params)["locks"]
+        locks = all_locks(client, params)
     if as_json:
         print_json({"locks": locks})
         return
@@ -57,7 +57,7 @@ def show_tasks(*, state: TaskState | None, as_json: bool) -> None:
     from rich.table import Table
 
     with connected_client() as client:
-        tasks = list(_all_tasks(client, state))
+        tasks = all_tasks(client, {} if state is None else {"state": state})
     if as_json:
         print_json({"tasks": tasks})
         return
@@ -84,7 +84,7 @@ def show_task(task_id: str, *, as_json: bool) -> None:
     from rich.table import Table
 
     with connected_client() as client:
-        status = client.call("TaskStatus", {"task_id": _whole_task_id(client, task_id)})
+        status = whole_task(client, _whole_task_id(client, task_id))
     if as_json:
         print_json(status)
         return
@@ -150,19 +150,6 @@ def show_review(review_id: str, *, hunks: bool, html: Path | None, as_json: bool
         write_report(html, record, as_json=as_json)
 
 
-def _all_tasks(client: Any, state: TaskState | None) -> list[dict[str, Any]]:
-    tasks: list[dict[str, Any]] = []
-    params: dict[str, Any] = {"limit": _PAGE_ROWS}
-    if state is not None:
-        params["state"] = state
-    while True:
-        page = client.call("ListTasks", params)
-        tasks += page["tasks"]
-        if page["next_cursor"] is None:
-            return tasks
-        params["cursor"] = page["next_cursor"]
-
-
 def _shortened(goal: str) -> str:
     return goal if len(goal) <= _GOAL_CHARS else f"{goal[: _GOAL_CHARS - 1]}…"
 
@@ -172,7 +159,7 @@ def _whole_task_id(client: Any, beginning: str) -> str:
         return beginning
     matching = [
         str(task["id"])
-        for task in _all_tasks(client, None)
+        for task in all_tasks(client, {})
         if task["id"].startswith(beginning.lower())
     ]
     if len(matching) == 1:

@@ -257,12 +257,18 @@ class AsyncMethods(ABC):
         result: FailNodeResult = typed_result("FailNode", answer)
         return result
 
-    async def task_status(self, *, task_id: str) -> TaskStatusResult:
-        """Return a task with the state of all its nodes.
+    async def task_status(
+        self, *, task_id: str, limit: int | None = None, cursor: str | None = None
+    ) -> TaskStatusResult:
+        """Return a task with the state of its nodes: of all of them, or a page.
 
         task_id: The task to look at.
+        limit: Most nodes to return. Without it and `cursor`: all of them in one line.
+        cursor: `next_cursor` of the page before.
         """
-        answer = await self.call("TaskStatus", {"task_id": task_id})
+        answer = await self.call(
+            "TaskStatus", {"task_id": task_id, "limit": limit, "cursor": cursor}
+        )
         result: TaskStatusResult = typed_result("TaskStatus", answer)
         return result
 
@@ -438,16 +444,31 @@ class AsyncMethods(ABC):
         return result
 
     async def list_resource_locks(
-        self, *, prefix: str | None = None, namespace: str | None = None, owner: str | None = None
+        self,
+        *,
+        prefix: str | None = None,
+        namespace: str | None = None,
+        owner: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
     ) -> ListResourceLocksResult:
-        """List the live locks.
+        """List the live locks: all of them, or a page.
 
         prefix: Only keys that begin so.
         namespace: Left out: of all namespaces.
         owner: Only locks of this worker.
+        limit: Most locks to return. Without it and `cursor`: all of them in one line.
+        cursor: `next_cursor` of the page before.
         """
         answer = await self.call(
-            "ListResourceLocks", {"prefix": prefix, "namespace": namespace, "owner": owner}
+            "ListResourceLocks",
+            {
+                "prefix": prefix,
+                "namespace": namespace,
+                "owner": owner,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
         result: ListResourceLocksResult = typed_result("ListResourceLocks", answer)
         return result

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from agentd.client.listing import all_locks
 from agentd.conflicts.bundle import Bundle, HeadRevision, PatchText, Source, SourceKind
 from agentd.conflicts.bundle_parsing import (
     holds_change,
@@ -82,7 +83,7 @@ def collect(daemon: DaemonView, namespace: str, *, task_id: str | None = None) -
 
 
 def live_locks(daemon: DaemonView, namespace: str) -> tuple[HeldLock, ...]:
-    """The locks of the repository that are held now: one call, however long the journal is."""
+    """The locks of the repository that are held now, however long the journal is."""
     return tuple(fact.lock for fact in _live_facts(daemon, namespace))
 
 
@@ -107,8 +108,7 @@ def _is_ours(lock: Mapping[str, Any], namespace: str) -> bool:
 
 
 def _live_facts(daemon: DaemonView, namespace: str) -> list[_LockFact]:
-    locks = daemon.call("ListResourceLocks", {})["locks"]
-    return [_live_fact(lock) for lock in locks if _is_ours(lock, namespace)]
+    return [_live_fact(lock) for lock in all_locks(daemon, {}) if _is_ours(lock, namespace)]
 
 
 def _live_fact(lock: Mapping[str, Any]) -> _LockFact:

@@ -40,7 +40,9 @@ SETTLED_LEASE_SECS: Final = 24 * 3600
 
 PAGE_ROWS_DEFAULT: Final = 100
 PAGE_ROWS_MAX: Final = 1000
+CURSOR_CHARS_MAX: Final = 16_384
+"""A key and a namespace of the greatest length, each character escaped."""
 PAGE_CHARS_MAX: Final = 8_000_000
-"""A page of events or of review records ends with the one that takes it over this."""
+"""A page ends with the event, review record, lock or node that takes it over this."""
 EVENTS_PAGE_DEFAULT: Final = 1000
 EVENTS_PAGE_MAX: Final = 10_000

@@ -189,11 +189,12 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         {"event_id": _EVENT, "status": "PENDING", "attempts": 1},
     ),
     "TaskStatus": Example(
-        {"task_id": _TASK},
+        {"task_id": _TASK, "limit": 100},
         {
             "task": _TASK_INFO,
             "state": "active",
             "counts": _COUNTS,
+            "next_cursor": None,
             "nodes": [
                 {
                     "id": _NODE,
@@ -263,7 +264,9 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     "ReleaseResourceLock": Example(
         {"resource_key": "file:docs/retry.md", "lease_id": _LEASE}, {"ok": True}
     ),
-    "ListResourceLocks": Example({"prefix": "file:docs/"}, {"locks": [_LOCK]}),
+    "ListResourceLocks": Example(
+        {"prefix": "file:docs/", "limit": 100}, {"locks": [_LOCK], "next_cursor": None}
+    ),
     "ListEvents": Example(
         {"after_seq": 41, "task_id": _TASK, "wait_secs": 30},
         {"events": [_EVENT_ENTRY], "last_seq": 42},

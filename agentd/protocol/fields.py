@@ -94,6 +94,8 @@ IdempotencyKey = Annotated[
 Seq = Annotated[int, Field(ge=0, le=limits.SEQ_MAX, strict=True)]
 """A place in the journal; 0 is before the first event."""
 PageLimit = Annotated[int, Field(ge=1, le=limits.PAGE_ROWS_MAX, strict=True)]
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=limits.CURSOR_CHARS_MAX)]
+"""Where a page ended; only who made it knows what it says."""
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """RFC 3339, UTC, milliseconds."""
 UnixTime = Annotated[int, Field(description="Unix seconds")]

@@ -10,12 +10,14 @@ from pydantic import Field
 from agentd.core import limits
 from agentd.core.states import LockMode
 from agentd.protocol.fields import (
+    Cursor,
     JsonObject,
     Key,
     LeaseSecs,
     LeaseText,
     Name,
     Namespace,
+    PageLimit,
     Params,
     Result,
     Timestamp,
@@ -147,9 +149,18 @@ class ListResourceLocksParams(Params):
     )
     namespace: Namespace | None = Field(default=None, description="Left out: of all namespaces.")
     owner: Name | None = Field(default=None, description="Only locks of this worker.")
+    limit: PageLimit | None = Field(
+        default=None,
+        description="Most locks to return. Without it and `cursor`: all of them in one line.",
+    )
+    cursor: Cursor | None = Field(default=None, description="`next_cursor` of the page before.")
 
 
 class ListResourceLocksResult(Result):
-    """The live locks, ordered by namespace and key."""
+    """The live locks, ordered by key and namespace."""
 
     locks: list[LockInfo] = Field(description="Those that have not expired.")
+    next_cursor: str | None = Field(
+        default=None,
+        description="In a page: pass it as `cursor` to go on; null: this was the last one.",
+    )

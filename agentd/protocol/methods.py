@@ -144,7 +144,7 @@ _ALL = (
     Method(
         "TaskStatus",
         "tasks",
-        "Return a task with the state of all its nodes.",
+        "Return a task with the state of its nodes: of all of them, or a page.",
         tasks.TaskStatusParams,
         tasks.TaskStatusResult,
         Access.READ,
@@ -231,7 +231,7 @@ _ALL = (
     Method(
         "ListResourceLocks",
         "locks",
-        "List the live locks.",
+        "List the live locks: all of them, or a page.",
         locks.ListResourceLocksParams,
         locks.ListResourceLocksResult,
         Access.READ,

@@ -10,6 +10,7 @@ from agentd.core import limits
 from agentd.core.dag import check_node_count
 from agentd.core.states import NodeStatus, TaskState
 from agentd.protocol.fields import (
+    Cursor,
     Goal,
     JsonAny,
     JsonObject,
@@ -95,9 +96,14 @@ class RegisterTaskResult(Result):
 
 
 class TaskStatusParams(Params):
-    """Which task."""
+    """Which task, and which of its nodes."""
 
     task_id: Uuid = Field(description="The task to look at.")
+    limit: PageLimit | None = Field(
+        default=None,
+        description="Most nodes to return. Without it and `cursor`: all of them in one line.",
+    )
+    cursor: Cursor | None = Field(default=None, description="`next_cursor` of the page before.")
 
 
 class TaskInfo(Result):
@@ -135,14 +141,20 @@ class NodeInfo(Result):
 
 
 class TaskStatusResult(Result):
-    """A task with all its nodes, in the order in which they were registered."""
+    """A task with its nodes, in the order in which they were registered."""
 
     task: TaskInfo = Field(description="The task itself.")
     state: TaskState = Field(
         description="`completed`: every node is; `failed`: nothing can run any more; else `active`."
     )
     counts: dict[NodeStatus, int] = Field(description="Number of nodes by status.")
-    nodes: list[NodeInfo] = Field(description="All of them, in the order of `initial_nodes`.")
+    nodes: list[NodeInfo] = Field(
+        description="All of them, or a page of them, in the order of `initial_nodes`."
+    )
+    next_cursor: str | None = Field(
+        default=None,
+        description="In a page: pass it as `cursor` to go on; null: this was the last one.",
+    )
 
 
 class ListTasksParams(Params):
@@ -150,7 +162,7 @@ class ListTasksParams(Params):
 
     state: TaskState | None = Field(default=None, description="Left out: in any state.")
     limit: PageLimit = Field(default=limits.PAGE_ROWS_DEFAULT, description="Most tasks to return.")
-    cursor: str | None = Field(default=None, description="`next_cursor` of the page before.")
+    cursor: Cursor | None = Field(default=None, description="`next_cursor` of the page before.")
 
 
 class TaskSummary(Result):

@@ -67,3 +67,59 @@ async def test_large_reviews_come_in_more_pages(running_daemon: RunningDaemon) -
     found = await pages(client, "ListDecisions", "reviews")
     assert [len(page) for page in found] == [9, 3]
     assert [review["review_id"] for page in found for review in page] == ids
+
+
+async def followed(
+    client: RawClient, method: str, member: str, **params: object
+) -> list[list[Json]]:
+    """All pages of a list with cursors."""
+    found: list[list[Json]] = []
+    cursor = None
+    while True:
+        page = await client.call(method, cursor=cursor, **params)
+        found.append(page[member])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
+
+
+async def test_locks_with_large_metadata_come_in_more_pages(running_daemon: RunningDaemon) -> None:
+    client = await running_daemon.client()
+    keys = [f"file:{number:02}" for number in range(_COUNT)]
+    for key in keys:
+        await client.call("AcquireResourceLock", resource_key=key, metadata={"note": _LARGE})
+    found = await followed(client, "ListResourceLocks", "locks", limit=1000)
+    assert [len(page) for page in found] == [9, 3]
+    assert [lock["resource_key"] for page in found for lock in page] == keys
+    whole = await client.call("ListResourceLocks")
+    assert [lock["resource_key"] for lock in whole["locks"]] == keys
+    assert "next_cursor" not in whole
+
+
+async def test_nodes_with_large_results_come_in_more_pages(running_daemon: RunningDaemon) -> None:
+    client = await running_daemon.client()
+    nodes: list[Json] = [{"key": str(number)} for number in range(_COUNT)]
+    task_id = (await client.call("RegisterTask", goal="g", initial_nodes=nodes))["task_id"]
+    for _ in nodes:
+        node = await client.call("AcquireNextNode", task_id=task_id)
+        shown = {name: node[name] for name in ("task_id", "node_id", "lease_id")}
+        await client.call("CompleteNode", **shown, result_payload=_LARGE)
+    found = await followed(client, "TaskStatus", "nodes", task_id=task_id, limit=1000)
+    assert [len(page) for page in found] == [9, 3]
+    assert [node["key"] for page in found for node in page] == [node["key"] for node in nodes]
+    whole = await client.call("TaskStatus", task_id=task_id)
+    assert len(whole["nodes"]) == _COUNT
+    assert "next_cursor" not in whole
+
+
+async def test_nodes_with_many_dependencies_come_in_more_pages(
+    running_daemon: RunningDaemon,
+) -> None:
+    client = await running_daemon.client()
+    first: list[Json] = [{"key": f"{number:x}"} for number in range(1000)]
+    keys = [node["key"] for node in first]
+    nodes = [*first, *({"key": f"all{number}", "dependencies": keys} for number in range(120))]
+    task_id = (await client.call("RegisterTask", goal="g", initial_nodes=nodes))["task_id"]
+    found = await followed(client, "TaskStatus", "nodes", task_id=task_id, limit=1000)
+    assert [len(page) for page in found] == [1000, 103, 17]
+    assert all(len(node["blocked_by"]) == 1000 for page in found[1:] for node in page)

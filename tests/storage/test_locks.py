@@ -405,9 +405,9 @@ async def test_the_list_shows_what_is_held_now_without_leases(core: Core) -> Non
         assert not any("lease_id" in lock for lock in locks)
         return [lock["resource_key"] for lock in locks]
 
-    assert await keys() == ["file:src/a", "file:src2", "file:src/b"]
+    assert await keys() == ["file:src/a", "file:src/b", "file:src2"]
     assert await keys(prefix="file:src/") == ["file:src/a", "file:src/b"]
-    assert await keys(prefix="file:src") == ["file:src/a", "file:src2", "file:src/b"]
+    assert await keys(prefix="file:src") == ["file:src/a", "file:src/b", "file:src2"]
     assert await keys(namespace="n") == ["file:src/b"]
     assert await keys(namespace="") == ["file:src/a", "file:src2"]
     assert await keys(owner="y") == ["file:src/a", "file:src2"]
@@ -532,3 +532,58 @@ def test_locks_are_forgotten_a_bounded_number_at_a_time(core: Core) -> None:
     core.tick(SETTLED_LEASE_SECS)
     with core.transaction() as tx:
         assert [prune(tx.connection, core.now, 3) for _ in range(3)] == [3, 2, 0]
+
+
+async def pages_of(core: Core, limit: int, **params: Any) -> list[list[str]]:
+    """The keys of the locks, page by page."""
+    found: list[list[str]] = []
+    cursor = None
+    while True:
+        page = await core.read("ListResourceLocks", limit=limit, cursor=cursor, **params)
+        found.append([lock["resource_key"] for lock in page["locks"]])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
+
+
+async def test_locks_are_listed_in_pages(core: Core) -> None:
+    for namespace in ("", "m", "n"):
+        for key in ("file:a/b", "file:a", "tool:z"):
+            acquire(core, key, namespace=namespace)
+    for owner in ("x", "y", "z"):
+        acquire(core, "tool:shared", owner, mode="shared")
+    whole = [lock["resource_key"] for lock in (await core.read("ListResourceLocks"))["locks"]]
+    assert len(whole) == 12
+    for limit in range(1, 13):
+        pages = await pages_of(core, limit)
+        assert [key for page in pages for key in page] == whole
+        assert all(len(page) == limit for page in pages[:-1])
+        assert len(pages) == -(-12 // limit)
+    assert await pages_of(core, 2, prefix="tool:s") == [["tool:shared"] * 2, ["tool:shared"]]
+    assert await pages_of(core, 2, namespace="m") == [["file:a", "file:a/b"], ["tool:z"]]
+    assert await pages_of(core, 5, prefix="nothing") == [[]]
+
+
+async def test_a_page_of_locks_goes_on_behind_a_lock_that_is_gone(core: Core) -> None:
+    leases = {key: acquire(core, key)["lease_id"] for key in "abcd"}
+    page = await core.read("ListResourceLocks", limit=2)
+    for key in "bc":
+        core.write("ReleaseResourceLock", resource_key=key, lease_id=leases[key])
+    rest = await core.read("ListResourceLocks", cursor=page["next_cursor"])
+    assert [lock["resource_key"] for lock in rest["locks"]] == ["d"]
+    assert rest["next_cursor"] is None
+    other = await core.read("ListResourceLocks", prefix="d", cursor=page["next_cursor"])
+    assert [lock["resource_key"] for lock in other["locks"]] == ["d"]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("x", "[]", "7", "null", '"abc"', "[" * 300, '{"a": 1, "b": 2, "c": 3}', '["a", 1, 1]'),
+        *('["a", "", "1"]', '["a", "", true]', '["a", "", -1]', f'["a", "", {10**30}]'),
+    ],
+)
+async def test_a_cursor_of_something_else_is_refused(core: Core, cursor: str) -> None:
+    with pytest.raises(InvalidParams) as caught:
+        await core.read("ListResourceLocks", cursor=cursor)
+    assert (caught.value.reason, caught.value.data["path"]) == ("invalid_field", "cursor")

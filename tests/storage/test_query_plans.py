@@ -13,7 +13,16 @@ import pytest
 from agentd.core.operations.journal import index_resources
 from agentd.core.resource_keys import ResourceKey, prefix_range
 from agentd.core.states import TaskState
-from agentd.core.storage import decisions, gauges, journal, locks, node_listing, nodes, tasks
+from agentd.core.storage import (
+    decisions,
+    gauges,
+    journal,
+    lock_listing,
+    locks,
+    node_listing,
+    nodes,
+    tasks,
+)
 from tests.fakes.core import Core, plans
 from tests.storage.workers import Worker, chain, register
 
@@ -211,11 +220,24 @@ def test_overlapping_locks_are_looked_up_key_by_key(core: Core, key: str) -> Non
 
 
 def test_locks_are_listed_by_prefix_from_the_live_ones_alone(core: Core) -> None:
-    query = locks.list_query(
-        now=core.now, key_range=prefix_range("file:src/"), namespace=None, owner=None
-    )
+    query = lock_listing.list_query(now=core.now, key_range=prefix_range("file:src/"))
     steps = plans(core.connection, *query)
     assert "USING INDEX locks_live (resource_key>? AND resource_key<?)" in steps[0]
+
+
+@pytest.mark.parametrize("prefix", [None, "file:src/"])
+def test_a_page_of_locks_is_read_from_where_the_last_one_ended(
+    core: Core, prefix: str | None
+) -> None:
+    query = lock_listing.list_query(
+        now=core.now,
+        key_range=prefix_range(prefix) if prefix else None,
+        after=lock_listing.Position("file:src/m", "", 7),
+        limit=10,
+    )
+    search, *sort = plans(core.connection, *query)
+    assert "USING INDEX locks_live ((resource_key,namespace)>(?,?)" in search
+    assert sort in ([], ["USE TEMP B-TREE FOR RIGHT PART OF ORDER BY"])  # Equal keys alone.
 
 
 @pytest.mark.parametrize("sql", [gauges.LAPSED_NODES, gauges.LIVE_LOCKS])
@@ -225,8 +247,17 @@ def test_gauges_count_in_indexes(core: Core, sql: str) -> None:
     assert "_by_expiry" in step
 
 
-@pytest.mark.parametrize("sql", [node_listing.NODES, node_listing.DEPENDENCIES])
-def test_the_nodes_of_a_task_are_read_in_order(core: Core, sql: str) -> None:
-    steps = plans(core.connection, sql, (1,))
-    assert "nodes_in_task (task_pk=?)" in steps[0]
+@pytest.mark.parametrize(
+    ("sql", "values", "bounds"),
+    [
+        (node_listing.NODES, (1,), "task_pk=?"),
+        (node_listing.NODES_PAGE, (1, 5, 10), "task_pk=? AND position>?"),
+        (node_listing.DEPENDENCIES, (1, 5, 10), "task_pk=? AND position>? AND position<?"),
+    ],
+)
+def test_the_nodes_of_a_task_are_read_in_order(
+    core: Core, sql: str, values: tuple[int, ...], bounds: str
+) -> None:
+    steps = plans(core.connection, sql, values)
+    assert f"nodes_in_task ({bounds})" in steps[0]
     assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in steps)

@@ -318,3 +318,24 @@ async def test_what_lapses_or_asks_for_a_retry_after_the_cancellation_fails(core
     assert core.sweep() == 1
     assert core.actions()[-2:] == ["node.expired", "node.cancelled"]
     assert await statuses(core, task_id) == ["FAILED", "FAILED"]
+
+
+async def test_the_nodes_of_a_task_are_listed_in_pages(core: Core) -> None:
+    task_id = register(core, *chain(5))["task_id"]
+    register(core, *chain(3))
+    whole = await core.read("TaskStatus", task_id=task_id)
+    assert "next_cursor" not in whole
+    for limit in range(1, 7):
+        nodes: list[Any] = []
+        cursor = None
+        for expected in range(-(-5 // limit)):
+            page = await core.read("TaskStatus", task_id=task_id, limit=limit, cursor=cursor)
+            assert (page["task"], page["counts"]) == (whole["task"], whole["counts"])
+            nodes += page["nodes"]
+            cursor = page["next_cursor"]
+            assert (cursor is None) == (expected == -(-5 // limit) - 1)
+        assert nodes == whole["nodes"]
+    behind = await core.read("TaskStatus", task_id=task_id, cursor="999")
+    assert (behind["nodes"], behind["next_cursor"]) == ([], None)
+    with pytest.raises(InvalidParams, match="cursor"):
+        await core.read("TaskStatus", task_id=task_id, cursor="x")

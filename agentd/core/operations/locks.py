@@ -12,6 +12,7 @@ from typing import Any, Final
 from agentd.core import journal
 from agentd.core.clock import Instant, UnixSeconds, expiry
 from agentd.core.ids import LeaseId, numbered_tail
+from agentd.core.limits import PAGE_ROWS_MAX
 from agentd.core.locks import (
     Lock,
     excludes,
@@ -20,11 +21,12 @@ from agentd.core.locks import (
     last_to_end,
     refusal,
 )
+from agentd.core.operations.cursors import cursor_at, position_cursor
 from agentd.core.operations.recording import json_text, record
 from agentd.core.operations.transaction import Blocker, Freed, Transaction
 from agentd.core.resource_keys import ResourceKey, prefix_range
 from agentd.core.states import LockMode, LockState
-from agentd.core.storage import locks
+from agentd.core.storage import lock_listing, locks
 from agentd.core.storage.database import Reader
 from agentd.errors import InvalidParams
 from agentd.protocol.locks import (
@@ -244,12 +246,25 @@ def _end(tx: Transaction, lock: Lock, state: LockState, now: Instant) -> None:
 async def list_resource_locks(
     reader: Reader, params: ListResourceLocksParams, now: Instant
 ) -> dict[str, Any]:
-    """Lists the locks held now, ordered by namespace and key."""
-    query = locks.list_query(
+    """Lists the locks held now, all of them or a page, ordered by key and namespace."""
+    in_pages = params.limit is not None or params.cursor is not None
+    limit = params.limit or PAGE_ROWS_MAX
+    query = lock_listing.list_query(
         now=now,
         key_range=prefix_range(params.prefix) if params.prefix else None,
         namespace=params.namespace,
         owner=params.owner,
+        after=None if params.cursor is None else position_cursor(params.cursor),
+        limit=limit + 1 if in_pages else None,
     )
     async with reader.snapshot() as connection:
-        return {"locks": await locks.read_list(connection, query)}
+        if not in_pages:
+            held = await lock_listing.read_list(connection, query)
+            return {"locks": [locks.info_result(lock) for lock in held]}
+        held, is_full = await lock_listing.read_page(connection, query)
+    page = held[:limit]
+    goes_on = is_full or len(held) > limit
+    return {
+        "locks": [locks.info_result(lock) for lock in page],
+        "next_cursor": cursor_at(lock_listing.Position.of(page[-1])) if goes_on else None,
+    }

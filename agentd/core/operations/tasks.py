@@ -10,13 +10,15 @@ from agentd.core import journal
 from agentd.core.clock import Instant
 from agentd.core.dag import NodeNames, requirements_text, resolve
 from agentd.core.ids import NodeId, TaskId
+from agentd.core.limits import PAGE_ROWS_MAX
+from agentd.core.operations.cursors import number_cursor
 from agentd.core.operations.nodes import expire_lapsed
 from agentd.core.operations.recording import json_text, record
 from agentd.core.operations.transaction import Transaction
 from agentd.core.states import TaskState
 from agentd.core.storage import node_listing, nodes, tasks
 from agentd.core.storage.database import Reader
-from agentd.errors import AlreadyExists, InvalidParams, InvalidState, NotFound
+from agentd.errors import AlreadyExists, InvalidState, NotFound
 from agentd.protocol.tasks import (
     CancelTaskParams,
     ListTasksParams,
@@ -103,24 +105,31 @@ def cancel_task(tx: Transaction, params: CancelTaskParams, now: Instant) -> dict
 
 
 async def task_status(reader: Reader, params: TaskStatusParams, now: Instant) -> dict[str, Any]:
-    """Returns a task with all its nodes."""
+    """Returns a task with its nodes, all of them or a page."""
+    in_pages = params.limit is not None or params.cursor is not None
+    after = -1 if params.cursor is None else number_cursor(params.cursor)
+    limit = params.limit or PAGE_ROWS_MAX
     async with reader.snapshot() as connection:
         task = await tasks.read(connection, TaskId(params.task_id))
         if task is None:
             raise NotFound("task_not_found", f"there is no task {params.task_id}")
-        return {
+        result = {
             "task": tasks.info_result(task),
             "state": task.state,
             "counts": tasks.counts_result(task),
-            "nodes": await node_listing.read_nodes(connection, task.pk, task.id),
         }
+        if not in_pages:
+            return {**result, "nodes": await node_listing.read_nodes(connection, task)}
+        page = await node_listing.read_page(connection, task, after, limit)
+    cursor = None if page.last_position is None else str(page.last_position)
+    return {**result, "nodes": page.nodes, "next_cursor": cursor}
 
 
 async def list_tasks(reader: Reader, params: ListTasksParams, now: Instant) -> dict[str, Any]:
     """Lists tasks, newest first."""
     query = tasks.page_query(
         state=params.state,
-        before_pk=None if params.cursor is None else _cursor(params.cursor),
+        before_pk=None if params.cursor is None else number_cursor(params.cursor),
         limit=params.limit + 1,
     )
     async with reader.snapshot() as connection:
@@ -130,15 +139,3 @@ async def list_tasks(reader: Reader, params: ListTasksParams, now: Instant) -> d
         "tasks": [tasks.summary_result(task) for task in page],
         "next_cursor": str(page[-1].pk) if len(found) > len(page) else None,
     }
-
-
-def _cursor(text: str) -> int:
-    # Digits beyond SQLite's integers would be a crash further down, not a page.
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidParams(
-            "invalid_field",
-            "`cursor` is not one that ListTasks has returned",
-            path="cursor",
-            rule="must be the next_cursor of another page",
-        )
-    return int(text)

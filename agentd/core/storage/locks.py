@@ -8,30 +8,24 @@ from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
-import aiosqlite
 import orjson
 
 from agentd.core.clock import Instant, UnixSeconds, rfc3339
 from agentd.core.ids import LeaseId, number_in
 from agentd.core.locks import Lock
-from agentd.core.resource_keys import (
-    KeyRange,
-    ResourceKey,
-    covered_ranges,
-    overlapping_keys,
-)
+from agentd.core.resource_keys import ResourceKey, covered_ranges, overlapping_keys
 from agentd.core.states import LockState
 
 _SELECT = (
     "SELECT fencing_token, lease_secret, namespace, resource_key, mode, owner, provider, state,"
     " acquired_at, expires_at, metadata"
 )
-_COLUMNS = f"{_SELECT} FROM locks"
+COLUMNS = f"{_SELECT} FROM locks"
 _INSERT = (
     "INSERT INTO locks (lease_secret, namespace, resource_key, mode, owner, provider, acquired_at,"
     " expires_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_BY_TOKEN = f"{_COLUMNS} WHERE fencing_token = ?"
+_BY_TOKEN = f"{COLUMNS} WHERE fencing_token = ?"
 _IS_HELD = "SELECT 1 FROM locks WHERE state = 'LIVE' AND resource_key = ?1 AND expires_at > ?2"
 _IS_REPLACED = (
     f"{_IS_HELD} AND namespace = ?3 AND fencing_token <> ?4"
@@ -42,7 +36,7 @@ _REWRITE = "UPDATE locks SET expires_at = ?, metadata = ? WHERE fencing_token = 
 # The journal keeps the metadata; the ended row is there to answer repeated requests.
 _END = "UPDATE locks SET state = ?, ended_at = ?, metadata = '{}' WHERE fencing_token = ?"
 _STATE_TEXTS = {state: state.value for state in LockState}
-_LAPSED = f"{_COLUMNS} WHERE state = 'LIVE' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+_LAPSED = f"{COLUMNS} WHERE state = 'LIVE' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
 _NEXT_EXPIRY = "SELECT min(expires_at) FROM locks WHERE state = 'LIVE'"
 _OLD = (
     "SELECT fencing_token, acquired_at, ended_at FROM locks WHERE fencing_token > 0"
@@ -171,32 +165,6 @@ def prune(connection: sqlite3.Connection, ended_before: Instant, limit: int) -> 
                 doomed.append((token,))
     connection.executemany(_FORGET, doomed)
     return len(doomed)
-
-
-def list_query(
-    *, now: Instant, key_range: KeyRange | None, namespace: str | None, owner: str | None
-) -> tuple[str, list[Any]]:
-    """The query for the locks held now, ordered by namespace and key."""
-    where = "state = 'LIVE' AND expires_at > ?"
-    values: list[Any] = [now // 1000]
-    if key_range is not None:
-        where += " AND resource_key >= ? AND resource_key < ?"
-        values += (key_range.start, key_range.stop)
-    for column, value in (("namespace", namespace), ("owner", owner)):
-        if value is not None:
-            where += f" AND {column} = ?"
-            values.append(value)
-    order = "namespace, resource_key, fencing_token"
-    sql = _COLUMNS.replace("FROM locks", "FROM locks INDEXED BY locks_live")
-    return f"{sql} WHERE {where} ORDER BY {order}", values
-
-
-async def read_list(
-    connection: aiosqlite.Connection, query: tuple[str, list[Any]]
-) -> list[dict[str, Any]]:
-    """The locks that a `list_query` finds, as the wire's `LockInfo`."""
-    rows = await connection.execute_fetchall(*query)
-    return [info_result(Lock._make(row)) for row in rows]
 
 
 def info_result(lock: Lock) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A row count alone bounds nothing where each row may hold as much as a request li
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import aiosqlite
@@ -21,10 +22,18 @@ class Page(NamedTuple):
     """Of those that the page may have; none when they and not the query have ended it."""
 
 
+def _last_text(row: tuple[Any, ...]) -> int:
+    return len(row[-1])
+
+
 async def read_page(
-    connection: aiosqlite.Connection, sql: str, values: list[Any], chars_max: int
+    connection: aiosqlite.Connection,
+    sql: str,
+    values: list[Any],
+    chars_max: int,
+    chars_of: Callable[[tuple[Any, ...]], int] = _last_text,
 ) -> Page:
-    """The rows of a query until the texts in their last column have `chars_max` together.
+    """The rows of a query until they have `chars_max` together, by the texts in their last column.
 
     The row that reaches it is still there, so that a page of one row always comes on.
     """
@@ -32,9 +41,9 @@ async def read_page(
     chars_left = chars_max
     async with connection.execute(sql, values) as cursor:
         while chars_left > 0 and (fetched := await cursor.fetchmany(_FETCHED_AT_ONCE)):
-            for row in fetched:
-                rows.append(tuple(row))
-                chars_left -= len(row[-1])
+            for row in map(tuple, fetched):
+                rows.append(row)
+                chars_left -= chars_of(row)
                 if chars_left <= 0:
                     break
     return Page(rows, max(0, chars_left))
