@@ -8,12 +8,12 @@ from typing import Any
 
 from agentd.cli.connect import client_if_running, connected_client, settings
 from agentd.cli.out_files import check_out_file
-from agentd.cli.records import all_records, find_record
+from agentd.cli.records import Record, all_records, find_record
 from agentd.cli.report_file import write_report
 from agentd.cli.terminal import console, print_json, styled
 from agentd.client.listing import all_locks, all_tasks, whole_task
 from agentd.core.states import TaskState
-from agentd.errors import NotFound
+from agentd.errors import AgentdError, NotFound
 
 _GOAL_CHARS = 60
 _UUID_CHARS = 36
@@ -141,13 +141,38 @@ def show_review(review_id: str, *, hunks: bool, html: Path | None, as_json: bool
     from agentd.cli.review_view import print_review
 
     check_out_file(html, "--html")
-    record = find_record(client_if_running(), settings().home_layout.reviews, review_id)
+    record = _whole(find_record(client_if_running(), settings().home_layout.reviews, review_id))
     if as_json:
         print_json(record)
     else:
         print_review(console(), record, show_hunks=hunks)
+        if record.get("shortened") is True:
+            console().print(
+                "This copy was shortened, and nothing more is kept of the review: evidence and "
+                "hunks are missing.",
+                style="dim",
+            )
     if html is not None:
         write_report(html, record, as_json=as_json)
+
+
+def _whole(record: Record) -> Record:
+    """What the referee kept of a review of which the daemon has a shortened copy, if it still has.
+
+    Where it landed only the copy knows.
+    """
+    from agentd.conflicts.replay import kept_record
+    from agentd.conflicts.review import open_workplace
+
+    if record.get("shortened") is not True:
+        return record
+    try:
+        workplace = open_workplace(Path(record["repository"]), settings().home)
+        kept = kept_record(workplace, record["review_id"])
+    except AgentdError:
+        return record
+    del kept["inputs"]
+    return {**kept, "integration": record["integration"]}
 
 
 def _shortened(goal: str) -> str:

@@ -213,7 +213,7 @@ def _keep(
 
 
 def _record_with_daemon(client: Client, record: Record) -> str:
-    from agentd.conflicts.record import for_daemon
+    from agentd.conflicts.daemon_copy import for_daemon
 
     client.call(
         "RecordDecision",

@@ -34,6 +34,7 @@ _HUNK_LINES: Final = 20
 _NOTES_SHOWN: Final = 3
 _OTHER_REASONS: Final = 3
 _SHORT: Final = 10
+_NAMED_MAX: Final = 20
 _SAID_BY: Final[Mapping[str, str]] = {"no_change_attached": "no_change_yet"}
 """Kinds of findings to the reasons that say the same in other words."""
 
@@ -239,7 +240,10 @@ def _print_integration(console: Console, record: Record) -> None:
         console.print(styled("Nothing was merged.", "bold"))
         return
     names = owners_by_bundle(record)
-    order = ", ".join(names.get(bundle, bundle) for bundle in integration["order"])
+    merged = [names.get(bundle, bundle) for bundle in integration["order"]]
+    order = ", ".join(merged[:_NAMED_MAX])
+    if len(merged) > _NAMED_MAX:
+        order += f" and {len(merged) - _NAMED_MAX} more"
     console.print(
         styled("Integration", "bold"),
         styled(f"{integration['commit'][:_SHORT]} = {target_name(record)} with {order}"),

@@ -23,7 +23,6 @@ ENGINE_VERSION: Final = 4
 """Grows when the same inputs may be decided otherwise."""
 _PATHS_MAX: Final = 500
 _INTERACTIONS_MAX: Final = 1_000
-_DAEMON_BYTES_MAX: Final = 900_000
 
 
 def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
@@ -172,29 +171,6 @@ def canonical_bytes(value: Any) -> bytes:
 def decisions_bytes(record: Mapping[str, Any]) -> bytes:
     """The decisions of a record, to be compared with a replay's."""
     return canonical_bytes(record.get("decisions"))
-
-
-def for_daemon(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record as the daemon's journal takes it: without the inputs, and of a bounded size."""
-    slim = {key: value for key, value in record.items() if key != "inputs"}
-    if len(canonical_bytes(slim)) <= _DAEMON_BYTES_MAX:
-        return slim
-    slim["findings"] = [{**found, "evidence": {}} for found in slim["findings"]]
-    slim["bundles"] = [{**each, "changes": []} for each in slim["bundles"]]
-    slim["verification"] = [
-        {**each, "output_tail": each["output_tail"][-500:]} for each in slim["verification"]
-    ]
-    if len(canonical_bytes(slim)) > _DAEMON_BYTES_MAX:
-        slim["decisions"] = [
-            {
-                **each,
-                "reasons": [{**reason, "evidence": {}} for reason in each["reasons"]],
-            }
-            for each in slim["decisions"]
-        ]
-        slim["findings"] = slim["findings"][:1_000]
-    slim["shortened"] = True
-    return slim
 
 
 def printable(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
-from tests.cli.conftest import Command, branch_with
+from agentd.conflicts.daemon_copy import for_daemon
+from agentd.conflicts.record import canonical_bytes
+from tests.cli.conftest import PRICING, SHIPPING, Command, branch_with
 
 
 @pytest.mark.parametrize("command", ["locks", "tasks"])
@@ -130,3 +133,20 @@ def test_decisions_are_listed_and_shown(coord: Command, shop: ShopRepository) ->
     assert "readme" in shown.out
     assert coord("decisions", short, "--json").json()["review_id"] == record["review_id"]
     assert coord("decisions", "nope").code == 1
+
+
+def test_a_shortened_record_is_shown_whole_while_the_referee_has_it(
+    coord: Command, shop: ShopRepository, directory: Path
+) -> None:
+    for name, value in (("one", "7"), ("two", "9")):
+        branch_with(shop, name, PRICING, SHIPPING, f"    return {value}\n")
+    reviewed = coord("review", "--branch", "one", "--branch", "two", "--json").json()
+    file = directory / "home" / "reviews" / f"{reviewed['review_id']}.json"
+    file.write_bytes(canonical_bytes(for_daemon(reviewed, 1)))
+    shown = coord("decisions", reviewed["review_id"], "--hunks")
+    assert "return 7" in shown.out
+    assert "shortened" not in shown.out
+    shutil.rmtree(directory / "home" / "quarantine")
+    shown = coord("decisions", reviewed["review_id"], "--hunks")
+    assert "return 7" not in shown.out
+    assert "This copy was shortened" in shown.out

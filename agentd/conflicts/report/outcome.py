@@ -7,7 +7,7 @@ from typing import Final
 
 from agentd.conflicts.findings import counted
 from agentd.conflicts.report.facts import Finding, Review
-from agentd.conflicts.report.markup import Html, code, element, join, section, table
+from agentd.conflicts.report.markup import Html, code, element, folded, join, section, table
 from agentd.conflicts.report.names import bundle_link
 from agentd.conflicts.report.overview import target_name
 from agentd.conflicts.report.reading import (
@@ -20,6 +20,8 @@ from agentd.conflicts.report.reading import (
 )
 
 _SHORT: Final = 12
+_ORDER_SHOWN: Final = 60
+"""Of more bundles the others are folded away."""
 
 
 def result_section(review: Review) -> Html:
@@ -48,7 +50,8 @@ def result_section(review: Review) -> Html:
                 "." if ref else None,
                 class_="lead",
             ),
-            element("ol", *names, class_="order", aria_label="In the order in which they merge"),
+            _order(names[:_ORDER_SHOWN]),
+            _further(names[_ORDER_SHOWN:]),
             element(
                 "p",
                 "commit ",
@@ -61,6 +64,14 @@ def result_section(review: Review) -> Html:
             class_="card",
         ),
     )
+
+
+def _order(names: Sequence[Html]) -> Html:
+    return element("ol", *names, class_="order", aria_label="In the order in which they merge")
+
+
+def _further(names: Sequence[Html]) -> Html | None:
+    return folded(f"and {len(names)} more", _order(names)) if names else None
 
 
 def _next(review: Review) -> Html:

@@ -91,12 +91,12 @@ def _conflict_events(
 ) -> list[journal.NewEvent]:
     """One event for each bundle from a node that a blocking finding sets against another."""
     events: list[journal.NewEvent] = []
+    against: dict[str, list[dict[str, Any]]] = {}
+    for finding in filter(_is_conflict, review.findings):
+        for name in {name for name in finding["bundles"] if isinstance(name, str)}:
+            against.setdefault(name, []).append(finding)
     for bundle in bundles.values():
-        findings = [
-            finding
-            for finding in review.findings
-            if _is_conflict(finding) and bundle.bundle_id in finding["bundles"]
-        ]
+        findings = against.get(bundle.bundle_id, [])
         origin = _origin(tx, bundle)
         if not findings or origin is None:
             continue
