@@ -1,7 +1,7 @@
 """How well the symbol guard finds silent conflicts in real history, and how often it errs.
 
     python -m benchmarks.replay.semantic --clones DIR --cases semantic.jsonl
-    python -m benchmarks.replay.semantic --rate CLONE [--limit N] [--out FLAGGED.jsonl]
+    python -m benchmarks.replay.semantic --rate CLONE [--limit N] [--secs S] [--out FLAGGED.jsonl]
 
 The first runs it over recorded merges (JSON lines with repo, base, left, right, label and levels)
 in clones found below DIR; the second over all clean merges of two parents of one clone, and writes
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 import time
 from collections import Counter
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--cases", type=Path, help="JSON lines of recorded merges")
     parser.add_argument("--rate", type=Path, help="clone over whose merges the rate is measured")
     parser.add_argument("--limit", type=int, default=0, help="look at so many merges only")
+    parser.add_argument("--secs", type=float, default=math.inf, help="end after so long")
     parser.add_argument("--out", type=Path, help="where flagged merges go, as JSON lines")
     parser.add_argument("--cache", type=Path, help="directory that keeps summaries between runs")
     arguments = parser.parse_args()
@@ -43,7 +45,14 @@ def main() -> None:
         cache = SummaryCache(arguments.cache or Path(directory) / "summaries")
         scratch = Path(directory) / "objects"
         if arguments.rate is not None:
-            measure_rate(arguments.rate, scratch, cache, arguments.limit, arguments.out)
+            measure_rate(
+                arguments.rate,
+                scratch,
+                cache,
+                limit=arguments.limit,
+                secs=arguments.secs,
+                out=arguments.out,
+            )
         elif arguments.cases is not None and arguments.clones is not None:
             replay_cases(arguments.clones, arguments.cases, scratch, cache)
         else:
@@ -102,9 +111,18 @@ def look(
 
 
 def measure_rate(
-    clone: Path, scratch: Path, cache: SummaryCache, limit: int, out: Path | None
+    clone: Path,
+    scratch: Path,
+    cache: SummaryCache,
+    *,
+    limit: int,
+    secs: float,
+    out: Path | None,
 ) -> None:
-    """Runs the guard over all clean merges of a clone, and prints how many it flags."""
+    """Runs the guard over the clean merges of a clone, newest first, and prints how many it flags.
+
+    `secs` ends it before all are seen, or `limit` with so many merges, clean or not.
+    """
     found = find_clone(clone.parent, clone.name) or clone
     history = GitHistory(found, scratch)
     tally: Counter[str] = Counter()
@@ -112,6 +130,8 @@ def measure_rate(
     started = time.monotonic()
     guard = SymbolGuard(history, cache)
     for count, (merge, base, tree) in enumerate(_clean_merges(history, limit, tally)):
+        if time.monotonic() - started > secs:
+            break
         if count % _KEPT == 0:
             guard = SymbolGuard(history, cache)  # Lets go of the summaries of long ago.
         result = look(history, guard, base, merge, tree)
