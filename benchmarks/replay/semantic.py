@@ -26,7 +26,7 @@ from benchmarks.replay.git_history import GitHistory, Merge
 
 _STRONG = {"S1", "S2", "S4", "S5", "parse"}
 _KEPT = 50
-_BATCH = 200
+_BATCH = 40
 """How many merges git is asked for at once."""
 
 

@@ -20,6 +20,10 @@ _YAML_KEY: Final = re.compile(r"^( *)((?:- +)*)([A-Za-z0-9_.$/@-]+|\"[^\"]*\"|'[
 _ANY_KEY: Final = re.compile(r"([A-Za-z0-9_.$/@-]+)[\"'\]]*\s*(?:[:=]|\]\s*$)", re.MULTILINE)
 _JSON_TOKEN: Final = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*[\s\S]*?\*/')
 _LAST_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*[}\]])')
+_TEMPLATE: Final = re.compile(r"(?<!\$)\{\{|\{%")
+"""What fills in a text before it is YAML; `${{ … }}` of a workflow stands in its values."""
+_REMARKS: Final = frozenset(("//", "#", "_comment", "$comment", "__comment__"))
+"""JSON's keys for what nobody reads: any number of them is fine."""
 _YAML_BLOCK_TEXT: Final = re.compile(r"(?:^|[\s:])[|>][-+0-9]*\s*(?:#.*)?$")
 _YAML_ENDINGS: Final = (".yaml", ".yml")
 
@@ -52,7 +56,7 @@ def read_mapping(path: str, content: bytes) -> MappingKeys:
         return _json(text)
     if ending == ".toml":
         return _toml(text)
-    if "{{" in text or "{%" in text:
+    if _TEMPLATE.search(text):
         return MappingKeys(True, Counter())  # A template: which keys there are, it decides.
     return MappingKeys(True, _yaml(text.splitlines()))
 
@@ -83,7 +87,8 @@ def _json(text: str) -> MappingKeys:
 
     def collect(pairs: list[tuple[str, object]]) -> dict[str, object]:
         counted = Counter(name for name, _ in pairs)
-        twice.update({name: count for name, count in counted.items() if count > 1})
+        repeated = {name for name, count in counted.items() if count > 1} - _REMARKS
+        twice.update({name: counted[name] for name in repeated})
         return dict(pairs)
 
     problem, line = "", 1

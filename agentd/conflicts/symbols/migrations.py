@@ -16,7 +16,10 @@ from agentd.conflicts.symbols.sides import Side
 _MIGRATION_DIRECTORIES: Final = frozenset(
     ("migrations", "migrate", "migration", "versions", "upgrades", "schema_migrations")
 )
-_NUMBERED: Final = re.compile(r"[Vv]?(\d{1,6})(?:__?|[-.])(.+)")
+_NUMBERED: Final = re.compile(r"[Vv]?(\d+(?:[._-]\d+(?=[._-]))*)(?:__?|[-.])(.+)")
+"""A number, version or date, all of it, and what follows: `0002`, `V1_2`, `2024_01_05_120000`."""
+_TEXTS: Final = (".md", ".rst", ".txt", ".adoc")
+"""Written about migrations, or versions."""
 
 
 def twin_migrations(left: Side, right: Side) -> Iterator[SymbolFinding]:
@@ -44,8 +47,7 @@ def new_migrations(side: Side) -> dict[tuple[str, str, str], str]:
         change = side.changes[path]
         number = _number(path)
         if change.base is None and change.new is not None and number is not None:
-            kind = ".".join(basename(path).split(".")[1:])
-            found[dirname(path), number, kind] = path
+            found[dirname(path), *number] = path
     return found
 
 
@@ -54,8 +56,10 @@ def is_migration(path: str) -> bool:
     return _number(path) is not None
 
 
-def _number(path: str) -> str | None:
-    """The number of a migration; None where the path is none."""
+def _number(path: str) -> tuple[str, str] | None:
+    """The number and ending of a migration; None where the path is none."""
     numbered = _NUMBERED.fullmatch(basename(path))
     inside = _MIGRATION_DIRECTORIES.intersection(dirname(path).split("/")[-2:])
-    return numbered[1] if numbered is not None and inside else None
+    if numbered is None or not inside or path.endswith(_TEXTS):
+        return None
+    return numbered[1], numbered[2].partition(".")[2]
