@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from agentd.providers.adapter import Agent, Assignment, Way
     from agentd.settings import Settings
 
-_ACP_HINT = "Run: pip install 'agentd-coord[acp]'"
 _PROMPT_BYTES_MAX = 2**20
 _INTENT_CHARS_MAX = 200
 
@@ -53,8 +52,6 @@ def run_run(options: RunOptions) -> ExitCode:
     chosen = agent(options.agent, configured)
     required_program(chosen, process_environment().get("PATH"))
     way = _way(chosen, options.via)
-    if not _is_usable(way):
-        fail("acp needs the package agent-client-protocol", hint=_ACP_HINT)
     owner = options.owner or f"{chosen.name}-{secrets.token_hex(4)}"
     place = find_place(options.repository, options.worktree, owner, configured.home)
     assignment = _assignment(options, configured, chosen, place, owner, prompt)
@@ -82,25 +79,15 @@ def _prompt(text: str) -> str:
 
 
 def _way(agent: Agent, wanted: str | None) -> Way:
-    """The way that is wanted, or the best one for which everything is installed."""
+    """The way that is wanted, or the best one."""
     ways = agent.adapter.ways
     if wanted is None:
-        usable = [way for way in ways if _is_usable(way)]
-        return usable[0] if usable else ways[0]
+        return ways[0]
     found = next((way for way in ways if way.transport.value == wanted), None)
     if found is None:
         names = ", ".join(way.transport.value for way in ways)
         fail(f"{agent.name} has no way {wanted!r}; it has {names}", code=ExitCode.USAGE)
     return found
-
-
-def _is_usable(way: Way) -> bool:
-    """Whether the package that it needs, if any, is installed."""
-    from importlib.util import find_spec
-
-    from agentd.providers.adapter import Transport
-
-    return way.transport is not Transport.ACP or find_spec("acp") is not None
 
 
 def _assignment(

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from agentd.cli.exit_codes import ExitCode
+from agentd.cli.out_files import write_whole
 from agentd.cli.run_place import RunPlace
 from agentd.cli.run_view import RunView
 from agentd.client.async_client import AsyncClient
@@ -260,7 +261,7 @@ class RunSession:
             prepare_directory(directory)
             kept = directory / f"{_file_name(self.assignment.session)}.json"
         if kept is not None:
-            kept.write_bytes(orjson.dumps(bundle, option=orjson.OPT_INDENT_2) + b"\n")
+            write_whole(kept, orjson.dumps(bundle, option=orjson.OPT_INDENT_2) + b"\n")
             self.view.say(f"wrote {kept}; next: agentd-coord review --bundle {kept}")
 
     def _said(self) -> dict[str, Any]:

@@ -68,7 +68,9 @@ class _Server:
         self._thread = ""
         self._turn = ""
         self.is_over = False
-        self.conversation = Conversation(process.write, asked=self._asked, told=self._told)
+        self.conversation = Conversation(
+            process.write, asked=self._asked, told=self._told, version=None
+        )
 
     async def turn(self) -> None:
         """Starts a conversation and a turn in it, and waits for the turn's end.

@@ -23,6 +23,14 @@ Answer: TypeAlias = "dict[str, Any] | None"
 """The result of a request of theirs; None where we know no such request."""
 
 
+class Declined(Exception):
+    """A request of theirs that is answered with an error, which says why."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class Conversation:
     """Asks, answers and listens. Feed it messages with `read`."""
 
@@ -32,12 +40,15 @@ class Conversation:
         *,
         asked: Callable[[str, Message], Awaitable[Answer]],
         told: Callable[[str, Message], Events | None],
+        version: str | None = "2.0",
     ) -> None:
-        """`asked` answers a request of theirs; `told` says what a notification means, None for one
-        of an unknown kind."""
+        """`asked` answers a request of theirs, or raises `Declined`; `told` says what a
+        notification means, None for one of an unknown kind. `version` stands in every message of
+        ours."""
         self._write = write
         self._asked = asked
         self._told = told
+        self._head = {} if version is None else {"jsonrpc": version}
         self._next_id = 1
         self._waiting: dict[int, tuple[str, asyncio.Future[Message]]] = {}
         self._answering: set[asyncio.Task[None]] = set()
@@ -55,7 +66,9 @@ class Conversation:
             return ()
         return self._answered(message)
 
-    async def call(self, method: str, params: dict[str, Any], timeout_secs: float) -> Message:
+    async def call(
+        self, method: str, params: dict[str, Any], timeout_secs: float | None
+    ) -> Message:
         """The result of a request of ours.
 
         Raises `provider_failed` where it is answered with an error, not at all, or not in time.
@@ -68,7 +81,7 @@ class Conversation:
             async with asyncio.timeout(timeout_secs):
                 return await future
         except TimeoutError:
-            raise _failed(f"gave no answer to {method} within {timeout_secs:g} s") from None
+            raise _failed(f"gave no answer to {method} within {timeout_secs or 0:g} s") from None
         finally:
             self._waiting.pop(request_id, None)
 
@@ -85,12 +98,18 @@ class Conversation:
             answering.cancel()
 
     async def _answer(self, request_id: object, method: str, message: Message) -> None:
-        result = await self._asked(method, object_of(message, "params"))
-        if result is not None:
-            self._send({"id": request_id, "result": result})
+        try:
+            result = await self._asked(method, object_of(message, "params"))
+        except Declined as declined:
+            self._refuse(request_id, declined.code, str(declined))
             return
-        error = {"code": _NO_SUCH_METHOD, "message": f"agentd knows no {method[:100]}"}
-        self._send({"id": request_id, "error": error})
+        if result is None:
+            self._refuse(request_id, _NO_SUCH_METHOD, f"agentd knows no {method[:100]}")
+            return
+        self._send({"id": request_id, "result": result})
+
+    def _refuse(self, request_id: object, code: int, why: str) -> None:
+        self._send({"id": request_id, "error": {"code": code, "message": why}})
 
     def _answered(self, message: Message) -> Events | None:
         request_id = message.get("id")
@@ -107,7 +126,7 @@ class Conversation:
         return ()
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._write(orjson.dumps(message) + b"\n")
+        self._write(orjson.dumps({**self._head, **message}) + b"\n")
 
 
 def _failed(what: str) -> DependencyFailed:
