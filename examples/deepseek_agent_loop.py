@@ -339,7 +339,7 @@ class Loop:
         print(f"\nThe referee: agentd-coord review --apply --branch-name {BRANCH}\n", flush=True)
         repository = str(status.task.context["repository"])
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "agentd.cli.coord", "review", "--repo", repository),
+            *(sys.executable, "-P", "-m", "agentd.cli.coord", "review", "--repo", repository),
             *("--task", self.task_id, "--apply", "--branch-name", BRANCH),
             env=self.around.environment,
         )

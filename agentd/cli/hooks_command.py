@@ -32,9 +32,9 @@ def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) ->
     """Installs a hook."""
     from agentd.providers.hook_settings.installation import plan_install
 
-    provider, scope = _provider(name), _scope(project)
-    changes = plan_install(provider, scope, _place(repository, scope), hook_command())
-    if _carried_out(changes, dry_run, "the hook is installed already"):
+    provider, scope = _provider(name), scope_of(project)
+    changes = plan_install(provider, scope, place_of(repository, scope), hook_command())
+    if carried_out(changes, dry_run, "the hook is installed already"):
         if remark := _AFTER.get((provider, project)):
             _say(remark)
         _say("Sessions that run already may have to be started anew. Check: agentd-coord doctor")
@@ -44,9 +44,9 @@ def run_uninstall(name: str, *, project: bool, dry_run: bool, repository: Path) 
     """Takes a hook out."""
     from agentd.providers.hook_settings.installation import plan_removal
 
-    provider, scope = _provider(name), _scope(project)
-    changes = plan_removal(provider, scope, _place(repository, scope))
-    _carried_out(changes, dry_run, "the hook is not installed there")
+    provider, scope = _provider(name), scope_of(project)
+    changes = plan_removal(provider, scope, place_of(repository, scope))
+    carried_out(changes, dry_run, "the hook is not installed there")
 
 
 def run_status(*, repository: Path, as_json: bool) -> None:
@@ -111,13 +111,13 @@ def _provider(name: str) -> str:
     return provider
 
 
-def _scope(project: bool) -> Scope:
+def scope_of(project: bool) -> Scope:
     from agentd.providers.hook_settings.entries import Scope
 
     return Scope.PROJECT if project else Scope.USER
 
 
-def _place(repository: Path, scope: Scope) -> Place:
+def place_of(repository: Path, scope: Scope) -> Place:
     from agentd.providers.hook_settings.entries import Scope as Scopes
 
     project = worktree_around(repository)
@@ -146,7 +146,7 @@ def user_place(project: Path) -> Place:
     return Place(Path.home(), project, process_environment())
 
 
-def _carried_out(changes: Sequence[Change], dry_run: bool, nothing: str) -> bool:
+def carried_out(changes: Sequence[Change], dry_run: bool, nothing: str) -> bool:
     """Carries changes out, or shows them; whether there was anything to do."""
     from agentd.providers.hook_settings.changes import apply
 

@@ -5,6 +5,7 @@ A command parses, delegates, sets an exit code; everything heavy is imported ins
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -69,9 +70,93 @@ def _serve(
         )
     with errors_explained():
         configured = settings()
-        environment = process_environment()
+        environment = _without_unset(process_environment())
         if leads_to := environment.get("AGENTD_SOCKET"):
             # A supervised session is led to its daemon by this one.
             configured = replace(configured, socket_path=Path(leads_to))
         directory = repo or Path(environment.get("AGENTD_WORKTREE") or ".")
         serve(configured, environment, directory.absolute(), owner=owner, provider=provider)
+
+
+def _without_unset(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without variables that were to have another one's value, which is not set: some programs hand
+    the other one's name on then.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if not (name.startswith("AGENTD_") and value.startswith("$"))
+    }
+
+
+ProviderArgument = Annotated[
+    str,
+    typer.Argument(metavar="PROVIDER", help="codex, claude_code, gemini, qwen or antigravity."),
+]
+ProjectOption = Annotated[
+    bool,
+    typer.Option(
+        "--project/--user", help="In the settings of this repository, or in your own ones."
+    ),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
+]
+RepositoryOption = Annotated[
+    Path, typer.Option("--repo", help="A directory of the repository, for --project.")
+]
+
+
+@_app.command("install")
+def _install(
+    provider: ProviderArgument,
+    project: ProjectOption = False,
+    dry_run: DryRunOption = False,
+    repo: RepositoryOption = Path(),
+) -> None:
+    """Put the server into the settings of an agent's program, and change nothing else there.
+
+    With --project it is started by its name, `agentd-coord`, so that the file can be shared.
+
+    \b
+    Examples:
+      agentd-coord mcp install codex
+      agentd-coord mcp install claude_code --project --dry-run
+    """
+    from agentd.cli.mcp_install import run_install
+
+    with errors_explained():
+        run_install(provider, project=project, dry_run=dry_run, repository=repo)
+
+
+@_app.command("uninstall")
+def _uninstall(
+    provider: ProviderArgument,
+    project: ProjectOption = False,
+    dry_run: DryRunOption = False,
+    repo: RepositoryOption = Path(),
+) -> None:
+    """Take the server out of the settings again: what `install` wrote, and nothing else.
+
+    \b
+    Examples:
+      agentd-coord mcp uninstall codex
+    """
+    from agentd.cli.mcp_install import run_uninstall
+
+    with errors_explained():
+        run_uninstall(provider, project=project, dry_run=dry_run, repository=repo)
+
+
+@_app.command("status")
+def _status(repo: RepositoryOption = Path()) -> None:
+    """List where the server is installed, for you and for this repository.
+
+    \b
+    Examples:
+      agentd-coord mcp status
+    """
+    from agentd.cli.mcp_install import run_status
+
+    with errors_explained():
+        run_status(repository=repo)

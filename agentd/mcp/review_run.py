@@ -33,7 +33,7 @@ async def run_review(
     review said.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "agentd.cli.coord", "review", "--json", *arguments),
+        *(sys.executable, "-P", "-m", "agentd.cli.coord", "review", "--json", *arguments),
         cwd=directory,
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,

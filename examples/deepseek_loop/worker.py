@@ -356,7 +356,7 @@ def unfenced(text: str, name: str) -> str:
 
 def coord(command: str) -> list[str]:
     """`agentd-coord`, of the same installation as this program."""
-    return [sys.executable, "-m", "agentd.cli.coord", command]
+    return [sys.executable, "-P", "-m", "agentd.cli.coord", command]
 
 
 async def ran(*command: str, at: Path) -> tuple[int, str, str]:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
-_MADE: Final = "# Made by `agentd-coord hooks install`, which trusts the hooks that it installed."
+_MADE: Final = "# Made by `agentd-coord`, which takes out again what it put in."
 
 
 class NotToml(ValueError):
@@ -26,6 +26,8 @@ class OddToml(ValueError):
 
 
 Path = tuple[str, ...]
+Value: TypeAlias = str | int | Sequence[str] | Mapping[str, str]
+"""What a table of ours may hold."""
 
 
 def table_at(text: str, path: Path) -> Any:
@@ -38,8 +40,8 @@ def table_at(text: str, path: Path) -> Any:
     return value
 
 
-def with_table(text: str | None, path: Path, values: Mapping[str, str]) -> str:
-    """The text with a table that holds these strings; None: a file of its own.
+def with_table(text: str | None, path: Path, values: Mapping[str, Value]) -> str:
+    """The text with a table that holds these values; None: a file of its own.
 
     Raises `NotToml` and `OddToml`.
     """
@@ -48,7 +50,7 @@ def with_table(text: str | None, path: Path, values: Mapping[str, str]) -> str:
     if text is not None and table_at(text, path) is not None:
         text = without_table(text, path)
     newline = "\r\n" if text is not None and "\r\n" in text else "\n"
-    lines = [_header(path), *(f"{key} = {_quoted(value)}" for key, value in values.items())]
+    lines = [_header(path), *(f"{key} = {_rendered(value)}" for key, value in values.items())]
     block = newline.join(lines)
     if text is None:
         made = f"{_MADE}{newline}{block}{newline}"
@@ -85,7 +87,7 @@ def without_table(text: str, path: Path) -> str | None:
     return None if left.strip() == _MADE else left
 
 
-def _replaced(data: dict[str, Any], path: Path, values: dict[str, str] | None) -> dict[str, Any]:
+def _replaced(data: dict[str, Any], path: Path, values: dict[str, Value] | None) -> dict[str, Any]:
     """What is to be read from the changed text."""
     key, *rest = path
     inner = data.get(key)
@@ -132,6 +134,17 @@ def _header(path: Path) -> str:
 
 def _key(part: str) -> str:
     return part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else _quoted(part)
+
+
+def _rendered(value: Value) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Mapping):
+        pairs = (f"{_key(key)} = {_quoted(each)}" for key, each in value.items())
+        return f"{{ {', '.join(pairs)} }}"
+    return f"[{', '.join(_quoted(each) for each in value)}]"
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,211 @@
+"""The server in the vendors' settings: put in, found again, taken out to the byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from agentd.providers.mcp_settings import VENDORS
+from tests.cli.conftest import Command, coord
+from tests.mcp.conftest import Connect
+
+__all__ = ["coord"]
+
+JSON_VENDORS = [provider for provider in VENDORS if provider != "codex"]
+USER_FILES = {
+    "codex": ".codex/config.toml",
+    "claude_code": ".claude.json",
+    "gemini": ".gemini/settings.json",
+    "qwen": ".qwen/settings.json",
+    "antigravity": ".gemini/config/mcp_config.json",
+}
+PROJECT_FILES = {
+    "codex": ".codex/config.toml",
+    "claude_code": ".mcp.json",
+    "gemini": ".gemini/settings.json",
+    "qwen": ".qwen/settings.json",
+    "antigravity": ".agents/mcp_config.json",
+}
+JSONS = [
+    '{"theme": "dark"}',
+    '{\n    // mine\n    "mcpServers": {\n        "o": {"command": "x"} /* keep */\n    },\n}\n',
+    '{\n\t"mcpServers": {}\n}',
+    "{}\n",
+]
+TOMLS = [
+    'model = "gpt"\n\n[mcp_servers.other]\ncommand = "x"  # mine\n',
+    "# nothing but this",
+    "",
+]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(environment: dict[str, str]) -> None:
+    """Nothing leads to the settings of whoever runs the tests."""
+    for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "GEMINI_CLI_HOME", "QWEN_HOME"):
+        environment.pop(name, None)
+
+
+def entry_of(path: Path) -> dict[str, object]:
+    """Our entry."""
+    text = path.read_text()
+    if path.suffix == ".toml":
+        entry: dict[str, object] = tomllib.loads(text)["mcp_servers"]["agentd"]
+    else:
+        entry = json.loads(text)["mcpServers"]["agentd"]
+    return entry
+
+
+@pytest.mark.parametrize("provider", VENDORS)
+def test_for_the_user(coord: Command, directory: Path, provider: str) -> None:
+    path = directory / USER_FILES[provider]
+    done = coord("mcp", "install", provider)
+    assert done.code == 0, done.err
+    assert f"wrote {path}" in done.err
+    entry = entry_of(path)
+    assert entry["args"] == ["mcp", "--provider", provider]
+    assert os.path.isabs(str(entry["command"]))
+    assert Path(str(entry["command"])).name == "agentd-coord"
+    again = coord("mcp", "install", provider)
+    assert "installed already" in again.err
+    assert f"{provider:<12} user     installed" in coord("mcp", "status").out
+    assert coord("mcp", "uninstall", provider).code == 0
+    assert not path.exists()
+    assert "not installed there" in coord("mcp", "uninstall", provider).err
+
+
+@pytest.mark.parametrize("provider", VENDORS)
+def test_for_a_project_it_is_started_by_its_name(
+    coord: Command, directory: Path, shop: object, provider: str
+) -> None:
+    path = directory / "shop" / PROJECT_FILES[provider]
+    assert coord("mcp", "install", provider, "--project", at=directory / "shop" / "shop").code == 0
+    assert entry_of(path)["command"] == "agentd-coord"
+    assert str(directory) not in path.read_text()
+    assert not (directory / USER_FILES[provider]).exists()
+    assert coord("mcp", "uninstall", provider, "--project").code == 0
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("provider", "text"),
+    [("codex", text) for text in TOMLS]
+    + [(provider, text) for provider in JSON_VENDORS for text in JSONS],
+)
+def test_everything_else_stays_to_the_byte(
+    coord: Command, directory: Path, provider: str, text: str
+) -> None:
+    path = directory / USER_FILES[provider]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o600)
+    dry = coord("mcp", "install", provider, "--dry-run")
+    assert "+" in dry.out
+    assert path.read_text() == text
+    assert coord("mcp", "install", provider).code == 0
+    written = path.read_text()
+    assert "agentd-coord" in written
+    for kept in ("// mine", "# mine", "/* keep */", '"theme": "dark"', "# nothing but this"):
+        assert (kept in written) is (kept in text)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert coord("mcp", "uninstall", provider).code == 0
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("provider", "text", "said"),
+    [
+        ("codex", "[mcp_servers.agentd]\ncommand = 'theirs'\n", "another MCP server"),
+        ("gemini", '{"mcpServers": {"agentd": {"url": "http://x"}}}', "another MCP server"),
+        ("gemini", '{"mcpServers": []}', "mcpServers is no object"),
+        ("qwen", "{", "left alone"),
+        ("claude_code", "[]", "the whole is no object"),
+        ("codex", "= 3", "left alone"),
+        ("antigravity", "", "there is no value"),
+    ],
+)
+def test_what_it_cannot_work_with_is_left_alone(
+    coord: Command, directory: Path, provider: str, text: str, said: str
+) -> None:
+    path = directory / USER_FILES[provider]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    for command in ("install", "uninstall"):
+        done = coord("mcp", command, provider)
+        assert done.code == 1, done.err
+        assert said in done.err
+        assert "Traceback" not in done.err
+        assert path.read_text() == text
+
+
+def test_an_older_entry_of_ours_is_brought_up_to_date(coord: Command, directory: Path) -> None:
+    path = directory / USER_FILES["gemini"]
+    path.parent.mkdir(parents=True)
+    path.write_text('{"mcpServers": {"agentd": {"command": "/old/agentd-coord", "args": ["mcp"]}}}')
+    assert coord("mcp", "install", "gemini").code == 0
+    assert entry_of(path)["args"] == ["mcp", "--provider", "gemini"]
+
+
+def test_another_home_and_other_names(coord: Command, directory: Path) -> None:
+    codex_home = directory / "elsewhere"
+    codex_home.mkdir()
+    moved = {"CODEX_HOME": str(codex_home), "AGENTD_SOCKET_PATH": "/run/agentd.sock"}
+    assert coord("mcp", "install", "codex", **moved).code == 0
+    entry = entry_of(codex_home / "config.toml")
+    # The tests' home is not the usual one.
+    assert entry["env"] == {
+        "AGENTD_HOME": str(directory / "home"),
+        "AGENTD_SOCKET_PATH": "/run/agentd.sock",
+    }
+    assert coord("mcp", "install", "claude").code == 0
+    assert (directory / ".claude.json").exists()
+    unknown = coord("mcp", "install", "nobody")
+    assert unknown.code == 2
+    assert "codex, claude_code, gemini" in unknown.err
+
+
+async def test_a_variable_that_nobody_set_is_as_good_as_none(
+    connect: Connect, daemon: object
+) -> None:
+    """Some programs hand `$NAME` on where there is no NAME."""
+    names = ("AGENTD_SESSION_ID", "AGENTD_PROVIDER", "AGENTD_SOCKET", "AGENTD_WORKTREE")
+    async with connect("gemini-cli", **{name: f"${name}" for name in names}) as tools:
+        await tools("lock_acquire", resource="a", intent="x")
+        (lock,) = (await tools("locks_list"))["locks"]
+    assert lock["provider"] == "gemini"
+
+
+def test_what_is_installed_can_be_started(
+    coord: Command, directory: Path, environment: dict[str, str]
+) -> None:
+    program = Path(sys.executable).with_name("agentd-coord")
+    if not program.exists():
+        pytest.skip("agentd is not installed as a program in this environment")
+    coord("mcp", "install", "claude_code")
+    entry = json.loads((directory / ".claude.json").read_text())["mcpServers"]["agentd"]
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "claude-code", "version": "1"},
+        },
+    }
+    done = subprocess.run(
+        [entry["command"], *entry["args"]],
+        env=environment,
+        cwd=directory,
+        input=json.dumps(hello) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout)["result"]["serverInfo"]["name"] == "agentd"
