@@ -130,7 +130,7 @@ def _registered(connection: sqlite3.Connection, node_count: int) -> str:
     nodes = [NodeSpec() for _ in range(node_count)]
     params = RegisterTaskParams(goal="benchmark", initial_nodes=nodes)
     connection.execute("BEGIN")
-    answer = register_task(Transaction(connection, IDS, CONFIG), params, NOW)
+    answer = register_task(Transaction(connection, IDS, CONFIG, NOW), params, NOW)
     connection.execute("COMMIT")
     task_id: str = answer["task_id"]
     _add_events(connection, task_id, CONTEXT_EVENTS_DEFAULT * 2)
@@ -154,7 +154,7 @@ def _cost(connection: sqlite3.Connection, task_id: str | None) -> float:
     connection.execute("BEGIN")
     start = time.thread_time_ns()
     for _ in range(ACQUISITIONS):
-        lease = acquire_next_node(Transaction(connection, IDS, CONFIG), params, NOW)
+        lease = acquire_next_node(Transaction(connection, IDS, CONFIG, NOW), params, NOW)
         assert lease is not None
     spent = time.thread_time_ns() - start
     connection.execute("ROLLBACK")

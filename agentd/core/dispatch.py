@@ -76,6 +76,7 @@ class Call:
         "error",
         "params",
         "parked",
+        "received",
         "request_id",
         "result",
         "route",
@@ -98,6 +99,7 @@ class Call:
         self.caller = caller
         self.started = perf_counter_ns()
         self.behind_waiter = False
+        self.received = Instant(0)
         self.parked = False
         self.result: Any = None
         self.error: AgentdError | None = None
@@ -296,13 +298,14 @@ class Dispatcher:
 class Chore:
     """A write of the daemon's own, that somebody awaits."""
 
-    __slots__ = ("_error", "_operation", "_result", "behind_waiter", "done")
+    __slots__ = ("_error", "_operation", "_result", "behind_waiter", "done", "received")
 
     def __init__(self, operation: Callable[[Transaction, Instant], Any]) -> None:
         self._operation = operation
         self._error: AgentdError | None = None
         self._result: Any = None
         self.behind_waiter = False
+        self.received = Instant(0)
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     @property

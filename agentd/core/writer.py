@@ -42,6 +42,9 @@ class Write(Protocol):
     """A request that changes state."""
 
     behind_waiter: bool
+    received: Instant
+    """When it was submitted. It is judged by that however long it had to wait: a sign of life that
+    came in time is not late because the daemon was busy with something large."""
 
     def run(self, tx: Transaction, now: Instant) -> bool:
         """Does the work, in the writer's thread; false when what it wrote is to be undone.
@@ -113,6 +116,7 @@ class Writer:
         if self._stopping:
             write.abandon(Unavailable("shutting_down", "the daemon is stopping"))
             return
+        write.received = self._clock.now()
         self._gathered.append(write)
         if not self._under_way:
             self._look_soon()
@@ -214,30 +218,30 @@ class Writer:
         """What the requests did, on disk, and how many seconds the commit took."""
         execute = self._connection.execute
         try:
-            now = self._clock.now()
+            begun = self._clock.now()
             execute("BEGIN IMMEDIATE")
-            settled = self._run_together(batch, now)
+            settled = self._run_together(batch, begun)
             if settled is None:
                 execute("ROLLBACK")
                 execute("BEGIN IMMEDIATE")
-                settled = self._run_apart(batch, now)
+                settled = self._run_apart(batch, begun)
         finally:
             self._running.release()
-        begun = self._stopwatch()
+        commit_begun = self._stopwatch()
         execute("COMMIT")
-        return settled, self._stopwatch() - begun
+        return settled, self._stopwatch() - commit_begun
 
-    def _run_together(self, batch: _Batch, now: Instant) -> _Settled | None:
+    def _run_together(self, batch: _Batch, begun: Instant) -> _Settled | None:
         """Runs all requests; None when one failed after it had written something."""
         connection = self._connection
-        tx = Transaction(connection, self._ids, self._config, gathers_events=True)
+        tx = Transaction(connection, self._ids, self._config, begun, gathers_events=True)
         journal = tx.journal
         settled: _Settled = []
         for write in batch:
             tx.effects = effects = Effects()
             tx.behind_waiter = write.behind_waiter
             changes = connection.total_changes + journal.gathered
-            if not write.run(tx, now):
+            if not write.run(tx, write.received):
                 self._check_transaction()
                 if connection.total_changes + journal.gathered != changes:
                     return None
@@ -250,15 +254,17 @@ class Writer:
             return None
         return settled
 
-    def _run_apart(self, batch: _Batch, now: Instant) -> _Settled:
+    def _run_apart(self, batch: _Batch, begun: Instant) -> _Settled:
         """Runs each request in a savepoint, so that it can be undone alone."""
         connection = self._connection
         settled: _Settled = []
         for write in batch:
             connection.execute("SAVEPOINT request")
             effects = Effects()
-            tx = Transaction(connection, self._ids, self._config, effects, write.behind_waiter)
-            if not write.run(tx, now):
+            tx = Transaction(
+                connection, self._ids, self._config, begun, effects, write.behind_waiter
+            )
+            if not write.run(tx, write.received):
                 self._check_transaction()
                 connection.execute("ROLLBACK TO request")
                 effects = _NO_EFFECTS

@@ -41,6 +41,8 @@ class Core:
         """Of the last write that did not raise."""
         self.behind_waiter = False
         """Whether somebody waits for what the writes ask for."""
+        self.busy_secs = 0
+        """How long the writes have to wait for their transaction."""
 
     @classmethod
     @contextmanager
@@ -69,6 +71,7 @@ class Core:
             self.connection,
             self.ids,
             self.config,
+            Instant(self.now + self.busy_secs * 1000),
             behind_waiter=self.behind_waiter,
             gathers_events=True,
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agentd.core.clock import SystemClock
+from agentd.core.clock import Clock, SystemClock
 from agentd.core.dispatch import Chore
 from agentd.core.ids import RandomIds
 from agentd.core.operations.transaction import LeaseConfig
@@ -21,6 +21,7 @@ from agentd.core.storage.database import open_writer
 from agentd.core.writer import BATCH_REQUESTS_MAX, Writer
 from agentd.errors import Unavailable
 from tests.conftest import RunningDaemon, StartDaemon
+from tests.fakes.clock import FakeClock
 
 
 async def test_one_request_that_fails_undoes_only_itself(running_daemon: RunningDaemon) -> None:
@@ -73,7 +74,9 @@ ANSWER_SECS_MAX = 30
 
 
 @contextmanager
-def opened_writer(path: Path, commits_take: float = 0.0) -> Iterator[Writer]:
+def opened_writer(
+    path: Path, commits_take: float = 0.0, clock: Clock | None = None
+) -> Iterator[Writer]:
     moments = count()
     config = LeaseConfig(300, 50, 10_000)
 
@@ -81,7 +84,7 @@ def opened_writer(path: Path, commits_take: float = 0.0) -> Iterator[Writer]:
         return next(moments) * commits_take
 
     with closing(open_writer(path)) as connection:
-        yield Writer(connection, SystemClock(), RandomIds(), config, stopwatch)
+        yield Writer(connection, clock or SystemClock(), RandomIds(), config, stopwatch)
 
 
 async def test_the_event_loop_goes_on_beside_a_request_that_takes_long(tmp_path: Path) -> None:
@@ -121,6 +124,25 @@ async def test_who_has_gathered_does_not_wait_for_who_is_silent(tmp_path: Path) 
             await asyncio.wait_for(
                 asyncio.gather(*(chore.done for chore in chores)), ANSWER_SECS_MAX
             )
+        await writer.stop()
+
+
+async def test_a_request_is_judged_by_when_it_came_and_leases_count_from_now(
+    tmp_path: Path,
+) -> None:
+    clock = FakeClock()
+    with opened_writer(tmp_path / "a.db", clock=clock) as writer:
+        told = threading.Event()
+        large = Chore(lambda tx, now: told.wait(ANSWER_SECS_MAX))
+        writer.submit(large)
+        await asyncio.sleep(0)
+        came = clock.now()
+        heartbeat = Chore(lambda tx, now: (now, tx.begun))
+        writer.submit(heartbeat)
+        clock.advance(60)
+        told.set()
+        assert await large.done
+        assert await heartbeat.done == (came, clock.now())
         await writer.stop()
 
 

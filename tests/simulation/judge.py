@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentd.core.clock import Instant
+from agentd.core.dispatch import Call
 from agentd.core.resource_keys import ResourceKey, overlap
 from agentd.core.states import NodeStatus
 from tests.simulation.actors import Json, Request
@@ -44,7 +46,6 @@ class Batch:
 
     before: View
     after: View
-    now: int
     seq_before: int
     """The last event before it."""
     granted: list[Event]
@@ -64,7 +65,14 @@ class Exchange:
     blocked_at_start: bool = False
     """Somebody who waited longer was in its way when it was sent."""
     parked: bool = False
+    call: Call | None = None
     give_up: Callable[[], None] | None = None
+
+    @property
+    def received(self) -> Instant:
+        """By when it is judged: when it was submitted, the last time if it waits."""
+        assert self.call is not None
+        return self.call.received
 
     @property
     def keys(self) -> list[str]:
@@ -137,7 +145,7 @@ class Judge:
         request = exchange.request
         self._check_secrets(request, response)
         if "error" in response:
-            self._check_error(request, response["error"], batch)
+            self._check_error(exchange, response["error"], batch)
             return
         result = response["result"]
         denied = result is None or (isinstance(result, dict) and result.get("granted") is False)
@@ -164,7 +172,8 @@ class Judge:
         allowed = own if request.method.startswith("Acquire") else set()
         require(shown <= allowed, "a lease id shown to others", request, response)
 
-    def _check_error(self, request: Request, error: Json, batch: Batch | None) -> None:
+    def _check_error(self, exchange: Exchange, error: Json, batch: Batch | None) -> None:
+        request = exchange.request
         reason = error["data"]["reason"]
         if reason == "shutting_down" or (reason == "disk_full" and request.method not in _REPORTS):
             return
@@ -172,7 +181,9 @@ class Judge:
         if reason in LEASE_LOST or reason == "lock_not_found":
             assert batch is not None
             refused = request.params["lease_id"]
-            require(not batch.after.is_current(refused, batch.now), "robbed", request, error)
+            require(
+                not batch.after.is_current(refused, exchange.received), "robbed", request, error
+            )
         if reason == "wait_cycle":
             waiting = {
                 other.request.sender.name for other in self.in_line.values() if other.request.waits
@@ -185,7 +196,7 @@ class Judge:
             held = [
                 (row.namespace, row.key, row.mode)
                 for row in batch.before.locks.values()
-                if batch.now < row.expires_at * 1000
+                if exchange.received < row.expires_at * 1000
             ]
             held += map(lock_of, batch.granted)
             blocked = any(exchange.conflicts(*lock) for lock in held)
@@ -203,7 +214,7 @@ class Judge:
             )
             require(not free_all_the_time, "a runnable node was withheld", exchange.request, row)
         for row in batch.after.nodes.values():
-            lapsed = row.expires_at is not None and row.expires_at * 1000 <= batch.now
+            lapsed = row.expires_at is not None and row.expires_at * 1000 <= exchange.received
             mine = exchange.request.params.get("task_id") in (None, row.task_id)
             require(not (lapsed and mine), "a lapsed node was left lying", exchange.request, row)
 
@@ -264,14 +275,14 @@ class Judge:
 
     def _still_held(self, exchange: Exchange, batch: Batch) -> None:
         shown = exchange.request.params["lease_id"]
-        held = batch.before.is_current(shown, batch.now)
+        held = batch.before.is_current(shown, exchange.received)
         require(held or exchange.again, "a dead lease was honoured", exchange.request)
 
     def _heartbeat(self, exchange: Exchange, result: Json, batch: Batch) -> None:
         self._still_held(exchange, batch)
         expires_at = result.get("lease_expires_at", result.get("expires_at"))
         assert isinstance(expires_at, int)
-        require(exchange.again or expires_at * 1000 > batch.now, "no time", result)
+        require(exchange.again or expires_at * 1000 > exchange.received, "no time", result)
 
     def _committed(self, exchange: Exchange, result: Json, batch: Batch) -> None:
         request = exchange.request

@@ -254,6 +254,7 @@ class Simulation:
         )
         call = self._process.dispatcher.receive(line.encode(), _Sending(self, exchange))
         assert call is not None, "the simulation sends nothing that is malformed"
+        exchange.call = call
         call.start()
 
     def answered(self, exchange: Exchange, line: bytes) -> None:
@@ -316,8 +317,7 @@ class Simulation:
             after = self.observer.look()
             granted = list(self.observer.fold.granted.values())[granted_before:]
             self._judge.order_of_grants(granted)
-        now = self._process.clock.now()
-        self._batches.append(Batch(before, after, now, seq_before, granted))
+        self._batches.append(Batch(before, after, seq_before, granted))
         require(len(self._batches) == len(self._loop.mail), "a batch without its answers")
 
     def _deliver(self) -> None:

@@ -587,3 +587,12 @@ async def test_a_cursor_of_something_else_is_refused(core: Core, cursor: str) ->
     with pytest.raises(InvalidParams) as caught:
         await core.read("ListResourceLocks", cursor=cursor)
     assert (caught.value.reason, caught.value.data["path"]) == ("invalid_field", "cursor")
+
+
+def test_a_sign_of_life_that_came_in_time_counts_however_late_it_is_read(core: Core) -> None:
+    lock = acquire(core, "k", ttl_secs=10)
+    shown = {"resource_key": "k", "lease_id": lock["lease_id"], "ttl_secs": 10}
+    core.tick(9)
+    core.busy_secs = 60
+    answer = core.write("HeartbeatResourceLock", **shown)
+    assert answer["expires_at"] == expiry(core.now, 10) + 60

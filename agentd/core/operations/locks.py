@@ -108,7 +108,7 @@ def _denied(tx: Transaction, request: LockRequest, blockers: list[Lock]) -> Any:
 def _grant(
     tx: Transaction, request: LockRequest, key: ResourceKey, metadata: str, now: Instant
 ) -> Lock:
-    expires_at = expiry(now, request.ttl_secs)
+    expires_at = expiry(tx.begun, request.ttl_secs)
     mode = _MODE_TEXTS[request.mode]
     namespace, owner, provider = request.namespace, request.owner, request.provider
     secret = numbered_tail(tx.ids.new_ordered())
@@ -183,7 +183,7 @@ def _renew_held(
             rule=f"must be {lock.mode}, the mode of the lock that is renewed",
         )
     metadata = params.metadata if "metadata" in given else None
-    renewed = _renew(tx, lock, metadata, expiry(now, params.ttl_secs), now)
+    renewed = _renew(tx, lock, metadata, expiry(tx.begun, params.ttl_secs), now)
     return locks.granted_result(renewed)
 
 
@@ -213,7 +213,7 @@ def heartbeat_resource_lock(
     """Extends a lock, and replaces its metadata if there is some in the request."""
     key, lease_id = ResourceKey(params.resource_key), LeaseId(params.lease_id)
     lock = _current(tx, _find(tx, key, lease_id), key, now)
-    expires_at = expiry(now, params.ttl_secs)
+    expires_at = expiry(tx.begun, params.ttl_secs)
     _renew(tx, lock, params.metadata, expires_at, now)
     return {"ok": True, "expires_at": expires_at}
 

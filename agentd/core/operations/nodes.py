@@ -54,7 +54,7 @@ def acquire_next_node(
         params.provider,
         node.attempts + 1,
         now,
-        expiry(now, lease_secs),
+        expiry(tx.begun, lease_secs),
     )
     nodes.start(connection, lease, lease_secs)
     record(tx, journal.node_acquired(lease), now)
@@ -137,7 +137,7 @@ def heartbeat_node(tx: Transaction, params: HeartbeatNodeParams, now: Instant) -
     shown = LeaseId(params.lease_id)
     lease = current_lease(tx, node, shown, now, ended_lease(tx, node, shown))
     lease_secs = params.lease_secs or node.lease_secs or tx.config.node_timeout_secs
-    expires_at = expiry(now, lease_secs)
+    expires_at = expiry(tx.begun, lease_secs)
     nodes.extend(tx.connection, lease, expires_at, now)
     tx.effects.expires(expires_at)
     tx.effects.count("heartbeats")

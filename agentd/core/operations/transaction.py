@@ -1,10 +1,10 @@
 """What an operation that writes is given: its share of the writer's transaction.
 
-An operation is `(tx, params, now) -> result`: it loads through `tx.connection` (by way of
-`core.storage`), decides by a pure rule, writes, and notes in `tx.effects` what others want to know
-once the transaction is on disk. Events that it has recorded may not be stored yet: where it reads
-the journal or refers to it, it calls `tx.journal.store` first. It runs in the writer's thread; when
-it raises, its writes and its effects are undone.
+An operation is `(tx, params, now) -> result`, where `now` is when the request came: it loads
+through `tx.connection` (by way of `core.storage`), decides by a pure rule, writes, and notes in
+`tx.effects` what others want to know once the transaction is on disk. Events that it has recorded
+may not be stored yet: where it reads the journal or refers to it, it calls `tx.journal.store`
+first. It runs in the writer's thread; when it raises, its writes and its effects are undone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agentd.core.clock import UnixSeconds
+from agentd.core.clock import Instant, UnixSeconds
 from agentd.core.ids import IdSource, TaskId
 from agentd.core.resource_keys import ResourceKey
 from agentd.core.storage.journal import JournalEnd
@@ -79,6 +79,8 @@ class Transaction:
     connection: sqlite3.Connection
     ids: IdSource
     config: LeaseConfig
+    begun: Instant
+    """When it began, from which leases count that it grants; requests have come before that."""
     effects: Effects = field(default_factory=Effects)
     behind_waiter: bool = False
     """Somebody who waits for an overlapping lock came first, so a free lock is not for this one."""
