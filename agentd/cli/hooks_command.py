@@ -112,12 +112,14 @@ def _provider(name: str) -> str:
 
 
 def scope_of(project: bool) -> Scope:
+    """For whom a command's settings are."""
     from agentd.providers.hook_settings.entries import Scope
 
     return Scope.PROJECT if project else Scope.USER
 
 
 def place_of(repository: Path, scope: Scope) -> Place:
+    """Where settings are; ends the command where a project is meant and there is none."""
     from agentd.providers.hook_settings.entries import Scope as Scopes
 
     project = worktree_around(repository)
