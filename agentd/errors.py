@@ -428,7 +428,7 @@ REASONS: Mapping[str, Reason] = {
         Unavailable,
         Retry.LATER,
         "The disk is full or the database cannot be written; nothing was changed.",
-        "Free disk space, then send the same request again.",
+        "Free space on the disk of the database, then send the same request again.",
     ),
     "peer_uid_mismatch": Reason(
         PermissionDenied,

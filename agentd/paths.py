@@ -5,6 +5,7 @@ Sockets, keys and journals live there, so it must belong to the user alone.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -123,6 +124,10 @@ def unusable_home(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        full = "Free space on that disk, or set AGENTD_HOME to a directory on another one."
         raise Unavailable(
-            "home_unusable", f"cannot use {path}: {error.strerror}", path=str(path)
+            "home_unusable",
+            f"cannot use {path}: {error.strerror}",
+            hint=full if error.errno in (errno.ENOSPC, errno.EDQUOT) else None,
+            path=str(path),
         ) from error

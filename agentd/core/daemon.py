@@ -182,9 +182,9 @@ def _close(connection: sqlite3.Connection) -> None:
     """Brings everything into the database file itself and closes it."""
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error:
+    except sqlite3.Error as error:
         # It is in the write-ahead log, from where the next daemon takes it.
-        logger.warning("no checkpoint at the end", exc_info=True)
+        logger.warning("no checkpoint at the end", extra={"fields": {"reason": str(error)}})
     finally:
         connection.close()
 

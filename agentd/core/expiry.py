@@ -16,7 +16,7 @@ from agentd.core.dispatch import Chore
 from agentd.core.operations.expiry import earliest_expiry, expire_due, prune
 from agentd.core.operations.transaction import Effects, Transaction
 from agentd.core.writer import Writer
-from agentd.errors import AgentdError
+from agentd.errors import AgentdError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +65,20 @@ class Expiry:
         self._stopped = False
 
     async def start(self) -> None:
-        """Rolls back what ran out while no daemon was there; learns when the next lease ends."""
-        await self._sweep()
-        self._arm()
+        """Rolls back what ran out while no daemon was there; learns when the next lease ends.
+
+        Where the disk is full that is done later: what can be read is worth a daemon.
+        """
+        try:
+            await self._sweep()
+        except Unavailable as error:
+            if error.reason != "disk_full":
+                raise
+            _log_failure(error)
+            self._earliest = UnixSeconds(0)  # Something may have lapsed.
+            self._arm(after_failure=True)
+        else:
+            self._arm()
 
     async def stop(self) -> None:
         """Sweeps no more."""

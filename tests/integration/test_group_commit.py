@@ -231,6 +231,27 @@ async def test_a_full_disk_fails_the_requests_and_the_daemon_lives_on(
     assert [event["seq"] for event in events] == [1, 2]
 
 
+async def test_a_daemon_starts_on_a_full_disk_and_writes_when_there_is_room(
+    start_daemon: StartDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon, _ = await start_failing(start_daemon)
+    holder = await daemon.client()
+    await holder.call("AcquireResourceLock", resource_key="lapsed", ttl_secs=1)
+    await daemon.stop()
+    daemon.clock.advance(2)
+    monkeypatch.setattr(FailingConnection, "failing", "COMMIT")
+    await daemon.start()
+    client = await daemon.client()
+    assert await client.call("ListResourceLocks") == {"locks": []}
+    refusal = await client.refusal("AcquireResourceLock", resource_key="k")
+    assert refusal["reason"] == "disk_full"
+    monkeypatch.setattr(FailingConnection, "failing", "")
+    await client.call("ListResourceLocks")  # Whoever reads has what lapsed rolled back.
+    events = (await client.call("ListEvents", resource_key="lapsed"))["events"]
+    assert [event["action_type"] for event in events] == ["lock.acquired", "lock.expired"]
+    assert (await client.call("AcquireResourceLock", resource_key="k"))["resource_key"] == "k"
+
+
 async def test_a_wait_that_meets_a_full_disk_ends(start_daemon: StartDaemon) -> None:
     daemon, connection = await start_failing(start_daemon)
     holder, waiter = await daemon.client(), await daemon.client()

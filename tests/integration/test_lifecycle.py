@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -22,8 +23,8 @@ from agentd.core.instance import (
     notify_systemd,
     running_pid,
 )
-from agentd.errors import AgentdError
-from agentd.paths import Home
+from agentd.errors import AgentdError, Unavailable
+from agentd.paths import Home, unusable_home
 from agentd.settings import Settings
 from tests.conftest import RunningDaemon, StartDaemon, StartProcess
 from tests.fakes.clock import START, FakeClock
@@ -194,6 +195,15 @@ async def test_a_home_in_which_something_is_in_the_way_is_refused(home: Path, na
     assert refused.reason == "home_unusable"
     assert str(home / name) in refused.message
     assert not (home / "agentd.sock").exists()
+
+
+def test_a_full_disk_is_told_from_a_home_in_the_wrong_place(home: Path) -> None:
+    with pytest.raises(Unavailable) as full, unusable_home(home):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert full.value.hint.startswith("Free space")
+    with pytest.raises(Unavailable) as forbidden, unusable_home(home):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    assert forbidden.value.hint.startswith("Set AGENTD_HOME")
 
 
 async def test_a_database_of_a_newer_version_is_refused_untouched(
