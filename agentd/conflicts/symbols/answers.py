@@ -56,10 +56,19 @@ class Oracle:
         """Whether an import finds what it names."""
         places = self.naming.module(self.view, path, wanted.module)
         if not places:
-            return Answer.NO
+            return Answer.UNKNOWN if self._is_made(path, wanted.module) else Answer.NO
         if wanted.name is None or wanted.name == STAR:
             return Answer.YES
         return _any(self.offers(place, wanted.name) for place in places)
+
+    def _is_made(self, path: str, module: str) -> bool:
+        """Whether what holds a module may make it while it runs."""
+        while (holder := self.naming.holder(module)) and holder != module:
+            module = holder
+            for place in self.naming.module(self.view, path, module):
+                summaries = map(self.view.summary, self.naming.files(self.view, place))
+                return any(each is not None and each.dynamic for each in summaries)
+        return False
 
     def offers(self, place: str, name: str) -> Answer:
         """Whether a name can be imported from a place."""

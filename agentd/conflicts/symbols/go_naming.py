@@ -5,6 +5,7 @@ Pure but for looking into a tree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from posixpath import basename, dirname
 from typing import Final
@@ -17,6 +18,8 @@ _BUILTINS: Final = (
     "nil panic print println real recover rune string true uint uint16 uint32 uint64 uint8 "
     "uintptr _"
 )
+_IGNORED: Final = re.compile(r"testdata$|[_.]")
+"""How the directories begin that make no packages: each of their files may be a program."""
 
 
 class GoNaming:
@@ -33,7 +36,7 @@ class GoNaming:
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         own = view.summary(path)
-        if own is None:
+        if own is None or any(_IGNORED.match(part) for part in dirname(path).split("/")):
             return (path,)
         in_test = path.endswith("_test.go")
         return tuple(
@@ -57,7 +60,19 @@ class GoNaming:
             return ()
         inner = module[len(manifest.package) :].strip("/")
         place = f"{directory}/{inner}" if directory and inner else directory or inner
-        return (place,) if self.files(view, place) else ()
+        return (place,) if self.files(view, place) and self._is_of(view, place, directory) else ()
+
+    @staticmethod
+    def _is_of(view: TreeView, place: str, root: str) -> bool:
+        """Whether a directory is of the module at a root, and of no other inside it."""
+        while place != root:
+            if view.exists(f"{place}/go.mod"):
+                return False
+            place = dirname(place)
+        return True
+
+    def holder(self, module: str) -> str:
+        return ""
 
     def files(self, view: TreeView, place: str) -> Sequence[str]:
         return tuple(

@@ -72,6 +72,9 @@ class JavaNaming:
             if view.exists(f"{place}/{name}.java")
         ]
 
+    def holder(self, module: str) -> str:
+        return ""
+
     def files(self, view: TreeView, place: str) -> Sequence[str]:
         if place.endswith(".java"):
             return (place,)

@@ -76,6 +76,9 @@ class JavaScriptNaming:
                 return (candidate,)
         return ()
 
+    def holder(self, module: str) -> str:
+        return ""
+
     def files(self, view: TreeView, place: str) -> Sequence[str]:
         return (place,)
 

@@ -45,6 +45,9 @@ class Naming(Protocol):
     def module(self, view: TreeView, importer: str, module: str) -> Sequence[str]:
         """The places that an imported module may be; none where it is not in the tree."""
 
+    def holder(self, module: str) -> str:
+        """The module that another is inside, by its name; empty: its name does not say."""
+
     def files(self, view: TreeView, place: str) -> Sequence[str]:
         """The files that hold the names of a place."""
 

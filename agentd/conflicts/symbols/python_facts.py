@@ -140,6 +140,19 @@ def may_be_rebound(node: ast.stmt, name: str) -> bool:
     return value is None or name in mentions(value)
 
 
+def filled_classes(tree: ast.Module) -> frozenset[str]:
+    """The names of what is given members by `setattr`."""
+    return frozenset(
+        node.args[0].id
+        for node in walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "setattr"
+        and node.args
+        and isinstance(node.args[0], ast.Name)
+    )
+
+
 def is_closed(node: ast.ClassDef) -> bool:
     """Whether a class has no members but those in its text and its bases'."""
     if node.keywords or any(decorator_name(each) not in _PLAIN for each in node.decorator_list):

@@ -77,6 +77,10 @@ class PythonNaming:
             if self._exists(view, place)
         )
 
+    def holder(self, module: str) -> str:
+        above, dot, _ = module.rpartition(".")
+        return above if above.strip(".") else f"{above}{dot}"
+
     def files(self, view: TreeView, place: str) -> Sequence[str]:
         package = _join(place, "__init__.py")
         if view.exists(package):

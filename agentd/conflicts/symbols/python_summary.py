@@ -18,6 +18,7 @@ from agentd.conflicts.symbols.python_facts import (
     changes_exports,
     defers_annotations,
     depends_on_platform,
+    filled_classes,
     is_closed,
     makes_second_fine,
     may_be_rebound,
@@ -57,7 +58,7 @@ def read_python(text: str) -> Summary | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text, type_comments=False)
-        return _Reader(tree, _roots(tree), text=text).summary()
+        return _Reader(tree, _roots(tree), text=text, filled=filled_classes(tree)).summary()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -76,6 +77,7 @@ def compiles(text: str) -> bool:
 @dataclass(slots=True)
 class _Reader(ExpressionReader):
     text: str = ""
+    filled: frozenset[str] = frozenset()
     lines: list[str] = field(init=False)
     definitions: list[Definition] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
@@ -276,7 +278,7 @@ class _Reader(ExpressionReader):
                 node.name,
                 context,
                 signature=constructor_signature(node),
-                closed=is_closed(node),
+                closed=is_closed(node) and node.name not in self.filled,
                 bases=tuple(dotted(_origin(base)) or "?" for base in node.bases),
                 repeatable=bool(node.decorator_list) and makes_second_fine(node.decorator_list),
             )

@@ -51,6 +51,9 @@ class RustNaming:
             place = self.submodule(view, place, part) if place is not None else None
         return () if place is None else (place,)
 
+    def holder(self, module: str) -> str:
+        return ""
+
     def files(self, view: TreeView, place: str) -> Sequence[str]:
         return (place,)
 
