@@ -196,7 +196,8 @@ def _hand_in_as_locks(options: BundleOptions, workplace: Workplace, bundle: dict
         _refuse(granted["holder"])
     for lock in granted["locks"]:
         sys.stdout.write(f"{printable(lock['resource_key'])} {lock['lease_id']}\n")
-    _say(f"handed in with {len(granted['locks'])} locks for {options.ttl_secs} s")
+    count = len(granted["locks"])
+    _say(f"handed in with {count} lock{'' if count == 1 else 's'} for {options.ttl_secs} s")
 
 
 def _refuse_if_held_anywhere(client: Client, bundle: dict[str, Any]) -> None:

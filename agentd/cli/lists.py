@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from agentd.cli.connect import client_if_running, connected_client, settings
 from agentd.cli.out_files import check_out_file
-from agentd.cli.records import Record, all_records, find_record
+from agentd.cli.records import NO_DAEMON_REVIEWS, Record, all_records, find_record
 from agentd.cli.report_file import write_report
 from agentd.cli.terminal import console, print_json, styled
 from agentd.client.listing import all_locks, all_tasks, whole_task
@@ -108,18 +109,21 @@ def show_reviews(repository: Path | None, *, as_json: bool) -> None:
     """The reviews that are kept, newest first."""
     from rich.table import Table
 
-    records = all_records(
-        client_if_running(), settings().home_layout.reviews, repository=_namespace(repository)
-    )
+    client = client_if_running()
+    records = all_records(client, settings().home_layout.reviews, repository=_namespace(repository))
     records.reverse()
     if as_json:
         print_json({"reviews": records})
         return
     out = console()
+    if client is None:
+        sys.stderr.write(f"{NO_DAEMON_REVIEWS}\n")
     if not records:
         out.print("No reviews are kept yet. Run `agentd-coord review`.")
         return
     table = Table("REVIEW", "CREATED", "TARGET", "DECISIONS", "LANDED ON", "REPOSITORY", box=None)
+    for column in table.columns[:2]:
+        column.no_wrap = True
     for record in records:
         actions = [decision["action"] for decision in record["decisions"]]
         counted = ", ".join(f"{actions.count(name)} {name}" for name in dict.fromkeys(actions))
@@ -127,7 +131,7 @@ def show_reviews(repository: Path | None, *, as_json: bool) -> None:
         integration = record.get("integration") or {}
         table.add_row(
             styled(record["review_id"][:8], "bold"),
-            styled(record["created_at"]),
+            styled(_minute(record["created_at"])),
             styled(str(target.get("ref") or target["commit"][:12]).removeprefix("refs/heads/")),
             styled(counted or "no bundles"),
             styled(str(integration.get("ref") or "").removeprefix("refs/heads/")),
@@ -173,6 +177,11 @@ def _whole(record: Record) -> Record:
         return record
     del kept["inputs"]
     return {**kept, "integration": record["integration"]}
+
+
+def _minute(instant: str) -> str:
+    """`2026-01-31T12:00:00.000Z` as it is read down a list."""
+    return instant[:16].replace("T", " ")
 
 
 def _shortened(goal: str) -> str:

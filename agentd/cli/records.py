@@ -18,6 +18,8 @@ Record = Mapping[str, Any]
 
 _PAGE_ROWS = 200
 
+NO_DAEMON_REVIEWS = "note: no daemon answers, so the reviews that it keeps are not seen"
+
 
 def record_path(directory: Path, review_id: str) -> Path:
     """Where the record of a review is kept as a file."""

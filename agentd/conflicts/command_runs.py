@@ -168,11 +168,19 @@ def _message(verdict: Verdict, baseline: CommandRun | None, run: CommandRun) -> 
     assert_never(verdict)
 
 
+_SHELL_CODES: Final[Mapping[int, str]] = {
+    126: ": a program that it calls cannot be executed",
+    127: ": a program that it calls is not found",
+}
+"""What a shell says by the codes that are its own."""
+
+
 def ending(run: CommandRun) -> str:
     """How a run that failed ended, as the predicate of a sentence."""
     if run.status is RunStatus.TIMED_OUT:
         return f"does not end within {run.seconds:.0f} s"
-    return f"fails (exit code {run.exit_code})"
+    why = _SHELL_CODES.get(run.exit_code or 0, "")
+    return f"fails (exit code {run.exit_code}{why})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Settling:
         while True:
             selection = self._select()
             chosen = [self._placed[bundle] for bundle in selection.chosen]
-            self._progress(f"composing {len(chosen)} bundles")
+            self._progress(f"composing {counted(len(chosen), 'bundle')}")
             composition = self._composer.compose(chosen)
             if composition.clash is not None:
                 self._part(composition.clash)

@@ -126,7 +126,10 @@ def test_decisions_are_listed_and_shown(coord: Command, shop: ShopRepository) ->
     branch_with(shop, "readme", "README.md", "# The shop", "# Our shop")
     record = coord("review", "--branch", "readme", "--json").json()
     short = record["review_id"][:8]
-    assert short in coord("decisions").out
+    listed = coord("decisions", COLUMNS="80")
+    assert short in listed.out
+    assert record["created_at"][:16].replace("T", " ") in listed.out
+    assert "no daemon answers" in listed.err
     assert short in coord("decisions", "--repo", ".").out
     shown = coord("decisions", short)
     assert "merge" in shown.out

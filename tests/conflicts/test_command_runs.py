@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agentd.conflicts.command_runs import (
@@ -11,6 +13,7 @@ from agentd.conflicts.command_runs import (
     RunStatus,
     Verdict,
     compare,
+    ending,
     runnable_commands,
 )
 from agentd.conflicts.policy import Policy, parse_policy
@@ -75,6 +78,17 @@ POLICY = parse_policy(
     allow_bundle_commands = ["pytest *", "npm run lint"]
     """
 )
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "says"),
+    [
+        (1, "fails (exit code 1)"),
+        (127, "fails (exit code 127: a program that it calls is not found)"),
+    ],
+)
+def test_the_shells_own_codes_are_said_in_words(exit_code: int, says: str) -> None:
+    assert ending(replace(a_run(RunStatus.FAILED), exit_code=exit_code)) == says
 
 
 def test_a_bundle_may_run_only_what_the_policy_allows() -> None:

@@ -73,7 +73,7 @@ def why_unread(path: str) -> str:
     if extension in _GRAMMARS:
         module = _GRAMMARS[extension].module
         return f"{module} is not installed (pip install 'agentd-coord[languages]')"
-    return "nobody here reads such files"
+    return f"{basename(path)} is no kind of file that `entity` can read"
 
 
 def _text(content: bytes) -> str | None:
