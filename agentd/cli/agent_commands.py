@@ -62,7 +62,7 @@ def _run(
         bool, typer.Option("--json", help="Print a line of JSON for each event, the end last.")
     ] = False,
 ) -> None:
-    """Run an agent on a prompt, without a terminal, and hand in what it changed.
+    """Run an agent on a prompt and hand in what it changed.
 
     What it is about to write is locked first, or refused where somebody else holds it. What it
     changed is the difference in git; it is handed in as a bundle for `agentd-coord review`.
@@ -97,7 +97,7 @@ def _run(
 def _agents(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List the agents that can be run: installed or not, version, and what keeps locks.
+    """List the agents that can be run, and what keeps locks for each.
 
     Each program that is installed is asked for its version.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _app = typer.Typer(
     name="guard",
-    help="Have git refuse a commit or a push of what somebody else has locked.",
+    help="Have git refuse what somebody else has locked.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
