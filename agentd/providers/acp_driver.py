@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from agentd import __version__
 from agentd.providers import acp_updates
-from agentd.providers.agent_events import Began, Events
+from agentd.providers.agent_events import Began, Events, Intent
 from agentd.providers.agent_process import AgentProcess, drained
 from agentd.providers.agent_run import DriverEnd, Run
 from agentd.providers.json_rpc import Answer, Conversation, Declined
@@ -145,6 +145,7 @@ class _Client:
 
     async def _is_allowed(self, tool_call: Message) -> bool:
         paths = acp_updates.written_paths(tool_call)
+        self._run.chronicle.tell(Intent(text_of(tool_call.get("title")), paths or ()))
         if paths is not None:
             return await self._may_write(paths)
         if acp_updates.only_reads(tool_call) or self._run.assignment.allow_shell:

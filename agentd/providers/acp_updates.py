@@ -75,12 +75,14 @@ def _content(update: Message) -> str:
 
 
 def _usage(usage: Message) -> Usage:
-    thought = count_of(usage.get("thoughtTokens"))
+    """Some count thoughts in their output and some beside it; the total tells."""
+    read_tokens = count_of(usage.get("inputTokens"))
+    written = count_of(usage.get("outputTokens"))
     return Usage(
-        prompt_tokens=count_of(usage.get("inputTokens")),
+        prompt_tokens=read_tokens,
         cached_tokens=count_of(usage.get("cachedReadTokens")),
-        completion_tokens=count_of(usage.get("outputTokens")) + thought,
-        reasoning_tokens=thought,
+        completion_tokens=max(written, count_of(usage.get("totalTokens")) - read_tokens),
+        reasoning_tokens=count_of(usage.get("thoughtTokens")),
     )
 
 

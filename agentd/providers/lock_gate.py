@@ -179,7 +179,26 @@ class LockGate:
             met = [key for key in keys if overlap(ResourceKey(lock.resource_key), key)]
             if theirs and met:
                 return refusal.held(met[0], lock.model_dump(mode="json"), self._now())
-        answer = await self._client.call(
+        answer = await self._acquired(keys)
+        if answer is not None and answer.get("granted") is False:
+            holder = answer["holder"]
+            if holder["owner"] != self._session.owner:
+                return self._held(holder, keys)
+            keys = await self._not_ours(keys)
+            answer = await self._acquired(keys)
+        if answer is None:
+            return refusal.awaited(keys[0])
+        if answer.get("granted") is False:
+            return self._held(answer["holder"], keys)
+        for key, lock in zip(keys, answer["locks"], strict=True):
+            self._leases[key] = lock["lease_id"]
+        return None
+
+    async def _acquired(self, keys: Sequence[ResourceKey]) -> Any:
+        """The daemon's answer to the wish for all these locks."""
+        if not keys:
+            return {"locks": []}
+        return await self._client.call(
             "AcquireResourceLocks",
             {
                 "resource_keys": list(keys),
@@ -191,13 +210,14 @@ class LockGate:
                 "if_held": "holder",
             },
         )
-        if answer is None:
-            return refusal.awaited(keys[0])
-        if answer.get("granted") is False:
-            return self._held(answer["holder"], keys)
-        for key, lock in zip(keys, answer["locks"], strict=True):
-            self._leases[key] = lock["lease_id"]
-        return None
+
+    async def _not_ours(self, keys: Sequence[ResourceKey]) -> list[ResourceKey]:
+        """Those that no lock covers which the session's name holds, however it came by it."""
+        listed = await self._client.list_resource_locks(
+            namespace=self._session.namespace, owner=self._session.owner
+        )
+        own = [ResourceKey(lock.resource_key) for lock in listed.locks]
+        return [key for key in keys if not any(overlap(each, key) for each in own)]
 
     def _held(self, holder: Mapping[str, Any], keys: Sequence[ResourceKey]) -> str:
         taken = ResourceKey(holder["resource_key"])

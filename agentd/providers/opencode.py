@@ -19,6 +19,7 @@ from agentd.providers.json_values import (
     text_of,
 )
 
+_ASKING: Final = '{"permission":{"edit":"ask","bash":"ask"}}'
 _PATH_KEYS: Final = ("filePath", "path")
 
 
@@ -77,7 +78,8 @@ def _headless(assignment: Assignment) -> Launch:
 
 
 def _acp(_: Assignment) -> Launch:
-    return Launch(arguments=("acp",))
+    """It asks only where it is configured to; this counts before every file of its user's."""
+    return Launch(arguments=("acp",), environment={"OPENCODE_CONFIG_CONTENT": _ASKING})
 
 
 ADAPTER: Final = Adapter(
@@ -88,9 +90,8 @@ ADAPTER: Final = Adapter(
         Way(
             transport=Transport.ACP,
             launch=_acp,
-            enforcement=Enforcement.ADVISORY,
-            why='guarded only where its opencode.json has "permission": {"edit": "ask", "bash": '
-            '"ask"}; without that it writes by itself',
+            enforcement=Enforcement.GUARDED,
+            why="it is configured to ask before every edit, and has us write its files",
         ),
         Way(
             transport=Transport.LINES,

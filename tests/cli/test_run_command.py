@@ -246,3 +246,21 @@ def test_the_agents_that_there_are(coord: Command, configure: Callable[..., Path
     table = coord("agents", COLUMNS="200").out
     assert "claude_code" in table
     assert "guarded" in table
+
+
+def test_the_custom_adapter_of_the_examples(
+    coord: Command, directory: Path, daemon: StartedDaemon
+) -> None:
+    example = Path(__file__).parents[2] / "examples" / "custom_adapter.py"
+    (directory / "home" / "config.toml").write_text(
+        '[agents.mine]\nadapter = "custom_adapter:ADAPTER"\n'
+        f"command = {json.dumps(sys.executable)}\nargs = [{json.dumps(str(example))}]\n"
+    )
+    run = ["run", "mine", "remember this", "--json", "--owner"]
+    ended = coord(*run, "mine-1", PYTHONPATH=str(example.parent))
+    assert ended.code == 0, ended.err
+    assert lines(ended)[-1]["changed_paths"] == ["NOTES.md"]
+    assert lines(ended)[-1]["why"] == "that is all"
+    refused = coord(*run, "mine-2", PYTHONPATH=str(example.parent))
+    assert refused.code == 10
+    assert lines(refused)[-1]["refusals"] == ["somebody else holds NOTES.md"]

@@ -24,7 +24,7 @@ CLIENTS = {
     "node_client.mjs": (["node"], "node-b was granted it"),
     "two_providers_one_file.py": ([sys.executable], "Antigravity has its turn"),
 }
-TESTED_ELSEWHERE = {"deepseek_agent_loop.py"}
+TESTED_ELSEWHERE = {"custom_adapter.py", "deepseek_agent_loop.py"}
 NEEDS = {"shell_client.sh": "nc", "node_client.mjs": "node"}
 
 

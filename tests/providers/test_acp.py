@@ -159,16 +159,16 @@ async def test_garbage_is_counted(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "tokens", "paths"),
+    ("name", "tokens", "written", "paths"),
     [
-        ("gemini_acp_allow", 406, ["/lab/grepo/src/app.py", "/lab/grepo/NOTES.md"]),
-        ("gemini_acp_locked", 406, ["/lab/grepo/src/app.py"]),
-        ("gemini_acp_reject", 406, ["/lab/grepo/src/app.py"]),
-        ("qwen_acp_allow", 400, ["/lab/qrepo/src/app.py"]),
-        ("opencode_acp_allow", 100, ["/lab/qrepo/src/app.py"]),
+        ("gemini_acp_allow", 406, 80, ["/lab/grepo/src/app.py", "/lab/grepo/NOTES.md"]),
+        ("gemini_acp_locked", 406, 80, ["/lab/grepo/src/app.py"]),
+        ("gemini_acp_reject", 406, 80, ["/lab/grepo/src/app.py"]),
+        ("qwen_acp_allow", 400, 80, ["/lab/qrepo/src/app.py"]),
+        ("opencode_acp_allow", 100, 20, ["/lab/qrepo/src/app.py"]),
     ],
 )
-def test_recorded_conversations(name: str, tokens: int, paths: list[str]) -> None:
+def test_recorded_conversations(name: str, tokens: int, written: int, paths: list[str]) -> None:
     events: list[AgentEvent] = []
     asked: list[str] = []
     for line in (FIXTURES / f"{name}.jsonl").read_bytes().splitlines():
@@ -177,8 +177,7 @@ def test_recorded_conversations(name: str, tokens: int, paths: list[str]) -> Non
         if record["dir"] != "<":
             continue
         if message.get("method") == "session/request_permission":
-            written = acp_updates.written_paths(message["params"]["toolCall"])
-            asked += written or ()
+            asked += acp_updates.written_paths(message["params"]["toolCall"]) or ()
         elif "method" in message and "id" not in message:
             read = acp_updates.read(message["method"], message["params"])
             assert read is not None, line
@@ -188,5 +187,5 @@ def test_recorded_conversations(name: str, tokens: int, paths: list[str]) -> Non
     assert set(asked) <= set(paths)
     assert asked
     tally = tally_of(events)
-    assert tally.usage.prompt_tokens == tokens
+    assert (tally.usage.prompt_tokens, tally.usage.completion_tokens) == (tokens, written)
     assert tally.outcome(0).ended is Ended.DONE

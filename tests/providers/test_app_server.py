@@ -128,6 +128,15 @@ async def test_a_lock_without_a_namespace_counts(
     assert "is held by" in ran.refusals[0]
 
 
+async def test_what_its_own_name_holds_already_is_no_hindrance(
+    stage: Stage, running_daemon: RunningDaemon
+) -> None:
+    await locked(running_daemon, stage.top, "dir:src", owner="codex-1")
+    ran = await play(stage, {"edit": {APP: "one\n", "other.md": "x\n"}}, DONE)
+    assert ran.refusals == []
+    assert (stage.top / APP).read_text() == "one\n"
+
+
 async def test_a_second_change_of_a_file_needs_no_second_lock(stage: Stage) -> None:
     ran = await play(stage, {"edit": {APP: "one\n"}}, {"edit": {APP: "two\n"}}, DONE)
     assert ran.refusals == []
