@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from agentd.cli import completions
 from agentd.cli.agent_commands import add_agent_commands
 from agentd.cli.connect import errors_explained
 from agentd.cli.guard_commands import add_guard_commands
@@ -100,7 +101,11 @@ def review(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Of the bundles in events, only this task's."),
+        typer.Option(
+            metavar="ID",
+            help="Of the bundles in events, only this task's.",
+            autocompletion=completions.task_ids,
+        ),
     ] = None,
     policy: Annotated[
         Path | None,
@@ -130,7 +135,9 @@ def review(
     replay: Annotated[
         str | None,
         typer.Option(
-            metavar="ID|FILE", help="Decide a recorded review again, offline, and compare."
+            metavar="ID|FILE",
+            help="Decide a recorded review again, offline, and compare.",
+            autocompletion=completions.review_ids,
         ),
     ] = None,
     hunks: Annotated[
@@ -256,6 +263,7 @@ def bundle_command(
         typer.Option(
             metavar="ID",
             help="Hand it in as a `result` event of this task; with --node and --lease.",
+            autocompletion=completions.task_ids,
         ),
     ] = None,
     node: Annotated[str | None, typer.Option(metavar="ID", help="The task's node.")] = None,
@@ -395,11 +403,17 @@ def check(
 def locks(
     prefix: Annotated[
         str | None,
-        typer.Argument(metavar="PREFIX", help="Only keys that begin with this, such as file:src/."),
+        typer.Argument(
+            metavar="PREFIX",
+            help="Only keys that begin with this, such as file:src/.",
+            autocompletion=completions.lock_keys,
+        ),
     ] = None,
     owner: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Only this owner's."),
+        typer.Option(
+            metavar="NAME", help="Only this owner's.", autocompletion=completions.lock_owners
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -423,6 +437,7 @@ def tasks(
         typer.Argument(
             metavar="TASK",
             help="Show this task's nodes; the first characters of its id are enough.",
+            autocompletion=completions.task_ids,
         ),
     ] = None,
     state: Annotated[
@@ -452,7 +467,9 @@ def decisions(
     review_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="REVIEW", help="Show this review; the first characters of its id are enough."
+            metavar="REVIEW",
+            help="Show this review; the first characters of its id are enough.",
+            autocompletion=completions.review_ids,
         ),
     ] = None,
     repo: Annotated[
@@ -489,7 +506,12 @@ def decisions(
 @app.command()
 def explain(
     what: Annotated[
-        str, typer.Argument(metavar="PATH|COMMIT|BUNDLE|OWNER", help="What to look up.")
+        str,
+        typer.Argument(
+            metavar="PATH|COMMIT|BUNDLE|OWNER",
+            help="What to look up.",
+            autocompletion=completions.bundle_names,
+        ),
     ],
     repo: RepositoryOption = Path(),
     json: JsonOption = False,

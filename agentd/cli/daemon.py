@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agentd.cli import completions
 from agentd.cli.connect import connected_client, errors_explained, fail, settings
 from agentd.cli.exit_codes import ExitCode
 
@@ -153,7 +154,13 @@ def stop() -> None:
 
 @app.command()
 def call(
-    method: Annotated[str, typer.Argument(help="A method, as `agentd describe` lists them.")],
+    method: Annotated[
+        str,
+        typer.Argument(
+            help="A method, as `agentd describe` lists them.",
+            autocompletion=completions.method_names,
+        ),
+    ],
     params: Annotated[
         str, typer.Argument(metavar="[JSON|-]", help="Its params; `-` reads them from stdin.")
     ] = "{}",
@@ -190,7 +197,11 @@ _PARAMS_HINT = "Quote them for the shell: agentd call ListTasks '{\"limit\": 5}'
 @app.command()
 def describe(
     method: Annotated[
-        str | None, typer.Argument(help="One method, with its params, result and errors.")
+        str | None,
+        typer.Argument(
+            help="One method, with its params, result and errors.",
+            autocompletion=completions.method_names,
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
