@@ -31,6 +31,8 @@ class LineFile:
     base: bytes
     result: bytes
     sides: tuple[LineSide, ...]
+    blank_lines_count: bool = True
+    """Whether a blank line that is not where a side has it is out of order."""
 
 
 def misplaced(file: LineFile) -> tuple[str, bytes] | None:
@@ -44,7 +46,8 @@ def misplaced(file: LineFile) -> tuple[str, bytes] | None:
         by_others = set[int]().union(*(each for at, each in enumerate(removed) if at != place))
         checks.append((side.who, list(_kept(base, side.hunks, by_others))))
     for who, expected in checks:
-        missing = _first_not_in_order(expected, result)
+        counted = [line for line in expected if file.blank_lines_count or line.strip()]
+        missing = _first_not_in_order(counted, result)
         if missing is not None:
             return who, missing
     return None

@@ -24,7 +24,7 @@ from agentd.conflicts.symbols.library import SummaryStore
 from agentd.conflicts.symbols.trees import Prepared
 from agentd.conflicts.unread_code import unread_code
 
-_DRIFT_FILES_MAX: Final = 1_000
+DRIFT_FILES_MAX: Final = 1_000
 """Files that the target changed since a base, beyond which their names are not read."""
 _SIGNS_MAX: Final = 5
 _COMMITS_SHOWN: Final = 3
@@ -80,7 +80,7 @@ class _Comparison:
         ends = {each.candidate.bundle_id: _ends(each) for each in concerned}
         bases = list(dict.fromkeys(base for base, _ in ends.values()))
         drifts = self._sides([(base, self._tip_tree) for base in bases])
-        small = [side for side in drifts if len(side.changes) <= _DRIFT_FILES_MAX]
+        small = [side for side in drifts if len(side.changes) <= DRIFT_FILES_MAX]
         targets: dict[str, Prepared] = {
             side.base_tree: prepared
             for side, prepared in zip(small, self._guard.prepare_all(small), strict=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Final
@@ -23,13 +22,14 @@ class Likeness(StrEnum):
     BLANKS = "other blank lines"
     ORDER = "other order"
     """The same lines, whole entities of the two sides in another order."""
+    SPACING = "other spacing"
+    """The same but for white space within lines, indentation apart, as a formatter leaves it."""
     EDITED = "both kept, edited"
     """The same entities are there, some with their text changed by hand."""
     BROKEN = "theirs does not parse"
     OTHER = "not as people did"
 
 
-_BLANK: Final = Counter({b"": sys.maxsize})
 _RANK: Final = {likeness: rank for rank, likeness in enumerate(Likeness)}
 
 
@@ -41,10 +41,15 @@ def compare(path: str, merged: Merged, person: bytes) -> Likeness:
     places = _settled_places(ours, theirs, merged.spans)
     found = [_region(ours, theirs, places, span) for span in merged.spans]
     worst = max((Likeness.SAME_REGIONS, *found), key=_RANK.__getitem__)
-    if worst is not Likeness.OTHER:
+    if worst is Likeness.OTHER and _inked(ours) == _inked(theirs):
+        worst = Likeness.ORDER  # Some of it stands elsewhere in the file.
+    if worst is not Likeness.OTHER and (
+        worst is not Likeness.ORDER or _whole(merged, theirs, bytes.rstrip)
+    ):
         return worst
-    if Counter(map(bytes.strip, ours)) - _BLANK == Counter(map(bytes.strip, theirs)) - _BLANK:
-        return Likeness.ORDER
+    alike = _inked(map(_squeezed, ours)) == _inked(map(_squeezed, theirs))
+    if alike and _whole(merged, theirs, _squeezed):
+        return Likeness.SPACING
     reader = reader_of(path)
     assert reader is not None  # Nobody else could have merged it.
     mine, persons = reader(merged.content), reader(person)
@@ -52,6 +57,28 @@ def compare(path: str, merged: Merged, person: bytes) -> Likeness:
         return Likeness.BROKEN
     alike = Counter(_entities(mine)) == Counter(_entities(persons))
     return Likeness.EDITED if alike else Likeness.OTHER
+
+
+def _inked(lines: Iterable[bytes]) -> Counter[bytes]:
+    return Counter(line.strip() for line in lines if line.strip())
+
+
+def _squeezed(line: bytes) -> bytes:
+    """A line without white space but for how deep it is indented."""
+    wide = line.expandtabs()
+    return (
+        b"%d %b" % (len(wide) - len(wide.lstrip()), b"".join(line.split())) if line.strip() else b""
+    )
+
+
+def _whole(merged: Merged, theirs: Lines, form: Callable[[bytes], bytes]) -> bool:
+    """Whether people left everything that was added in one piece, wherever it stands."""
+
+    def joined(lines: Lines) -> bytes:
+        return b"\n".join([b"", *(form(line) for line in lines if line.strip()), b""])
+
+    text = joined(theirs)
+    return all(joined(lines) in text for lines in merged.entities)
 
 
 def _entities(container: Container | None) -> Iterator[tuple[str, Kind | None, frozenset[str]]]:

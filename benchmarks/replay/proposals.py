@@ -4,7 +4,9 @@
 
 Looks at the merge commits of each clone below DIR whose parents conflict by content over one merge
 base, proposes a merge for each file that conflicts, and holds what passes the gates against the
-file in the merge commit. Each triple of contents counts once. Downloads nothing.
+file in the merge commit. Each triple of contents counts once. A whole proposal is one with all the
+files that conflict, which is what `propose` offers; it counts as its farthest file does. Downloads
+nothing.
 """
 
 from __future__ import annotations
@@ -13,16 +15,17 @@ import argparse
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
-from agentd.conflicts.git_names import CommitId
+from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.merging import Merger
-from agentd.conflicts.proposals.conflicting import read_conflict
+from agentd.conflicts.proposals.broken_names import broken_names
+from agentd.conflicts.proposals.conflicting import read_conflict, with_contents
 from agentd.conflicts.proposals.entities import Merged, merge_entities
 from agentd.conflicts.proposals.gates import check_file
 from agentd.conflicts.proposals.sides import Conflict, FileSides, Party
@@ -32,6 +35,7 @@ from agentd.errors import AgentdError
 from benchmarks.replay.git_history import GitHistory, Merge
 from benchmarks.replay.people import Likeness, compare
 
+Trees: TypeAlias = tuple[TreeId, TreeId, TreeId]
 _BATCH: Final = 200
 _SIDES: Final = (Party(None, "left", ""), Party(None, "right", ""))
 
@@ -55,6 +59,15 @@ class Judged:
     person: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedMerge:
+    """One merge with those of its files that did not come up before."""
+
+    files: tuple[Judged, ...]
+    whole: Outcome | Likeness
+    """What became of all its files together."""
+
+
 def main() -> None:
     """Reads the command line and measures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -64,19 +77,26 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where each file goes, as JSON lines")
     arguments = parser.parse_args()
     total: Counter[str] = Counter()
+    wholes: Counter[str] = Counter()
     print(_row("clone", [str(each) for each in _COLUMNS]))
     for clone in _clones(arguments.clones):
         if arguments.repo and not any(name in str(clone) for name in arguments.repo):
             continue
         tally: Counter[str] = Counter()
-        for judged in judge(clone, arguments.limit):
-            tally[judged.outcome] += 1
-            if arguments.out is not None:
-                _write(arguments.out, clone, judged)
+        whole: Counter[str] = Counter()
+        for merge in judge(clone, arguments.limit):
+            whole[merge.whole] += 1
+            for judged in merge.files:
+                tally[judged.outcome] += 1
+                if arguments.out is not None:
+                    _write(arguments.out, clone, judged)
         name = str(clone.relative_to(arguments.clones)).removesuffix("/repo")
         print(_row(name, _cells(tally)), flush=True)
+        print(_row(f"{name}, whole", _cells(whole)), flush=True)
         total += tally
+        wholes += whole
     print(_row("all", _cells(total)))
+    print(_row("all, whole", _cells(wholes)))
 
 
 _COLUMNS: Final = ("conflicts", "proposed", *(each.value for each in Likeness))
@@ -99,24 +119,62 @@ def _clones(directory: Path) -> Iterator[Path]:
             yield objects.parent
 
 
-def judge(clone: Path, limit: int = 0) -> Iterator[Judged]:
-    """Every file that conflicts in a clone's merges."""
+def judge(clone: Path, limit: int = 0) -> Iterator[JudgedMerge]:
+    """Every merge of a clone with files that conflict and did not come up before."""
     seen: set[tuple[str, bytes, bytes, bytes]] = set()
     with tempfile.TemporaryDirectory(prefix="agentd-replay-") as directory:
         history = GitHistory(clone, Path(directory) / "objects")
         git = GitProcess()
         quarantine = Quarantine(Path(directory), Repository(clone, git), git)
         for merge, base in _conflicting(history, limit):
-            conflict = _conflict(quarantine, base, merge)
-            if conflict is None:
-                continue
-            for sides in conflict.files:
-                key = (sides.path, sides.base, sides.left, sides.right)
-                person = quarantine.blob_at(merge.commit, sides.path)
-                if key not in seen and person is not None:
+            judged = _judged_merge(quarantine, base, merge)
+            new = []
+            for each in judged:
+                key = (each.sides.path, each.sides.base, each.sides.left, each.sides.right)
+                if key not in seen:
                     seen.add(key)
-                    yield _judged(merge.commit, sides, person)
+                    new.append(each)
+            if new:
+                yield JudgedMerge(tuple(new), max((each.outcome for each in judged), key=_rank))
         history.close()
+
+
+def _rank(outcome: Outcome | Likeness) -> int:
+    return [*Likeness, *Outcome].index(outcome)
+
+
+def _judged_merge(quarantine: Quarantine, base: str, merge: Merge) -> list[Judged]:
+    """All files of one merge that conflict, where people kept them."""
+    trees = _trees(quarantine, base, merge)
+    conflict = _conflict(quarantine, trees) if trees is not None else None
+    if trees is None or conflict is None:
+        return []
+    judged = [
+        _judged(merge.commit, sides, person)
+        for sides in conflict.files
+        if (person := quarantine.blob_at(merge.commit, sides.path)) is not None
+    ]
+    if len(judged) < len(conflict.files) or not all(
+        isinstance(each.outcome, Likeness) for each in judged
+    ):
+        return judged
+    broken = _broken(quarantine, trees, conflict, judged)
+    if broken is not None:
+        return [replace(each, outcome=Outcome.REFUSED, reason=broken) for each in judged]
+    return judged
+
+
+def _broken(
+    quarantine: Quarantine, trees: Trees, conflict: Conflict, judged: Sequence[Judged]
+) -> str | None:
+    """What the symbol guard has against a whole proposal; nothing where files are missing."""
+    contents = {each.sides.path: each.proposed for each in judged}
+    try:
+        tree = with_contents(quarantine, conflict.merged, contents)
+        refusals = broken_names(quarantine, trees, tree)
+    except AgentdError:
+        return None
+    return f"{refusals[0].gate}: {refusals[0].message}" if refusals else None
 
 
 def _conflicting(history: GitHistory, limit: int) -> Iterator[tuple[Merge, str]]:
@@ -133,12 +191,20 @@ def _conflicting(history: GitHistory, limit: int) -> Iterator[tuple[Merge, str]]
                 yield merge, bases[0]
 
 
-def _conflict(quarantine: Quarantine, base: str, merge: Merge) -> Conflict | None:
-    """What conflicts by content; None where it is another kind, or the clone lacks an object."""
+def _trees(quarantine: Quarantine, base: str, merge: Merge) -> Trees | None:
+    """Base, left and right; None where the clone lacks an object."""
     try:
         trees = quarantine.trees_of([CommitId(each) for each in (base, merge.left, merge.right)])
         first, second, third = trees.values()
-        found = read_conflict(quarantine, Merger(quarantine), (first, second, third), *_SIDES)
+    except (AgentdError, ValueError):
+        return None
+    return first, second, third
+
+
+def _conflict(quarantine: Quarantine, trees: Trees) -> Conflict | None:
+    """What conflicts by content; None where it is another kind, or the clone lacks an object."""
+    try:
+        found = read_conflict(quarantine, Merger(quarantine), trees, *_SIDES)
     except (AgentdError, ValueError):
         return None
     return found if isinstance(found, Conflict) else None

@@ -117,6 +117,28 @@ def test_a_third_is_merged_with_the_proposal_for_two(
     assert {*made["supersedes"]} < {*rebased["supersedes"]}
 
 
+def test_a_call_of_what_the_other_side_took_away_is_refused(
+    coord: Command, shop: ShopRepository
+) -> None:
+    posted = (
+        "\n    def test_posting_costs(self):\n        from shop.pricing import shipping\n"
+        "\n        self.assertEqual(shipping(1), 490)\n"
+    )
+    branch_with(shop, "agy", TESTS, LAST_TEST, LAST_TEST + posted)
+    branch_with(shop, "codex", TESTS, LAST_TEST, LAST_TEST + EMPTY)
+    worktree = shop.path.parent / "worktrees/codex"
+    for old in ("def shipping", "+ shipping"):
+        shop.replace(worktree, PRICING, old, old.replace("shipping", "postage"))
+    shop.commit(worktree, "Call it postage")
+    ended = coord("propose", *NAMED, "--json")
+    assert ended.code == 10, ended.err
+    (proposal,) = ended.json()["proposals"]
+    assert proposal["became"] == "refused"
+    (refusal,) = proposal["refusals"]
+    assert refusal["gate"] == "symbols"
+    assert "shipping" in refusal["message"]
+
+
 @pytest.mark.usefixtures("two_tests")
 def test_json_has_everything(coord: Command) -> None:
     found = coord("propose", *NAMED, "--json").json()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from agentd.conflicts.proposals.regions import Lines
@@ -76,6 +77,11 @@ class Block:
     """The lines from the first part to the last."""
     around: Lines = field(repr=False, default=())
     """The nearest one-line parts of its kind that it stands among without a gap, and its own."""
+    before: int | None = None
+    """Blank lines that were there above it already; None where it is its container's first."""
+    behind: int | None = None
+    usual_gap: int | None = None
+    """The blank lines that most often part two of its kind in its container; None without any."""
 
     @property
     def kind(self) -> Kind | None:
@@ -126,7 +132,31 @@ def block_of(container: Container, lines: Sequence[bytes], start: int, end: int)
         texts=tuple(tuple(lines[part.first : part.last]) for part in parts),
         body=tuple(lines[first:last]),
         around=tuple(lines[at] for at in _run(found.parts, parts)),
+        before=_blank_before(found.parts, parts[0], start),
+        behind=_blank_behind(found.parts, parts[-1], end),
+        usual_gap=_usual_gap(found.parts, parts),
     )
+
+
+def _blank_before(parts: Sequence[Part], first: Part, start: int) -> int | None:
+    at = parts.index(first)
+    return start - parts[at - 1].last if at > 0 else None
+
+
+def _blank_behind(parts: Sequence[Part], last: Part, end: int) -> int | None:
+    at = parts.index(last)
+    return parts[at + 1].first - end if at + 1 < len(parts) else None
+
+
+def _usual_gap(parts: Sequence[Part], chosen: Sequence[Part]) -> int | None:
+    """The commonest distance of neighbours of one kind, those of the chosen left out."""
+    kind = chosen[0].kind
+    gaps = Counter(
+        below.first - above.last
+        for above, below in pairwise(parts)
+        if above.kind is below.kind is kind and above not in chosen and below not in chosen
+    )
+    return gaps.most_common(1)[0][0] if gaps else None
 
 
 def _run(parts: Sequence[Part], chosen: Sequence[Part]) -> range:

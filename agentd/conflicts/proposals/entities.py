@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentd.conflicts.proposals.blocks import Block, Container, Kind, block_of
-from agentd.conflicts.proposals.joining import Refused, joined, still_used
+from agentd.conflicts.proposals.independence import Refused, still_used
+from agentd.conflicts.proposals.joining import joined
 from agentd.conflicts.proposals.readers import Reader, reader_of, why_unread
 from agentd.conflicts.proposals.regions import LineMerge, Lines, lines_of
 from agentd.conflicts.proposals.sides import Declined, FileSides
@@ -31,6 +32,8 @@ class Merged:
     """One a region."""
     spans: tuple[range, ...]
     """The lines of the content, from 0, that each region became."""
+    entities: tuple[Lines, ...] = ()
+    """Everything that either side adds, each by itself."""
 
 
 def merge_entities(sides: FileSides) -> Merged | Declined:
@@ -69,17 +72,20 @@ class _FileMerge:
         """Merges region by region."""
         resolutions: list[Lines] = []
         kinds: list[Kind] = []
+        entities: list[Lines] = []
         imports: list[tuple[Block, Block]] = []
         for index in range(len(self._merge.regions)):
             self._merge, left, right, kind = self._resolve(index)
             resolutions.append(joined(left, right, kind))
             kinds.append(kind)
+            entities += (*left.texts, *right.texts)
             imports += [(left, right)] if kind is Kind.IMPORT else []
         content = self._merge.resolved(resolutions)
         for left, right in imports:
             still_used(left, self._sides.left, content)
             still_used(right, self._sides.right, content)
-        return Merged(content, tuple(kinds), self._merge.spans(resolutions))
+        spans = self._merge.spans(resolutions)
+        return Merged(content, tuple(kinds), spans, tuple(entities))
 
     def _resolve(self, index: int) -> tuple[LineMerge, Block, Block, Kind]:
         for slid in _slides(self._merge, index):

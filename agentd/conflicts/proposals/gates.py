@@ -20,6 +20,7 @@ from agentd.conflicts.ledger import audit
 from agentd.conflicts.ledger_books import Books, Entry, FileState
 from agentd.conflicts.line_order import LineFile, LineSide, misplaced
 from agentd.conflicts.proposals.blocks import outline
+from agentd.conflicts.proposals.lost_names import lost_name
 from agentd.conflicts.proposals.readers import reader_of
 from agentd.conflicts.proposals.regions import lines_of
 from agentd.conflicts.proposals.sides import FileSides
@@ -41,6 +42,10 @@ class Gate(StrEnum):
     MARKERS = "markers"
     PARSES = "parses"
     BINDINGS = "bindings"
+    USES = "uses"
+    """No side uses what the other took out of the file."""
+    SYMBOLS = "symbols"
+    """Nor what it took out of any other."""
     LEDGER = "ledger"
     ORDER = "order"
 
@@ -61,7 +66,7 @@ class Refusal:
 def check_file(sides: FileSides, content: bytes) -> tuple[Refusal, ...]:
     """Everything that speaks against a resolution of one file."""
     refusals = [*_markers(sides, content), *_reading(sides, content)]
-    refusals += [*_ledger(sides, content), *_order(sides, content)]
+    refusals += [*_uses(sides), *_ledger(sides, content), *_order(sides, content)]
     return tuple(refusals)
 
 
@@ -108,6 +113,13 @@ def _reading(sides: FileSides, content: bytes) -> Iterator[Refusal]:
             )
 
 
+def _uses(sides: FileSides) -> Iterator[Refusal]:
+    lost = lost_name(sides)
+    if lost is not None:
+        message = f"one side adds a use of {lost}, which the other side removes"
+        yield Refusal(Gate.USES, sides.path, message)
+
+
 def _ledger(sides: FileSides, content: bytes) -> Iterator[Refusal]:
     versions = {
         "base": sides.base,
@@ -144,6 +156,7 @@ def _order(sides: FileSides, content: bytes) -> Iterator[Refusal]:
             LineSide(_FIRST, _hunks_without_commas(sides.left_hunks)),
             LineSide(_SECOND, _hunks_without_commas(sides.right_hunks)),
         ),
+        blank_lines_count=False,
     )
     wrong = misplaced(file)
     if wrong is not None:

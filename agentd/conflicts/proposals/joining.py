@@ -7,46 +7,65 @@ belong, and versions of a changelog stand as the others do.
 from __future__ import annotations
 
 import re
-from collections import Counter
+import time
 from collections.abc import Callable
-from difflib import SequenceMatcher
 from heapq import merge
 from typing import Final
 
 from agentd.conflicts.proposals.blocks import Block, Kind
+from agentd.conflicts.proposals.independence import Refused, check_independent
 from agentd.conflicts.proposals.regions import Lines
 
-_ALIKE: Final = 0.75
 _SORTED_LINES_MIN: Final = 3
 """Fewer lines are in order by chance."""
-_FROM: Final = re.compile(
-    rb"\s*from\s+(\S+)\s+import\b|\s*(?:import|export)\b.*\bfrom\s+(\"[^\"]*\"|'[^']*')"
-)
 _NUMBER: Final = re.compile(r"\d+")
 _DIGITS: Final = 12
-_WORD: Final = re.compile(rb"[^\W\d]\w*")
-
-
-class Refused(Exception):
-    """Why two things are not joined, in a half sentence."""
+_DATES: Final = (
+    (re.compile(r"\b\d{4}-\d{2}-\d{2}\b"), "%Y-%m-%d"),
+    (re.compile(r"\b[A-Z][a-z]+ \d{1,2}, \d{4}\b"), "%B %d, %Y"),
+)
 
 
 def joined(left: Block, right: Block, kind: Kind) -> Lines:
     """The lines of both blocks: the first side's first, but where the file is sorted, in order."""
-    _independent(left, right, kind)
-    first, last = (left, right) if kind is not Kind.SECTION else _by_version(left, right)
-    gap = max(left.lead + left.trail, right.lead + right.trail)
+    check_independent(left, right, kind)
     end = _line_end(left)
-    woven = _woven(left, right, end) if gap == 0 else None
-    if woven is None and kind is Kind.PERSON:
+    woven = _woven(left, right, end)
+    if woven is not None:
+        return woven
+    if kind is Kind.PERSON:
         raise Refused("the people are in no order")
-    body = woven or (*_ended(_with_comma(first), end), *((end,) * gap), *last.body)
-    return ((end,) * first.lead) + body + ((end,) * last.trail)
+    first, last = (left, right) if kind is not Kind.SECTION else _by_version(left, right)
+    lead, gap, trail = _blank_lines(first, last)
+    body = (*_ended(_with_comma(first), end), *((end,) * gap), *last.body)
+    return ((end,) * lead) + body + ((end,) * trail)
+
+
+def _blank_lines(first: Block, last: Block) -> tuple[int, int, int]:
+    """How many stand before, between and behind two blocks.
+
+    Where both sides set what they add off in one way, as they do. Where they do not, or set it off
+    by nothing, as the file's parts around are set off from one another most often.
+    """
+    own = first.lead + first.trail
+    alike = (first.lead, first.trail) == (last.lead, last.trail)
+    if alike and own > 0:
+        return first.lead, own, first.trail
+    usual = first.usual_gap
+    if usual is None:
+        usual = max(own, last.lead + last.trail)
+    if alike:
+        return 0, usual, 0
+    lead = first.lead if first.before is None else max(usual - first.before, 0)
+    trail = last.trail if last.behind is None else max(usual - last.behind, 0)
+    return lead, usual, trail
 
 
 def _woven(left: Block, right: Block, end: bytes) -> Lines | None:
     """One-line parts of both in the order in which each side keeps its neighbours, if any."""
     if not (left.one_line_each and right.one_line_each):
+        return None
+    if left.lead + left.trail + right.lead + right.trail > 0:
         return None
     if any(not line.rstrip().endswith(b",") for line in left.body + right.body) and (
         left.container.commas
@@ -86,67 +105,36 @@ def _numbered(line: bytes) -> str:
 _ORDERS: Final = (_plain, _numbered, _module)
 
 
+def _dated_alike(newer: Block, older: Block) -> bool:
+    """Whether the dates in their headings, if any, are in the order of their versions."""
+    last, first = _date(newer.texts[-1][0]), _date(older.texts[0][0])
+    return last is None or first is None or last >= first
+
+
+def _date(heading: bytes) -> tuple[int, ...] | None:
+    text = heading.decode("utf-8", "replace")
+    for shape, form in _DATES:
+        found = shape.search(text)
+        try:
+            if found is not None:
+                return time.strptime(found[0], form)[:3]
+        except ValueError:
+            continue  # It looks like a date, and is none.
+    return None
+
+
 def _by_version(left: Block, right: Block) -> tuple[Block, Block]:
     ours = [part.version for part in left.parts]
     theirs = [part.version for part in right.parts]
     all_versions = [part.version for part in left.container.parts if part.version]
     newest_first = all_versions == sorted(all_versions, reverse=True)
+    if newest_first and not _dated_alike(*((left, right) if ours > theirs else (right, left))):
+        raise Refused("the higher version is the older one")
     if min(ours) > max(theirs) and newest_first:
         return left, right
     if max(ours) < min(theirs) and newest_first:
         return right, left
     raise Refused("the order of the versions is not plain")
-
-
-def _independent(left: Block, right: Block, kind: Kind) -> None:
-    common = left.names & right.names
-    if common:
-        raise Refused(f"both add {min(common)}")
-    if set(left.texts) & set(right.texts):
-        raise Refused("they add the same in part")
-    if kind is Kind.DEFINITION:
-        for one, other in ((left, right), (right, left)):
-            words = {word.decode() for line in other.body for word in _WORD.findall(line)}
-            used = {name.rpartition(".")[2] for name in one.names} & words
-            if used:
-                raise Refused(f"one uses {min(used)}, which the other adds")
-    if kind in (Kind.DEFINITION, Kind.ITEM, Kind.SECTION) and any(
-        _alike(one, other) for one in left.texts for other in right.texts
-    ):
-        raise Refused("they add nearly the same")
-    if kind is Kind.IMPORT and _sources(left) & _sources(right):
-        raise Refused("both import from the same module, in statements of their own")
-    if kind is Kind.IMPORT and not _of_one_group(left, right):
-        raise Refused("their imports belong to several groups")
-
-
-def _of_one_group(left: Block, right: Block) -> bool:
-    """Whether neither parts its imports from the others, or both do in one way."""
-    within = any(not line.strip() for line in left.body + right.body)
-    return not within and left.lead + left.trail == right.lead + right.trail
-
-
-def still_used(block: Block, side: bytes, merged: bytes) -> None:
-    """Refuses an import that its side uses and that nobody uses any more in the merged file."""
-    before, after = (Counter(_WORD.findall(content)) for content in (side, merged))
-    for part, text in zip(block.parts, block.texts, strict=True):
-        own = Counter(_WORD.findall(b"".join(text)))
-        for name in part.names:
-            word = _WORD.search(name.encode())
-            if word is not None and before[word[0]] > own[word[0]] >= after[word[0]]:
-                raise Refused(f"{name} is imported, and the other side removes its use")
-
-
-def _sources(block: Block) -> set[bytes]:
-    """The modules that whole statements import names from."""
-    found = [_FROM.match(b" ".join(b"".join(text).split())) for text in block.texts]
-    return {each[1] or each[2] for each in found if each is not None}
-
-
-def _alike(left: Lines, right: Lines) -> bool:
-    """Whether two texts are so close that they may be the same thing done twice."""
-    one, other = (b"".join(lines).split() for lines in (left, right))
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() > _ALIKE
 
 
 def _with_comma(block: Block) -> Lines:

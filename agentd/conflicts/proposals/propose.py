@@ -23,7 +23,9 @@ from agentd.conflicts.intake import Intake
 from agentd.conflicts.judgement import Case, Judgement, judge
 from agentd.conflicts.merge_attributes import merge_attributes
 from agentd.conflicts.merging import Merger
+from agentd.conflicts.proposals.broken_names import broken_names
 from agentd.conflicts.proposals.conflicting import read_conflict, with_contents
+from agentd.conflicts.proposals.gates import Refusal
 from agentd.conflicts.proposals.making import Attempt, Maker, Resolution, resolve
 from agentd.conflicts.proposals.offer import Offer, make_offer
 from agentd.conflicts.proposals.sides import Conflict, Declined, Party
@@ -64,6 +66,8 @@ class Proposed:
     offer: Offer | None = None
     record: Mapping[str, Any] | None = None
     """The review of the proposal."""
+    broken: tuple[Refusal, ...] = ()
+    """What one side uses and the other took away, in whichever file."""
 
     def to_json(self) -> dict[str, Any]:
         """The outcome for a program; the bundle is in it where there is one."""
@@ -76,7 +80,7 @@ class Proposed:
             "became": self.became.value,
             "message": self.message,
             "attempts": [attempt.to_json() for attempt in resolution.attempts],
-            "refusals": [refusal.to_json() for refusal in resolution.refusals],
+            "refusals": [each.to_json() for each in (*resolution.refusals, *self.broken)],
             "bundle_id": self.offer.bundle_id if self.offer else None,
             "bundle": self.offer.to_json() if self.offer and self.offer.is_text else None,
             "review_id": self.record["review_id"] if self.record else None,
@@ -124,6 +128,11 @@ class Proposing:
             became = Became.REFUSED if resolution.refusals else Became.DECLINED
             return Proposed(left, right, became, resolution.problem, resolution)
         tree = with_contents(self._quarantine, conflict.merged, resolution.contents)
+        self._progress("comparing the names of both sides")
+        broken = tuple(broken_names(self._quarantine, pair.trees(self._tip_tree)[0], tree))
+        if broken:
+            message = f"{broken[0].path}: {broken[0].message}"
+            return Proposed(left, right, Became.REFUSED, message, resolution, broken=broken)
         offer = make_offer(self._quarantine, self._tip, tree, _said(pair, resolution.taken))
         return self._reviewed(judgement, pair, offer, resolution)
 

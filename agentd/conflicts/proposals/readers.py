@@ -65,6 +65,17 @@ def reader_of(path: str) -> Reader | None:
     return None
 
 
+def is_python(path: str) -> bool:
+    """Whether a file of this name is a Python module or stub."""
+    return _TEXT_READERS.get(splitext(path)[1].lower()) is read_python
+
+
+def grammar_of(path: str) -> Grammar | None:
+    """The grammar of a file, where it has one and that is installed."""
+    grammar = _GRAMMARS.get(splitext(path)[1].lower())
+    return grammar if grammar is not None and is_installed(grammar) else None
+
+
 def why_unread(path: str) -> str:
     """Why a file has no reader, in a half sentence."""
     extension = splitext(basename(path))[1].lower()

@@ -45,7 +45,7 @@ class Grammar:
 def is_installed(grammar: Grammar) -> bool:
     """Whether the grammar's package is there; it comes with an extra."""
     try:
-        _root(b"", grammar)
+        parsed(b"", grammar)
     except ImportError:
         return False
     return True
@@ -54,13 +54,14 @@ def is_installed(grammar: Grammar) -> bool:
 def read_syntax(content: bytes, grammar: Grammar) -> Container | None:
     """A file as a container; None where it does not parse or its grammar is not installed."""
     try:
-        root = _root(content, grammar)
+        root = parsed(content, grammar)
         return None if root.has_error else Container("", tuple(_Reader(grammar).parts(root, "")))
     except (ImportError, RecursionError):
         return None
 
 
-def _root(content: bytes, grammar: Grammar) -> Node:
+def parsed(content: bytes, grammar: Grammar) -> Node:
+    """The syntax tree of a file. Raises `ImportError` where the grammar is not installed."""
     from agentd.conflicts.symbols.syntax import parse
 
     return parse(content, grammar.module, grammar.function)

@@ -198,6 +198,17 @@ LEFT_ALONE = [
         "\n\n@two\ndef three():\n    x\n",
         "one uses two",
     ),
+    Both(
+        "one thing done twice in other words",
+        "test_a.py",
+        "def test_one():\n    assert f(1)\n@\n",
+        "\n\ndef test_full():\n    shop = Shop()\n    shop.fill(3)\n    shop.close()\n"
+        "    assert shop.full\n",
+        "\n\ndef test_it_counts_all_that_was_put_into_it():\n    # Whatever came before.\n"
+        "    with clock(1, 2, 3) as now:\n        shop = Shop()\n    shop.fill(3)\n"
+        "    shop.close()\n    assert now.count(shop) == len(shop.things) == 3\n",
+        "nearly the same",
+    ),
 ]
 
 
@@ -274,6 +285,35 @@ def test_a_block_that_the_diff_cut_badly_is_slid_into_place(tmp_path: Path) -> N
     got = merged(tmp_path, "a.py", base, left, right)
     assert got.index("def b") < got.index("def c") < got.index("def z")
     assert "\n\n\n" not in got
+
+
+ONE, TWO, SIX = (
+    f"    def {name}(self):\n        return {value}\n"
+    for name, value in (("one", "1"), ("two", "f(2)"), ("six", "[6, 6, x]"))
+)
+NINE = "    def nine(self):\n        pass\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "left", "right"),
+    [
+        # One side sets off what it adds, the other does not.
+        (f"{ONE}\n@{NINE}", f"{TWO}\n", SIX),
+        (f"{ONE}@", TWO, f"\n{SIX}"),
+        # One side leaves two lines, the other one as everybody before.
+        (f"{ONE}\n@{NINE}", f"{TWO}\n\n", f"{SIX}\n"),
+        # Neither sets off what it adds.
+        (f"{ONE}\n@", TWO, SIX),
+    ],
+)
+def test_blank_lines_are_the_files_where_the_sides_differ(
+    base: str, left: str, right: str, tmp_path: Path
+) -> None:
+    head = f"class A:\n    def none(self):\n        return None\n\n{base}"
+    versions = [head.replace("@", added) for added in ("", left, right)]
+    got = merged(tmp_path, "a.py", *versions)
+    end = f"\n{NINE}" if NINE in base else ""
+    assert got.endswith(f"{ONE}\n{TWO}\n{SIX}{end}")
 
 
 @pytest.mark.parametrize(

@@ -82,3 +82,26 @@ def test_commas_at_line_ends_and_blank_lines_may_differ(tmp_path: Path) -> None:
     sides = sides_of(tmp_path, "a.json", base.encode(), left.encode(), right.encode())
     assert gates(sides, '{\n  "a": 1,\n  "b": 2,\n\n  "c": 3\n}\n') == set()
     assert Gate.PARSES in gates(sides, '{\n  "a": 1,\n  "b": 2\n  "c": 3\n}\n')
+
+
+USED = "import os\nimport re\n\n\ndef one():\n    return re.escape(os.sep)\n"
+
+
+@pytest.mark.parametrize(
+    ("added", "seen"),
+    [
+        ("\n\ndef two():\n    return re.compile(os.sep)\n", {Gate.USES}),
+        ("\n\ndef two():\n    return 're', os.sep  # not re\n", set()),
+        ("\n\ndef two():\n    return other(os.sep)\n", set()),
+    ],
+)
+def test_a_name_that_the_other_side_took_out_is_seen(
+    added: str, seen: set[Gate], tmp_path: Path
+) -> None:
+    tail = "\n\ndef three():\n    return 3\n"
+    fewer = USED.replace("import re\n", "").replace("re.escape(os.sep)", "os.sep")
+    versions = [each.encode() for each in (USED, USED + added, fewer + tail)]
+    for ours, theirs in ((1, 2), (2, 1)):
+        sides = sides_of(tmp_path, "a.py", versions[0], versions[ours], versions[theirs])
+        assert gates(sides, fewer + added + tail) == seen
+        assert gates(sides, fewer + tail + added) == seen

@@ -25,6 +25,9 @@ THREE = "\n\ndef three():\n    yield [3]\n"
         (BASE.replace("import os", "import os  # why") + TWO + THREE, Likeness.SAME_REGIONS),
         (BASE + TWO + "\n" + THREE, Likeness.BLANKS),
         (BASE + THREE + TWO, Likeness.ORDER),
+        (BASE + TWO.replace("a + 2", "a+2") + THREE, Likeness.SPACING),
+        (BASE + THREE + TWO.replace("def two(a)", "def two( a )"), Likeness.SPACING),
+        (BASE + TWO.replace("    return", "        return") + THREE, Likeness.EDITED),
         (BASE + TWO.replace("+ 2", "* 2") + THREE, Likeness.EDITED),
         (BASE + TWO, Likeness.OTHER),
         (BASE + TWO + THREE + "\n\ndef four():\n    pass\n", Likeness.OTHER),
@@ -50,7 +53,35 @@ def test_conflicting_files_of_a_history_are_judged_once(
         tree = repo.git("write-tree")
         merge = repo.git("commit-tree", tree, "-p", "two", "-p", "three", "-m", "merge")
         repo.git("update-ref", f"refs/heads/m{merge[:8]}", merge)
-    found = {each.sides.path: each.outcome for each in judge(repo.path / ".git")}
+    (judged,) = judge(repo.path / ".git")
+    found = {each.sides.path: each.outcome for each in judged.files}
+    assert judged.whole is Outcome.DECLINED
     assert set(found) == {"a.py", "b.txt"}
     assert found["a.py"] in (Likeness.SAME, Likeness.ORDER)
     assert found["b.txt"] is Outcome.DECLINED
+
+
+def test_a_whole_proposal_goes_through_the_symbol_guard(
+    make_repo: Callable[[Mapping[str, FileContent]], Repo],
+) -> None:
+    more = "def much():\n    return 9\n"
+    repo = make_repo({"a.py": BASE, "b.py": more})
+    user = "\n\ndef three():\n    from b import much\n\n    yield much()\n"
+    repo.branch("two", {"a.py": BASE + TWO, "b.py": more.replace("much", "plenty")})
+    repo.branch("three", {"a.py": BASE + user})
+    repo.write({"a.py": BASE + TWO + user})
+    repo.git("add", "-A")
+    tree = repo.git("write-tree")
+    merge = repo.git("commit-tree", tree, "-p", "two", "-p", "three", "-m", "merge")
+    repo.git("update-ref", "refs/heads/merged", merge)
+    (judged,) = judge(repo.path / ".git")
+    assert judged.whole is Outcome.REFUSED
+    assert "much" in judged.files[0].reason
+
+
+def test_lines_of_one_entity_in_two_places_are_no_other_order(tmp_path: Path) -> None:
+    versions = [text.encode() for text in (BASE, BASE + TWO, BASE + THREE)]
+    outcome = merge_entities(sides_of(tmp_path, "a.py", *versions))
+    assert isinstance(outcome, Merged)
+    torn = BASE + "\n\ndef two(a):\n    yield [3]\n\n\ndef three():\n    return a + 2\n"
+    assert compare("a.py", outcome, torn.encode()) is Likeness.EDITED
