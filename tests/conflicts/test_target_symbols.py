@@ -103,7 +103,7 @@ def test_a_target_that_moves_during_the_review_sends_back_who_uses_its_names(
 def test_too_much_drift_is_not_read_and_said_so(
     repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(target_symbols, "_DRIFT_FILES_MAX", 2)
+    monkeypatch.setattr(target_symbols, "DRIFT_FILES_MAX", 2)
     repo.branch("caller", CALLER)
     repo.commit("Much", {**RENAMED, "a.py": "", "b.py": ""})
     outcome = repo.review(from_branch("caller"), allow_stale_clean=True)
