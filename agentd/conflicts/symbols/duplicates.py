@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from posixpath import dirname
 
 from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
 from agentd.conflicts.symbols.naming import Naming, siblings_of
@@ -45,6 +46,8 @@ def suspected_twins(trees: PairTrees) -> Iterator[Twin]:
                 if right_path != left_path and mine.added[name][0].kind is Kind.IMPORT:
                     continue  # An import's name is its own file's.
                 if right_path != left_path:
+                    if dirname(right_path) != dirname(left_path):
+                        continue  # One package in two source roots may be in two modules.
                     naming, there = trees.namings[other.language], trees.view(WhichSide.RIGHT)
                     theirs = siblings_of(naming, there, right_path)
                     if not (near & set(theirs) or (left_path in theirs or right_path in near)):
@@ -96,7 +99,12 @@ def _count(view: TreeView, naming: Naming, twin: Twin) -> int:
     own = [path for path in (twin.left_path, twin.right_path) if view.exists(path)]
     places = set(own)
     if twin.left.kind is not Kind.IMPORT:
-        places.update(sibling for path in own for sibling in siblings_of(naming, view, path))
+        places.update(
+            sibling
+            for path in own
+            for sibling in siblings_of(naming, view, path)
+            if dirname(sibling) == dirname(path)
+        )
     return sum(
         each.variant == twin.left.variant and not each.repeatable
         for path in sorted(places)

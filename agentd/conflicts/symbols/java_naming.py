@@ -55,8 +55,8 @@ class JavaNaming:
 
     def siblings(self, view: TreeView, path: str) -> Sequence[str]:
         summary = view.summary(path)
-        if summary is None or not summary.package:
-            return (path,)
+        if summary is None or not summary.package or "/resources/" in path:
+            return (path,)  # What is a resource is compiled by nobody, or alone.
         return tuple(dict.fromkeys((path, *self._package(view, summary.package))))
 
     def module(self, view: TreeView, importer: str, module: str) -> Sequence[str]:

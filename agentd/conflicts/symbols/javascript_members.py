@@ -5,16 +5,24 @@ Pure; knows one file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from tree_sitter import Node
 
 from agentd.conflicts.symbols.instances import THIS
 from agentd.conflicts.symbols.javascript_modules import ModuleReader, exported_names
-from agentd.conflicts.symbols.javascript_nodes import call_shape, member_parts, required_module
+from agentd.conflicts.symbols.javascript_nodes import (
+    call_shape,
+    member_parts,
+    required_module,
+    string_value,
+)
 from agentd.conflicts.symbols.javascript_types import value_type
 from agentd.conflicts.symbols.summary import INSTANCE, SELF, SUPER, Import, is_instance
 from agentd.conflicts.symbols.syntax import Context, line_of, text
+
+_MOCKS: Final = ("jest.mock", "jest.doMock", "vi.mock", "vi.doMock")
 
 
 @dataclass(slots=True)
@@ -22,6 +30,8 @@ class MemberReader(ModuleReader):
     """Gathers members and calls."""
 
     commonjs: bool = False
+    mocked: set[str] = field(default_factory=set)
+    """Modules that a test replaces by what it makes itself."""
 
     def _chain(self, node: Node | None, context: Context) -> str | None:
         if node is None:
@@ -63,6 +73,10 @@ class MemberReader(ModuleReader):
         module = required_module(node)
         if module is not None:
             self.imports.append(Import(module, None, "", line_of(node), True))
+        if text(function) in _MOCKS and arguments is not None:
+            given = arguments.named_children
+            if len(given) > 1 and given[0].type == "string":
+                self.mocked.add(string_value(given[0]))
         shape = call_shape(arguments)
         if function is not None and function.type == "identifier":
             name = text(function)
@@ -79,7 +93,7 @@ class MemberReader(ModuleReader):
         left = node.child_by_field_name("left")
         if left is not None and left.type == "member_expression":
             holder, name = member_parts(left)
-            if holder is not None and holder.type != "this":
+            if holder is not None:
                 self.assigned.add(text(name))
         self.visit_children(node, context)
 

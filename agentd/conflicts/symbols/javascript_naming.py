@@ -103,3 +103,4 @@ def _candidates(target: str) -> Iterator[str]:
             yield from (f"{head}{other}" for other in (".ts", ".tsx", ".mts", ".cts", ".d.ts"))
     directory = f"{target}/" if target else ""
     yield from (f"{directory}index{ending}" for ending in _ENDINGS)
+    yield f"{directory}package.json"  # Which file that leads to, nobody reads.

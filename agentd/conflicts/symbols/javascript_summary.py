@@ -118,7 +118,11 @@ class _Reader(MemberReader):
         }
 
     def finish(self) -> None:
-        """Settles what a file without exports offers: whatever a loader makes of it."""
+        """Settles what is mocked, and what a file without exports offers: what its loader makes."""
+        self.imports = [
+            replace(each, guarded=each.guarded or each.module in self.mocked)
+            for each in self.imports
+        ]
         if not self.offered and not self.stars:
             self.opaque = True
             # A script that takes nothing in shares its names with others on its page.
