@@ -43,6 +43,6 @@ PAGE_ROWS_MAX: Final = 1000
 CURSOR_CHARS_MAX: Final = 16_384
 """A key and a namespace of the greatest length, each character escaped."""
 PAGE_CHARS_MAX: Final = 8_000_000
-"""A page ends with the event, review record, lock or node that takes it over this."""
+"""A page ends with the event, record, lock, node or task that takes it over this."""
 EVENTS_PAGE_DEFAULT: Final = 1000
 EVENTS_PAGE_MAX: Final = 10_000

@@ -123,3 +123,13 @@ async def test_nodes_with_many_dependencies_come_in_more_pages(
     found = await followed(client, "TaskStatus", "nodes", task_id=task_id, limit=1000)
     assert [len(page) for page in found] == [1000, 103, 17]
     assert all(len(node["blocked_by"]) == 1000 for page in found[1:] for node in page)
+
+
+async def test_tasks_with_long_goals_come_in_more_pages(running_daemon: RunningDaemon) -> None:
+    client = await running_daemon.client()
+    goals = [f"{number} {'g' * 65_000}" for number in range(130)]
+    for goal in goals:
+        await client.call("RegisterTask", goal=goal, context={"note": "c"})
+    found = await followed(client, "ListTasks", "tasks", limit=1000)
+    assert [len(page) for page in found] == [124, 6]
+    assert [task["goal"] for page in found for task in page] == goals[::-1]

@@ -133,9 +133,10 @@ async def list_tasks(reader: Reader, params: ListTasksParams, now: Instant) -> d
         limit=params.limit + 1,
     )
     async with reader.snapshot() as connection:
-        found = await tasks.read_page(connection, query)
+        found, is_full = await tasks.read_page(connection, query)
     page = found[: params.limit]
+    goes_on = is_full or len(found) > len(page)
     return {
         "tasks": [tasks.summary_result(task) for task in page],
-        "next_cursor": str(page[-1].pk) if len(found) > len(page) else None,
+        "next_cursor": str(page[-1].pk) if goes_on else None,
     }

@@ -10,12 +10,16 @@ import orjson
 
 from agentd.core.clock import Instant, rfc3339
 from agentd.core.ids import TaskId
+from agentd.core.limits import PAGE_CHARS_MAX
 from agentd.core.states import NodeStatus, TaskState
+from agentd.core.storage import pages
 
 _COLUMNS = (
     "SELECT pk, id, created_at, cancelled_at, pending, running, completed, failed, unreachable,"
     " state, goal, context FROM tasks"
 )
+_LISTED = _COLUMNS.replace("context FROM", "'' FROM")
+"""A list shows no contexts, which may be most of what there is to read."""
 _INSERT = "INSERT INTO tasks (id, created_at, goal, context) VALUES (?, ?, ?, ?)"
 _BY_ID = f"{_COLUMNS} WHERE id = ?"
 _BY_PK = f"{_COLUMNS} WHERE pk = ?"
@@ -38,7 +42,7 @@ class Task(NamedTuple):
     state: str
     goal: str
     context: str
-    """JSON text."""
+    """JSON text; empty in a list."""
 
     @property
     def counts(self) -> dict[NodeStatus, int]:
@@ -108,17 +112,26 @@ def summary_result(task: Task) -> dict[str, Any]:
     }
 
 
-def page_query(*, state: TaskState | None, before_pk: int | None, limit: int) -> tuple[str, Any]:
+def page_query(
+    *, state: TaskState | None, before_pk: int | None, limit: int
+) -> tuple[str, list[Any]]:
     """The query for a page of tasks, newest first."""
     filters = {"state = ?": state and state.value, "pk < ?": before_pk}
     given = {text: value for text, value in filters.items() if value is not None}
     where = f" WHERE {' AND '.join(given)}" if given else ""
-    return f"{_COLUMNS}{where} ORDER BY pk DESC LIMIT ?", (*given.values(), limit)
+    return f"{_LISTED}{where} ORDER BY pk DESC LIMIT ?", [*given.values(), limit]
 
 
-async def read_page(connection: aiosqlite.Connection, query: tuple[str, Any]) -> list[Task]:
-    """The tasks that a `page_query` finds."""
-    return [Task._make(row) for row in await connection.execute_fetchall(*query)]
+async def read_page(
+    connection: aiosqlite.Connection, query: tuple[str, list[Any]]
+) -> tuple[list[Task], bool]:
+    """The tasks that a `page_query` finds, and whether their goals ended the page."""
+    page = await pages.read_page(connection, *query, PAGE_CHARS_MAX, _goal_chars)
+    return [Task._make(row) for row in page.rows], not page.chars_left
+
+
+def _goal_chars(row: tuple[Any, ...]) -> int:
+    return len(Task._make(row).goal)
 
 
 async def read(connection: aiosqlite.Connection, task_id: TaskId) -> Task | None:
