@@ -66,6 +66,11 @@ class Home:
         return self.root / "artifacts"
 
     @property
+    def hooks(self) -> Path:
+        """What the hook remembers of each session."""
+        return self.root / "hooks"
+
+    @property
     def quarantine(self) -> Path:
         """The referee's own bare repositories."""
         return self.root / "quarantine"

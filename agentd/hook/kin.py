@@ -1,7 +1,7 @@
 """Which processes this one descends from, where the system tells without another process (Linux).
 
-What tells two agents in one checkout apart when no supervisor has named them: each one's hook, and
-the git that it runs, are children of its own program.
+What tells two agents in one checkout apart when no supervisor has named them: each one's hook, the
+git that it runs and its MCP server are children of its own program.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 from typing import Final, NamedTuple
 
-_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "env"})
+MCP_CLIENT: Final = "mcp_client"
+"""In the metadata of a lock that a tool of agentd's MCP server took: the program that ran it."""
+
+_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish", "env"})
 _GENERATIONS_MAX: Final = 64
 
 

@@ -1,15 +1,17 @@
 """Gets a session the locks that it needs, all or none, or says who is in the way.
 
-A session is known by its owner's name: what that name holds already never refuses it. Locks that
-carry no namespace may be about any repository and are respected, as everywhere in agentd.
+A session is known by its owner's name: what that name holds already never refuses it, nor what the
+agent's program had locked by a tool of agentd's MCP server, which has another name for it. Locks
+that carry no namespace may be about any repository and are respected, as everywhere in agentd.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from agentd.hook.ending import DaemonTrouble
+from agentd.hook.kin import MCP_CLIENT
 from agentd.hook.places import Place
 from agentd.hook.session_file import KeptLease, SessionFile
 from agentd.hook.wire import Call, Wire, WireError
@@ -27,7 +29,7 @@ class Party(NamedTuple):
     provider: str
     ttl_secs: int
     client: str
-    """The process of the session's program."""
+    """The process of the session's program; empty where it is not known."""
 
 
 class Refusal(NamedTuple):
@@ -104,7 +106,7 @@ class Locking:
             (
                 Refusal(key, lock)
                 for lock in locks
-                if lock["mode"] == "exclusive" and lock["owner"] not in self._party.names
+                if lock["mode"] == "exclusive" and not self._is_own(lock)
                 for key in _overlapped(lock, keys)
             ),
             None,
@@ -123,8 +125,13 @@ class Locking:
         self.renew([known[namespace, key] for key in keys if (namespace, key) in known])
         wanted = [place for place in places if (namespace, place.resource_key) not in known]
         answer = self._try(namespace, wanted, metadata)
-        if _is_denied(answer) and answer["holder"]["owner"] in self._party.names:
-            wanted = self._without_own(namespace, wanted)
+        own = set(self._party.names)
+        while _is_denied(answer) and self._is_own(answer["holder"]):
+            own.add(answer["holder"]["owner"])
+            left = self._without_own(namespace, wanted, own)
+            if len(left) == len(wanted):
+                break
+            wanted = left
             answer = self._try(namespace, wanted, metadata)
         if answer is None:
             return Refusal(wanted[0].resource_key, None)
@@ -171,11 +178,19 @@ class Locking:
             raise _trouble(answer)
         return answer if isinstance(answer, dict) else None
 
-    def _without_own(self, namespace: str, places: Sequence[Place]) -> list[Place]:
-        """The places that no lock covers which the session's name holds, however it came by it."""
+    def _is_own(self, lock: Mapping[str, Any]) -> bool:
+        """Whether the session holds a lock, however it came by it."""
+        client = self._party.client
+        by_tool = client != "" and lock["metadata"].get(MCP_CLIENT) == client
+        return by_tool or lock["owner"] in self._party.names
+
+    def _without_own(
+        self, namespace: str, places: Sequence[Place], names: Iterable[str]
+    ) -> list[Place]:
+        """The places that no exclusive lock covers which one of these names holds."""
         calls = [
             Call("ListResourceLocks", {"namespace": namespace, "owner": name})
-            for name in sorted(self._party.names)
+            for name in sorted(names)
         ]
         keys = [place.resource_key for place in places]
         covered = {

@@ -161,8 +161,8 @@ class Review(BaseModel):
     verification: list[Verified]
 
 
-def held(lock: Mapping[str, Any], owner: str) -> Held:
-    """A lock as the wire's `LockInfo` has it; `owner` is this session's name."""
+def held(lock: Mapping[str, Any], *, mine: bool) -> Held:
+    """A lock as the wire's `LockInfo` has it; `mine`: this session holds it."""
     metadata = lock.get("metadata")
     intent = metadata.get("intent") if isinstance(metadata, Mapping) else None
     return Held(
@@ -172,7 +172,7 @@ def held(lock: Mapping[str, Any], owner: str) -> Held:
         mode=str(lock["mode"]),
         expires_at=int(lock["expires_at"]),
         intent=quoted(intent) if isinstance(intent, str) and intent else None,
-        mine=lock["owner"] == owner,
+        mine=mine,
     )
 
 

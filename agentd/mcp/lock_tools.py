@@ -11,7 +11,8 @@ from pydantic import Field
 from agentd.core.resource_keys import ResourceKey
 from agentd.core.states import LockMode
 from agentd.errors import LeaseLost, NotFound
-from agentd.mcp.answers import Held, Holders, LockAnswer, Locks, Released, held
+from agentd.hook.kin import MCP_CLIENT
+from agentd.mcp.answers import Holders, LockAnswer, Locks, Released, held
 from agentd.mcp.errors import told
 from agentd.mcp.ground import Ground, overlaps
 from agentd.mcp.identity import Identity
@@ -53,7 +54,7 @@ class LockTools:
             ground, who = self._session.ground(), self._session.identity(context)
             key = ground.key(resource)
             if (blocker := await self._unnamed_holder(key, who)) is not None:
-                return _denied(key, blocker, who)
+                return self._denied(key, blocker, who)
             acquire = partial(
                 self._session.client.acquire_resource_lock,
                 resource_key=key,
@@ -63,7 +64,7 @@ class LockTools:
                 ttl_secs=ttl_secs,
                 wait_secs=wait_secs,
                 mode=LockMode.SHARED if shared else LockMode.EXCLUSIVE,
-                metadata={"intent": intent},
+                metadata=self._metadata(intent),
                 if_held=IfHeld.HOLDER,
             )
             try:
@@ -81,7 +82,17 @@ class LockTools:
                 holder=None,
                 advice=advice,
             )
-        return _denied(key, answer.holder if answer else None, who)
+        if answer is None:
+            return self._denied(key, None, who)
+        if self._session.hook_holds(answer.holder.model_dump(mode="json")):
+            return LockAnswer(
+                granted=True,
+                resource_key=key,
+                expires_at=answer.holder.expires_at,
+                holder=None,
+                advice="The hook of your program holds it for you and renews it while you work.",
+            )
+        return self._denied(key, answer.holder, who)
 
     async def lock_release(self, resource: Resource) -> Released:
         """Gives a lock of this session's back."""
@@ -108,17 +119,19 @@ class LockTools:
         """Lists the live locks of this repository: who holds what, until when, and why."""
         with told():
             found = await self._locks(self._session.ground(), prefix)
-            owner = self._session.identity(context).owner
-        return Locks(locks=[held(lock, owner) for lock in found])
+            who = self._session.identity(context)
+        return Locks(locks=[held(lock, mine=self._session.holds(lock, who)) for lock in found])
 
     async def who_holds(self, resource: Resource, context: Context) -> Holders:
         """Says who holds a lock that covers a file or directory, or a part of it."""
         with told():
             ground = self._session.ground()
             key = ground.key(resource)
-            owner = self._session.identity(context).owner
+            who = self._session.identity(context)
             locks = await self._locks(ground, "")
-        holders = [held(lock, owner) for lock in locks if overlaps(lock, key)]
+        holders = [
+            held(lock, mine=self._session.holds(lock, who)) for lock in locks if overlaps(lock, key)
+        ]
         free = all(holder.mine for holder in holders)
         return Holders(resource_key=key, free=free, holders=holders)
 
@@ -131,21 +144,25 @@ class LockTools:
         """Whoever holds it without having said in which repository: it may be this one."""
         listed = await self._session.client.list_resource_locks(namespace="")
         for lock in listed.locks:
-            theirs = lock.owner != who.owner and lock.mode is LockMode.EXCLUSIVE
-            if theirs and overlaps(lock.model_dump(mode="json"), key):
+            shown = lock.model_dump(mode="json")
+            theirs = lock.mode is LockMode.EXCLUSIVE and not self._session.holds(shown, who)
+            if theirs and overlaps(shown, key):
                 return lock
         return None
 
+    def _metadata(self, intent: str) -> dict[str, str]:
+        """What the lock says; the hook of the same program knows it by the program."""
+        program = self._session.program
+        return {"intent": intent, **({MCP_CLIENT: program} if program else {})}
 
-def _denied(key: ResourceKey, holder: LockInfo | None, who: Identity) -> LockAnswer:
-    shown: Held | None = None
-    if holder is not None:
-        shown = held(holder.model_dump(mode="json"), who.owner)
-    who_is_there = f"{shown.owner} holds it." if shown else "Somebody who came first waits for it."
-    return LockAnswer(
-        granted=False,
-        resource_key=key,
-        expires_at=None,
-        holder=shown,
-        advice=f"{who_is_there} {INSTEAD}",
-    )
+    def _denied(self, key: ResourceKey, holder: LockInfo | None, who: Identity) -> LockAnswer:
+        there = holder.model_dump(mode="json") if holder is not None else None
+        shown = held(there, mine=self._session.holds(there, who)) if there is not None else None
+        by = f"{shown.owner} holds it." if shown else "Somebody who came first waits for it."
+        return LockAnswer(
+            granted=False,
+            resource_key=key,
+            expires_at=None,
+            holder=shown,
+            advice=f"{by} {INSTEAD}",
+        )

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mcp.server.mcpserver import Context
 
 from agentd.client.async_client import AsyncClient
 from agentd.errors import AgentdError, InvalidParams, LeaseLost
+from agentd.hook import kin
+from agentd.hook.session_file import clients_of
 from agentd.mcp.ground import Ground, find_ground
 from agentd.mcp.identity import Identity
 from agentd.settings import Settings
@@ -57,11 +59,25 @@ class Session:
     nodes: dict[str, HeldNode] = field(default_factory=dict)
     """By node id."""
     heartbeat_secs: float = _HEARTBEAT_SECS
+    program: str = field(default_factory=kin.client)
+    """The process that started the server; empty where the system does not tell."""
 
     def identity(self, context: Context) -> Identity:
         """The session's names."""
         params = context.request_context.session.client_params
         return self.who(params.client_info.name if params is not None else "")
+
+    def holds(self, lock: Mapping[str, Any], who: Identity) -> bool:
+        """Whether a lock is this session's: its own, or one that its program's hook took."""
+        return lock["owner"] == who.owner or self.hook_holds(lock)
+
+    def hook_holds(self, lock: Mapping[str, Any]) -> bool:
+        """Whether the hook of the program that started the server took a lock.
+
+        Where no supervisor named the session, the hook has another name for it.
+        """
+        directory = str(self.settings.home_layout.hooks)
+        return self.program != "" and self.program in clients_of(directory, lock["owner"])
 
     def ground(self) -> Ground:
         """The repository. Raises where the directory is in none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from agentd.providers.hook_settings.entries import VENDORS, Scope
 from agentd.providers.hook_settings.hook_command import HookCommand
 from agentd.providers.hook_settings.installation import Found, Place, look
 from agentd.providers.hook_settings.probe import (
+    Answered,
     ask,
     edit_payload,
     lines_before_tools,
@@ -33,6 +34,8 @@ from agentd.providers.registry import installed_program
 HOLDER: Final = "agentd-doctor"
 _VERSION_SECS: Final = 20.0
 _LOCK_SECS: Final = 60
+_TRIES_MAX: Final = 3
+"""A hook has a second; on a busy machine one is late now and then."""
 
 
 class Daemon(Protocol):
@@ -132,15 +135,15 @@ class Ward:
             )
             try:
                 session = f"doctor-{uuid.uuid4()}"
-                held, free = (
-                    ask(
-                        line,
-                        edit_payload(provider, session, repository, path),
-                        repository,
-                        environment,
-                    )
-                    for path in (repository / "held.txt", top / "free.txt")
+
+                def written(path: Path) -> Answered:
+                    payload = edit_payload(provider, session, repository, path)
+                    return ask(line, payload, repository, environment)
+
+                held = _settled(
+                    lambda: written(repository / "held.txt"), lambda said: HOLDER in said.text
                 )
+                free = _settled(lambda: written(top / "free.txt"), lambda said: not said.refused)
             finally:
                 released = {"resource_key": "file:held.txt", "lease_id": lock["lease_id"]}
                 with suppress(AgentdError):
@@ -161,3 +164,13 @@ class Ward:
         except (OSError, subprocess.SubprocessError):
             return ""
         return done.stdout.decode(errors="replace").strip().partition("\n")[0][:80]
+
+
+def _settled(ask_once: Callable[[], Answered], is_right: Callable[[Answered], bool]) -> Answered:
+    """The first answer that is right; the last one where none is."""
+    said = ask_once()
+    for _ in range(_TRIES_MAX - 1):
+        if is_right(said):
+            break
+        said = ask_once()
+    return said

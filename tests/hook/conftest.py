@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,17 @@ from agentd.client.sync_client import Client
 from tests.conflicts.repo_builder import Repo
 from tests.fakes.raw_client import PATIENCE_SECS
 
-COMMAND = [sys.executable, "-I", "-S", "-X", "utf8", str(entry.__file__)]
-"""As it is installed."""
+COMMAND = [sys.executable, "-I", "-S", "-X", "utf8"]
+INSTALLED = [*COMMAND, str(entry.__file__)]
+"""As it is installed: it has a second."""
+PATIENT = [
+    *COMMAND,
+    "-c",
+    f"import sys; sys.path.append({str(Path(entry.__file__).parents[2])!r}); "
+    "from agentd.hook import program; "
+    f"program.SECS_MAX = program.DAEMON_SECS_MAX = {PATIENCE_SECS}; program.main()",
+]
+"""The same with as much time as a busy machine may need."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,7 @@ class Hook:
 
     home: Path
     base: Mapping[str, str]
+    command: Sequence[str] = tuple(PATIENT)
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """What a call finds in its environment."""
@@ -73,7 +83,7 @@ class Hook:
     ) -> subprocess.Popen[bytes]:
         """A call that waits for its payload."""
         return subprocess.Popen(
-            [*COMMAND, provider, *arguments],
+            [*self.command, provider, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -113,6 +123,12 @@ def hook(home: Path) -> Hook:
     kept = ("AGENTD_", "GIT_", "PYTHON")
     base = {name: value for name, value in os.environ.items() if not name.startswith(kept)}
     return Hook(home, base)
+
+
+@pytest.fixture
+def installed_hook(hook: Hook) -> Hook:
+    """The hook with no more time than it has as it is installed."""
+    return replace(hook, command=tuple(INSTALLED))
 
 
 @pytest.fixture

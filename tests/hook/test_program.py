@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from agentd.client.sync_client import Client
 from agentd.hook.dialects import DIALECTS
+from agentd.hook.kin import MCP_CLIENT
 from tests.conflicts.repo_builder import Repo
 from tests.conftest import DaemonProcess
 from tests.hook.conftest import Hook
@@ -37,6 +40,12 @@ def locks(client: OpenClient, repo: Repo, **params: Any) -> dict[str, dict[str, 
     with client() as connection:
         listed = connection.call("ListResourceLocks", query)["locks"]
     return {lock["resource_key"]: lock for lock in listed}
+
+
+def started_by_this_process(program: str) -> str:
+    """What a program of Python prints."""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def remembered(home: Path, owner: str) -> Path:
@@ -134,6 +143,25 @@ def test_a_bundle_s_lock_of_the_session_s_branch_is_its_own(
     call = write_call("qwen", "s1", repo.path, "src/app.py")
     assert hook("qwen", call, AGENTD_SESSION_ID="me", AGENTD_BRANCH="agent/fix").refusal is None
     assert hook("qwen", call, AGENTD_SESSION_ID="me").refusal is not None
+
+
+def test_what_the_agent_locked_by_a_tool_is_its_own(
+    hook: Hook, repo: Repo, client: OpenClient
+) -> None:
+    """These tests stand for the agent's program: they start the hook."""
+    here = started_by_this_process("from agentd.hook.kin import client; print(client())")
+    if not here:
+        pytest.skip("this system does not tell who started a process")
+    with client() as connection:
+        for key, process in (("dir:src", here), ("file:README.md", f"{here}0")):
+            params = {"resource_key": key, "owner": "codex-mcp-1", "provider": "codex"}
+            said = {"metadata": {"intent": "fix", MCP_CLIENT: process}}
+            namespace = {"namespace": str(repo.path.resolve())}
+            connection.call("AcquireResourceLock", {**params, **namespace, **said})
+    assert hook("codex", write_call("codex", "s1", repo.path, "src/app.py")).refusal is None
+    refused = hook("codex", write_call("codex", "s1", repo.path, "README.md")).refusal
+    assert refused is not None, "another program's tool"
+    assert '"fix"' in refused
 
 
 def test_a_patch_gets_all_its_files_or_none(hook: Hook, repo: Repo, client: OpenClient) -> None:

@@ -64,19 +64,19 @@ def test_a_daemon_that_went_away_counts_as_none(hook: Hook, repo: Repo, home: Pa
 
 @pytest.mark.parametrize("provider", ["codex", "antigravity"])
 def test_a_daemon_that_hangs_refuses_within_the_second(
-    provider: str, hook: Hook, repo: Repo, daemon_process: StartProcess
+    provider: str, installed_hook: Hook, repo: Repo, daemon_process: StartProcess
 ) -> None:
     daemon = daemon_process()
     daemon.signal(signal.SIGSTOP)
     try:
         call = write_call(provider, "s1", repo.path, "src/app.py")
-        said = hook(provider, call)
+        said = installed_hook(provider, call)
         assert said.status == 2
         assert "does not answer" in said.err
-        assert hook(provider, call, "--policy", "advisory").status == 0
+        assert installed_hook(provider, call, "--policy", "advisory").status == 0
         # What writes no file is not held up by it.
         idle = {**call, "tool_name": "run_shell_command", "toolCall": {"name": "x", "args": {}}}
-        assert hook(provider, idle).refusal is None
+        assert installed_hook(provider, idle).refusal is None
     finally:
         daemon.signal(signal.SIGCONT)
 
@@ -120,8 +120,8 @@ def test_garbage_is_refused_on_purpose(provider: str, data: bytes, hook: Hook) -
     assert lenient.refusal is None
 
 
-def test_an_input_that_never_ends_is_refused_in_time(hook: Hook) -> None:
-    process = hook.start("claude_code")
+def test_an_input_that_never_ends_is_refused_in_time(installed_hook: Hook) -> None:
+    process = installed_hook.start("claude_code")
     # Its standard input stays open until it has ended by itself.
     assert process.wait(timeout=20) == 2
     assert process.stderr is not None

@@ -6,12 +6,15 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
+from agentd.hook import kin
+from tests.hook.conftest import PATIENT
 from tests.mcp.conftest import Connect
 
 PRICING = "shop/pricing.py"
@@ -424,3 +427,51 @@ class TestTrouble:
             assert "ttl_out_of_range" in said
             assert "pydantic" not in said
             assert "Unknown tool" in await tools.refused("nothing")
+
+
+class TestBesideTheHook:
+    """The hook and the tools of one program know each other's locks by who started them."""
+
+    @pytest.fixture
+    def hook(
+        self, shop: ShopRepository, environment: dict[str, str]
+    ) -> Callable[[str], subprocess.CompletedProcess[str]]:
+        """Says that this program is about to write a file."""
+
+        def write(path: str) -> subprocess.CompletedProcess[str]:
+            payload = {
+                "session_id": "s1",
+                "cwd": str(shop.path),
+                "hook_event_name": "PreToolUse",
+                "tool_name": "Edit",
+                "tool_input": {"file_path": str(shop.path / path)},
+            }
+            return subprocess.run(
+                [*PATIENT, "claude_code"],
+                env=environment,
+                input=json.dumps(payload),
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+
+        return write
+
+    @pytest.mark.skipif(not kin.ancestors(), reason="this system tells no process's parents")
+    async def test_neither_is_in_the_other_s_way(
+        self,
+        connect: Connect,
+        daemon: StartedDaemon,
+        hook: Callable[[str], subprocess.CompletedProcess[str]],
+    ) -> None:
+        async with connect("claude-code") as tools:
+            assert (await tools("lock_acquire", resource=PRICING, intent="x"))["granted"]
+            assert hook(PRICING).stdout == ""
+            assert hook("README.md").stdout == ""
+            answer = await tools("lock_acquire", resource="README.md", intent="x")
+            assert answer["granted"]
+            assert "hook" in answer["advice"]
+            assert (await tools("who_holds", resource="README.md"))["free"]
+            locked = {lock["resource_key"]: lock for lock in (await tools("locks_list"))["locks"]}
+            assert all(lock["mine"] for lock in locked.values())
+            assert locked["file:README.md"]["owner"] == "claude_code-s1"

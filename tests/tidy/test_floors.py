@@ -215,6 +215,9 @@ def test_the_hook_needs_nothing_but_the_standard_library() -> None:
         elif source.name == "agentd.providers.lock_gate":  # It refuses in the same words.
             asked = {name for name in ours if name.startswith("agentd.hook")}
             assert asked <= {"agentd.hook", "agentd.hook.options", "agentd.hook.refusal"}
+        elif source.name.startswith("agentd.mcp"):  # Its locks and the hook's are one session's.
+            asked = {name for name in ours if name.startswith("agentd.hook")}
+            assert asked <= {"agentd.hook", "agentd.hook.kin", "agentd.hook.session_file"}
         elif not source.name.startswith(("agentd.guard", "agentd.cli.guard")):
             assert not any(name.startswith("agentd.hook") for name in ours), source.name
 
