@@ -1,8 +1,7 @@
 """What a model's HTTP API says, in the three dialects that the real clients speak.
 
 A model here follows a script, a list of steps. It keeps no state: which step is due is the number
-of tool results that the conversation holds since the user last spoke, so a client may retry,
-restart or resume.
+of tool results that the conversation holds, so a client may retry, restart or resume.
 """
 
 from __future__ import annotations
@@ -56,33 +55,14 @@ class Dialect(Protocol):
     """How one API asks and answers."""
 
     def results(self, body: Json) -> list[str]:
-        """The texts of the tool results since the user last spoke."""
+        """The texts of the results of tools in a conversation."""
 
     def answer(self, body: Json, step: Step, number: int) -> Iterator[str]:
         """The parts of the streamed answer, each to be sent as it is."""
 
 
-CONTEXT_MARKS = (
-    "<environment_context",
-    "<user_instructions",
-    "# AGENTS.md",
-    "<permissions",
-    "<INSTRUCTIONS",
-    "<hook_prompt",
-    "<turn_aborted",
-    "<skill",
-    "<session_context",
-    "This is the Gemini CLI",
-    "<hook_context",
-)
-"""How texts begin that a client puts into the user's mouth."""
-
-SIDE_ANSWER = {"reasoning": "", "model_choice": "flash", "next_speaker": "user"}
+SIDE_ANSWER = {"complexity_reasoning": "none", "complexity_score": 1, "next_speaker": "user"}
 """What Gemini CLI is told when it asks which model to take, or who speaks next."""
-
-
-def _is_context(text: str) -> bool:
-    return text.lstrip().startswith(CONTEXT_MARKS)
 
 
 def _event(name: str, data: Json) -> str:
@@ -106,8 +86,6 @@ class Responses:
             if str(item.get("type", "")).endswith("_output"):
                 output = item.get("output")
                 found.append(_text_of(output) or json.dumps(output))
-            elif item.get("role") == "user" and not _is_context(_text_of(item.get("content"))):
-                found.clear()
         return found
 
     def answer(self, body: Json, step: Step, number: int) -> Iterator[str]:
@@ -164,13 +142,8 @@ class Chat:
     """OpenAI's chat completions, as Qwen Code and OpenCode ask."""
 
     def results(self, body: Json) -> list[str]:
-        found: list[str] = []
-        for message in body.get("messages") or []:
-            if message.get("role") == "tool":
-                found.append(_text_of(message.get("content")))
-            elif message.get("role") == "user":
-                found.clear()
-        return found
+        messages = body.get("messages") or []
+        return [_text_of(each.get("content")) for each in messages if each.get("role") == "tool"]
 
     def answer(self, body: Json, step: Step, number: int) -> Iterator[str]:
         yield self._chunk(body, {"role": "assistant", "content": step.says})
@@ -205,19 +178,14 @@ class Gemini:
     """Google's generateContent, as Gemini CLI asks."""
 
     def results(self, body: Json) -> list[str]:
-        found: list[str] = []
-        for content in body.get("contents") or []:
-            parts = content.get("parts") or []
-            answers = [part["functionResponse"] for part in parts if "functionResponse" in part]
-            if answers:
-                found += [json.dumps(each.get("response")) for each in answers]
-            elif content.get("role") == "user" and self._speaks(parts):
-                found.clear()
-        return found
+        parts = [part for each in body.get("contents") or [] for part in each.get("parts") or []]
+        answers = [part["functionResponse"] for part in parts if "functionResponse" in part]
+        return [json.dumps(each.get("response")) for each in answers]
 
     def answer(self, body: Json, step: Step, number: int) -> Iterator[str]:
         parts: list[Json] = []
-        if self._is_side_question(body):
+        is_side_question = self._is_side_question(body)
+        if is_side_question:
             parts.append({"text": json.dumps(SIDE_ANSWER)})
         else:
             parts += [{"text": step.says}] if step.says else []
@@ -230,11 +198,7 @@ class Gemini:
         }
         usage = {"promptTokenCount": 100, "candidatesTokenCount": 20, "totalTokenCount": 120}
         answer = {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "scripted"}
-        yield f"data: {json.dumps(answer)}\r\n\r\n"
-
-    def _speaks(self, parts: Sequence[Json]) -> bool:
-        """Whether it is the user who speaks, and not the client alone in the user's name."""
-        return any("text" in part and not _is_context(part["text"]) for part in parts)
+        yield json.dumps(answer) if is_side_question else f"data: {json.dumps(answer)}\r\n\r\n"
 
     def _is_side_question(self, body: Json) -> bool:
         """Whether the client asks for itself, e.g. which model to take: it then wants JSON."""
@@ -250,4 +214,4 @@ def dialect_of(path: str) -> Dialect | None:
         return Responses()
     if path.endswith("/chat/completions"):
         return Chat()
-    return Gemini() if ":streamGenerateContent" in path else None
+    return Gemini() if path.endswith((":streamGenerateContent", ":generateContent")) else None

@@ -50,11 +50,16 @@ class ModelPlace:
             *argv,
         ]
 
-    def asked(self, conversation: str) -> list[list[str]]:
-        """For each request of a conversation, the results of tools that it told the model."""
+    def told(self, conversation: str) -> str:
+        """What the tools of a conversation told the model, each as often as it was told."""
         lines = self.asked_file.read_text(encoding="utf-8").splitlines()
         found = [json.loads(line) for line in lines]
-        return [each["results"] for each in found if each["conversation"] == conversation]
+        return "\n".join(
+            result
+            for each in found
+            if each["conversation"] == conversation
+            for result in each["results"]
+        )
 
 
 @contextmanager

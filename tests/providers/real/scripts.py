@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.providers.real.dialects import Call, Step
@@ -66,3 +67,9 @@ def all_at_once(repository: Path) -> Mapping[str, Sequence[Step]]:
             DONE,
         ],
     }
+
+
+def one_after_the_other(repository: Path) -> Mapping[str, Sequence[Step]]:
+    """The same, without waiting for one another."""
+    scripts = all_at_once(repository)
+    return {name: [replace(step, meeting="") for step in steps] for name, steps in scripts.items()}

@@ -21,7 +21,18 @@ from tests.providers.real.namespace import ModelPlace, model_running
 
 RUN_SECS = 120
 APP = "src/app.py"
-FILES = {APP: 'def greet():\n    return "hello"\n', "README.md": "# demo\n"}
+GREETING = """def greet():
+    return "{}"
+
+
+def ask():
+    return "how are you"
+
+
+def leave():
+    return "bye"
+"""
+FILES = {APP: GREETING.format("hello"), "README.md": "# demo\n"}
 
 Scripts = Callable[[Path], Mapping[str, Sequence[Step]]]
 """From the repository's place to what the model has each client do."""
@@ -66,12 +77,19 @@ class Table:
     model: ModelPlace
     environment: Mapping[str, str]
     _configured: dict[str, dict[str, str]] = field(default_factory=dict)
+    _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def configured(self, client: Client) -> dict[str, str]:
         """The environment in which a client finds its own settings, which are written once."""
         if client.provider not in self._configured:
             self._configured[client.provider] = client.configure(self.home, self.model)
         return self._configured[client.provider]
+
+    def run(self, client: Client, owner: str, *options: str) -> Running:
+        """Starts a client by `agentd-coord run`."""
+        arguments = ("run", client.provider, "change the greeting", "--owner", owner, *options)
+        program = [sys.executable, "-m", "agentd.cli.coord", *arguments]
+        return self._start(program, self.configured(client))
 
     def start(self, client: Client, session: str, *options: str, **variables: str) -> Running:
         """Starts a client in the repository, as its user would: it knows agentd by its hooks."""
@@ -111,16 +129,23 @@ class Table:
                 stdout=out,
                 stderr=err,
             )
+        self._started.append(process)
         return Running(process, output)
+
+    def end_all(self) -> None:
+        """Ends what a failed test has left."""
+        for process in self._started:
+            process.kill()  # Does nothing where it has ended.
+            process.wait()
 
 
 @contextmanager
-def table(scripts: Scripts, **settings: str) -> Iterator[Table]:
-    """A table at which the model follows these scripts; `settings` are the daemon's."""
+def table(scripts: Scripts, files: Mapping[str, str] = FILES) -> Iterator[Table]:
+    """A table at which the model follows these scripts, in a repository with these files."""
     with client_home() as home, tempfile.TemporaryDirectory(prefix="agentd-", dir="/tmp") as short:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         environment = {
-            **private_environment(kept, Path(short), **settings),
+            **private_environment(kept, Path(short)),
             "HOME": str(home),
             # Codex keeps its sandbox's program below its home, and not below this directory.
             "TMPDIR": str(short),
@@ -136,7 +161,7 @@ def table(scripts: Scripts, **settings: str) -> Iterator[Table]:
             },
         }
         repository = home / "project"
-        for path, text in FILES.items():
+        for path, text in files.items():
             (repository / path).parent.mkdir(parents=True, exist_ok=True)
             (repository / path).write_text(text, encoding="utf-8")
         with (
@@ -150,4 +175,7 @@ def table(scripts: Scripts, **settings: str) -> Iterator[Table]:
                 ("commit", "-qm", "Begin"),
             ):
                 made.git(*arguments)
-            yield made
+            try:
+                yield made
+            finally:
+                made.end_all()

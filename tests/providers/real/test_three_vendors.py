@@ -8,7 +8,7 @@ import pytest
 
 from tests.providers.real.clients import CODEX, GEMINI, QWEN
 from tests.providers.real.scripts import all_at_once
-from tests.providers.real.table import APP, Ended, Table, table
+from tests.providers.real.table import APP, GREETING, Ended, Table, table
 
 SESSIONS = {"codex": "session-c", "gemini": "session-g", "qwen": "session-q"}
 
@@ -30,14 +30,14 @@ def seated() -> Iterator[tuple[Table, dict[str, Ended]]]:
 
 def winner_of(seated: Table) -> str:
     """Whose greeting it is."""
-    [greeting] = [line for line in seated.text(APP).splitlines() if "return" in line]
+    greeting = seated.text(APP).splitlines()[1]
     return greeting.rstrip('"').rpartition(" ")[2]
 
 
 def test_exactly_one_gets_the_file(seated: tuple[Table, dict[str, Ended]]) -> None:
     at, _ = seated
     winner = winner_of(at)
-    assert at.text(APP) == f'def greet():\n    return "hello from {winner}"\n'
+    assert at.text(APP) == GREETING.format(f"hello from {winner}")
     with at.daemon.client() as client:
         holders = {
             lock.owner
@@ -51,7 +51,7 @@ def test_the_others_are_told_who_holds_it(seated: tuple[Table, dict[str, Ended]]
     at, _ = seated
     winner = winner_of(at)
     for loser in SESSIONS.keys() - {winner}:
-        told = "".join(at.model.asked(loser)[-1])
+        told = at.model.told(loser)
         assert SESSIONS[winner] in told
         assert "patch bundle" in told
 
