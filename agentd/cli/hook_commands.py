@@ -116,6 +116,10 @@ def uninstall(
 
 @_app.command()
 def status(
+    provider: Annotated[
+        str | None,
+        typer.Argument(metavar="[PROVIDER]", help="Only this one's. Default: all."),
+    ] = None,
     repo: RepositoryOption = Path(),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -124,8 +128,9 @@ def status(
     \b
     Examples:
       agentd-coord hooks status
+      agentd-coord hooks status codex --json
     """
     from agentd.cli.hooks_command import run_status
 
     with errors_explained():
-        run_status(repository=repo, as_json=json)
+        run_status(provider, repository=repo, as_json=json)

@@ -49,16 +49,17 @@ def run_uninstall(name: str, *, project: bool, dry_run: bool, repository: Path) 
     carried_out(changes, dry_run, "the hook is not installed there")
 
 
-def run_status(*, repository: Path, as_json: bool) -> None:
+def run_status(name: str | None, *, repository: Path, as_json: bool) -> None:
     """Says where the hook is."""
     from agentd.providers.hook_settings.entries import VENDORS, Scope
     from agentd.providers.hook_settings.installation import look
 
+    providers = list(VENDORS) if name is None else [_provider(name)]
     project = worktree_around(repository)
     place = user_place(project or repository.resolve())
     scopes = list(Scope) if project is not None else [Scope.USER]
     found = [
-        look(provider, scope, place, hook_command()) for provider in VENDORS for scope in scopes
+        look(provider, scope, place, hook_command()) for provider in providers for scope in scopes
     ]
     if as_json:
         print_json(

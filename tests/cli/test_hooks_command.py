@@ -53,6 +53,8 @@ def test_install_and_uninstall(provider: str, coord: Command, directory: Path) -
         if each["scope"] == "user"
     }
     assert states == {**dict.fromkeys(VENDORS, "absent"), provider: "installed"}
+    [alone] = coord("hooks", "status", provider, "--json", at=directory).json()
+    assert (alone["provider"], alone["state"]) == (provider, "installed")
     again = coord("hooks", "install", provider, at=directory)
     assert (again.code, path.read_text()) == (0, text)
     assert "installed already" in again.err
