@@ -118,7 +118,7 @@ def uninstall(
 def status(
     provider: Annotated[
         str | None,
-        typer.Argument(metavar="[PROVIDER]", help="Only this one's. Default: all."),
+        typer.Argument(metavar="PROVIDER", help="Only this one's. Default: all."),
     ] = None,
     repo: RepositoryOption = Path(),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
