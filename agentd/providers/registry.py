@@ -24,6 +24,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "antigravity": "agentd.providers.antigravity:ADAPTER",
     "qwen": "agentd.providers.qwen:ADAPTER",
     "opencode": "agentd.providers.opencode:ADAPTER",
+    "deepseek": "agentd.providers.deepseek_adapter:ADAPTER",
     "command": "agentd.providers.command:ADAPTER",
 }
 """Where each provider's adapter is."""
