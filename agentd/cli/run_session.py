@@ -24,7 +24,7 @@ from agentd.conflicts.run_bundle import RunChange, change_of_run
 from agentd.conflicts.worktree_snapshot import Snapshot, take_snapshot
 from agentd.errors import AgentdError
 from agentd.paths import prepare_directory
-from agentd.providers.adapter import Agent, Assignment, Way
+from agentd.providers.adapter import Agent, Assignment, Enforcement, Way
 from agentd.providers.agent_events import AgentEvent, Refusal
 from agentd.providers.agent_run import Run, RunEnd, run_agent
 from agentd.providers.chronicle import Chronicle
@@ -168,7 +168,14 @@ class RunSession:
     ) -> None:
         own, others = await self._lock_holders(client)
         workplace = self.place.workplace
-        change = change_of_run(workplace, before, self.place.top, own=own, others=others)
+        change = change_of_run(
+            workplace,
+            before,
+            self.place.top,
+            own=own,
+            others=others,
+            locks_all=self.way.enforcement is Enforcement.GUARDED,
+        )
         self.view.warn_of(change)
         summary = self._summary(outcome, change)
         await self._hand_in(journal, outcome, change, summary)

@@ -68,6 +68,10 @@ class RunView:
         for paths, what in (
             (change.mixed, "held something uncommitted before, which is in the bundle, too"),
             (change.unclaimed, "changed in the meantime, and nobody has locked it: not in it"),
+            (
+                change.presumed,
+                "changed in the meantime, and nobody has locked it: taken as its own",
+            ),
             (change.others, "changed in the meantime by whoever has locked it: not in it"),
         ):
             if paths:

@@ -2,7 +2,9 @@
 
 The truth about that is the difference between two snapshots, never what the agent says. In a
 shared checkout a part of it is others' work: then what the session has locked is its own, and what
-nobody has locked is told apart, because nobody knows whose it is.
+nobody has locked is told apart, because nobody knows whose it is. It is left out of what an agent
+hands in that locks whatever it writes, and taken into what another one does: better in two bundles
+than in none.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ class RunChange:
     mixed: tuple[str, ...] = ()
     """Paths of it that held something uncommitted before, which is in the bundle, too."""
     unclaimed: tuple[str, ...] = ()
-    """Paths that changed in the meantime and that nobody has locked."""
+    """Paths that changed in the meantime, that nobody has locked and that are not in the bundle."""
+    presumed: tuple[str, ...] = ()
+    """Paths that changed in the meantime, that nobody has locked and that are in the bundle."""
     others: tuple[str, ...] = ()
     """Paths that changed in the meantime and that others have locked."""
 
@@ -46,11 +50,13 @@ def change_of_run(
     *,
     own: Iterable[str] | None = None,
     others: Iterable[str] = (),
+    locks_all: bool = True,
 ) -> RunChange:
     """The change since a snapshot.
 
     `own` and `others` are the resource keys that the session and everybody else have locked; where
-    `own` is None all that changed and that others have not locked is the session's.
+    `own` is None all that changed and that others have not locked is the session's. `locks_all`:
+    whether the session has locked whatever it wrote.
     """
     quarantine = workplace.quarantine
     after = take_snapshot(quarantine, worktree, workplace.repository)
@@ -68,7 +74,8 @@ def change_of_run(
     )
     theirs = {path for path in in_run if _covered(path, others)}
     rest = in_run - theirs
-    mine = rest if own is None else {path for path in rest if _covered(path, own)}
+    claimed = rest if own is None else {path for path in rest if _covered(path, own)}
+    mine = claimed if locks_all else rest
     entries = quarantine.entries(after.tree)
     edits = {path: NewFile(*entries[path]) if path in entries else None for path in sorted(mine)}
     (made,) = quarantine.make_trees([(head_tree, edits)])
@@ -76,6 +83,7 @@ def change_of_run(
         bundle_of_tree(workplace, before.head, made),
         mixed=tuple(sorted(mine & earlier)),
         unclaimed=tuple(sorted(rest - mine)),
+        presumed=tuple(sorted(mine - claimed)),
         others=tuple(sorted(theirs)),
     )
 

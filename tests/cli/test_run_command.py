@@ -148,6 +148,22 @@ def test_others_work_in_the_checkout_is_not_its_own(
     assert "others/x.md: changed in the meantime by whoever has locked it" in ended.err
 
 
+def test_what_an_agent_that_asks_for_no_lock_wrote_is_handed_in_beside_others(
+    coord: Command, directory: Path, daemon: StartedDaemon
+) -> None:
+    writes = "echo mine > own.md; mkdir others; echo theirs > others/x.md"
+    (directory / "home" / "config.toml").write_text(
+        f'[agents.mine]\nadapter = "command"\ncommand = "sh"\nargs = ["-c", "{writes}"]\n'
+    )
+    with daemon.client() as client:
+        client.acquire_resource_lock(resource_key="dir:others", owner="gemini-b")
+    ended = coord("run", "mine", "write", "--json")
+    assert ended.code == 0, ended.err
+    assert lines(ended)[-1]["changed_paths"] == ["own.md"]
+    assert "own.md: changed in the meantime, and nobody has locked it: taken" in ended.err
+    assert "others/x.md: changed in the meantime by whoever has locked it" in ended.err
+
+
 @pytest.mark.usefixtures("daemon")
 def test_alone_what_its_shell_wrote_is_its_own(play: Play) -> None:
     ended = play({"write": {"shell.md": "by sed\n"}}, options=["--json"])
