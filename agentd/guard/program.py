@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, NoReturn
 from agentd.guard import changes
 from agentd.guard.verdict import Intrusion, intrusions
 from agentd.hook.ending import DaemonTrouble, HookTrouble, NoDaemon
-from agentd.hook.kin import ancestors
+from agentd.hook.kin import MCP_CLIENT, ancestors
 from agentd.hook.options import BadUsage, Policy, home_directory, named, policy, socket_path
 from agentd.hook.refusal import whose
 from agentd.hook.session_file import clients_of
@@ -153,8 +153,8 @@ def _names(guard: Guard, worktree: str, git_dir: str) -> frozenset[str]:
 def _without_kin(guard: Guard, found: list[Intrusion]) -> list[Intrusion]:
     """Without what the agent holds in whose program git is running.
 
-    An agent that no supervisor named is known to its hook by a name that git cannot know; but both
-    are children of the agent's program.
+    An agent that no supervisor named is known to its hook, and to its MCP server, by names that git
+    cannot know; but all of them are children of the agent's program.
     """
     if not found:
         return found
@@ -165,7 +165,11 @@ def _without_kin(guard: Guard, found: list[Intrusion]) -> list[Intrusion]:
         for owner in {each.holder["owner"] for each in found}
         if not above.isdisjoint(clients_of(directory, owner))
     }
-    return [each for each in found if each.holder["owner"] not in kin]
+    return [
+        each
+        for each in found
+        if each.holder["owner"] not in kin and each.holder["metadata"].get(MCP_CLIENT) not in above
+    ]
 
 
 def _told(guard: Guard, found: Sequence[Intrusion]) -> str:

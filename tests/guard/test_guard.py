@@ -256,6 +256,27 @@ class TestWhoIAm:
             one.communicate()
             other.communicate()
 
+    def test_an_agent_commits_what_it_locked_by_a_tool(
+        self, guarded: Path, git: Git, daemon: StartedDaemon
+    ) -> None:
+        # git is a child of this process, as it would be of an agent's program.
+        ask = "from agentd.hook.kin import ancestors; print(ancestors()[0])"
+        here = subprocess.run(
+            [sys.executable, "-c", ask], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        with daemon.client() as client:
+            for path, program in ((PRICING, here), ("README.md", "1:1")):
+                client.acquire_resource_lock(
+                    resource_key=f"file:{path}",
+                    owner=f"codex-mcp-{program}",
+                    namespace=str(guarded),
+                    metadata={"mcp_client": program},
+                )
+        change(guarded)
+        assert commit(git, "--all") is None
+        change(guarded, "README.md")
+        assert commit(git, "--all") is not None
+
 
 class TestPushes:
     @pytest.fixture
