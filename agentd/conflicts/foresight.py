@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agentd.conflicts.changed_text import with_hunks
 from agentd.conflicts.git_names import ObjectId
 from agentd.conflicts.hunk_overlap import Touch, span, touch
 from agentd.conflicts.tree_changes import MODE_ABSENT, FileHunks, Hunk, TreeChange
@@ -84,7 +85,7 @@ def _unknown(state: _State, contents: Mapping[str, bytes]) -> bool:
 
 def _file(state: _State, contents: Mapping[str, bytes]) -> NewFile | None:
     if state.blob is None:
-        content = _with_hunks(contents[state.change.old_blob], state.hunks or ())
+        content = with_hunks(contents[state.change.old_blob], state.hunks or ())
         return NewFile(state.mode, content)
     return None if state.mode == MODE_ABSENT else NewFile(state.mode, ObjectId(state.blob))
 
@@ -116,17 +117,3 @@ def _woven(some: tuple[Hunk, ...] | None, others: tuple[Hunk, ...]) -> tuple[Hun
         elif met is not Touch.SAME:
             return None
     return tuple(woven)
-
-
-def _with_hunks(content: bytes, hunks: Sequence[Hunk]) -> bytes:
-    lines = content.split(b"\n")
-    last = lines.pop()
-    whole = [line + b"\n" for line in lines] + ([last] if last else [])
-    parts: list[bytes] = []
-    at = 0
-    for hunk in hunks:
-        start, end = span(hunk)
-        parts += whole[at:start]
-        parts += hunk.added
-        at = end
-    return b"".join((*parts, *whole[at:]))

@@ -13,7 +13,7 @@ from agentd.conflicts.findings import BundleId
 from agentd.conflicts.ledger_books import Books, Discrepancy, Entry, Group, groups
 from agentd.conflicts.ledger_files import audit_files
 from agentd.conflicts.ledger_lines import audit_lines, shown, wrong_lines
-from agentd.conflicts.line_counts import miscounted
+from agentd.conflicts.line_counts import is_exactly_woven, miscounted
 from agentd.conflicts.line_order import misplaced
 from agentd.conflicts.tree_changes import MODE_GITLINK
 
@@ -101,6 +101,8 @@ def _audit_woven(books: Books) -> list[Discrepancy]:
     known = {entry.bundle_id for entry in books.entries}
     found = []
     for file in books.woven:
+        if is_exactly_woven(file):
+            continue
         sides = tuple(sorted({BundleId(side.who) for side in file.sides} & known))
         found += wrong_lines(file.path, sides, *miscounted(file))
         wrong = misplaced(file)

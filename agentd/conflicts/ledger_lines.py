@@ -46,7 +46,9 @@ def audit_lines(group: Group, books: Books) -> list[Discrepancy]:
     target = _lines(group, books, books.target)
     result = _lines(group, books, books.result)
     claims = [_claims(group, books, entry) for entry in group.entries]
-    concerned = {*target, *result, *(line for c in claims for line in (*c.added, *c.removed))}
+    # All others are there as often as before, and nobody says anything else.
+    concerned = {line for line, _ in target.items() ^ result.items()}
+    concerned |= {line for c in claims for line in (*c.added, *c.removed)}
     missing: list[bytes] = []
     surplus: list[bytes] = []
     authors: set[BundleId] = set()
@@ -129,8 +131,10 @@ def _claims(group: Group, books: Books, entry: Entry) -> _Claims:
     }
     news = {path for path in group.paths if olds.get(path, path) in edits} | twins
     known = {olds.get(path, path) for path in news}
-    net = _lines_at(set(group.paths) - news, books, entry.after)
-    net.subtract(_lines_at(set(group.paths) - known, books, entry.before))
+    net = _difference(
+        _lines_at(set(group.paths) - news, books, entry.after),
+        _lines_at(set(group.paths) - known, books, entry.before),
+    )
     added, removed = +net, -net
     # What moved to where the target had the like already is an addition and a removal.
     added += _lines_at(twins, books, entry.after)
@@ -163,9 +167,15 @@ def _met(hunk: Hunk, theirs: Sequence[Hunk]) -> list[Hunk]:
 def _drift(group: Group, books: Books, entry: Entry, known: Mapping[str, Drift]) -> Counter[bytes]:
     """What the target did since the bundle's base, but in the files of which more is known."""
     after = {theirs.path for theirs in known.values()}
-    drift = _lines_at(set(group.paths) - after, books, books.target)
-    drift.subtract(_lines_at(set(group.paths) - known.keys(), books, entry.before))
-    return drift
+    same = {
+        path
+        for path in set(group.paths) - after - known.keys()
+        if books.target.get(path) == entry.before.get(path)
+    }
+    return _difference(
+        _lines_at(set(group.paths) - after - same, books, books.target),
+        _lines_at(set(group.paths) - known.keys() - same, books, entry.before),
+    )
 
 
 def _bare(lines: Iterable[bytes]) -> Counter[bytes]:
@@ -173,9 +183,13 @@ def _bare(lines: Iterable[bytes]) -> Counter[bytes]:
 
 
 def _net(group: Group, books: Books, entry: Entry) -> Counter[bytes]:
-    net = _lines(group, books, entry.after)
-    net.subtract(_lines(group, books, entry.before))
-    return net
+    return _difference(_lines(group, books, entry.after), _lines(group, books, entry.before))
+
+
+def _difference(lines: Counter[bytes], less: Counter[bytes]) -> Counter[bytes]:
+    """How often each line is there more, or less, often; of most lines of large texts it is not."""
+    differing = {line for line, _ in lines.items() ^ less.items()}
+    return Counter({line: lines[line] - less[line] for line in differing})
 
 
 def _lines(group: Group, books: Books, files: Files) -> Counter[bytes]:

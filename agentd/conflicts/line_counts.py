@@ -10,9 +10,20 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
+from agentd.conflicts.changed_text import with_hunks
 from agentd.conflicts.hunk_overlap import span
 from agentd.conflicts.line_order import LineFile, bare_lines
 from agentd.conflicts.tree_changes import Hunk
+
+
+def is_exactly_woven(file: LineFile) -> bool:
+    """Whether the result is the common version with all changes in it, byte for byte.
+
+    Then every line is there as often as it should be, and every side's order is kept; finding out
+    takes a fraction of the time. It says nothing where sides meet.
+    """
+    hunks = _distinct(file)
+    return not _meet(hunks) and with_hunks(file.base, hunks) == file.result
 
 
 def miscounted(file: LineFile) -> tuple[list[bytes], list[bytes]]:
@@ -22,16 +33,21 @@ def miscounted(file: LineFile) -> tuple[list[bytes], list[bytes]]:
     where both say the same or the policy has both kept.
     """
     hunks = _distinct(file)
-    if any(span(after)[0] <= span(before)[1] for before, after in pairwise(hunks)):
+    if _meet(hunks):
         return [], []
     expected = Counter(bare_lines(file.base))
     for hunk in hunks:
         expected.subtract(line.removesuffix(b"\n") for line in hunk.removed)
         expected.update(line.removesuffix(b"\n") for line in hunk.added)
     result = Counter(bare_lines(file.result))
-    few = sorted(line for line in expected if result[line] < expected[line])
-    many = sorted(line for line in result if result[line] > expected[line])
+    differing = {line for line, _ in result.items() ^ expected.items()}
+    few = sorted(line for line in differing if result[line] < expected[line])
+    many = sorted(line for line in differing if result[line] > expected[line])
     return few, many
+
+
+def _meet(hunks: Sequence[Hunk]) -> bool:
+    return any(span(after)[0] <= span(before)[1] for before, after in pairwise(hunks))
 
 
 def _distinct(file: LineFile) -> Sequence[Hunk]:

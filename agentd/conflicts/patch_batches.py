@@ -6,13 +6,18 @@ out: git is to judge it by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from agentd.conflicts.git_names import ObjectId, TreeId
 from agentd.conflicts.plain_patch import PlainFile, parents, plain_files
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_edits import Edits, NewFile
+from agentd.conflicts.tree_entries import BYTES_AT_ONCE
+
+_PATCHED_BYTES_MAX: Final = 8 * 2**20
+"""What a patch may edit to be applied here; git does without holding so much in many pieces."""
 
 _Entries = Mapping[tuple[str, str], tuple[str, ObjectId]]
 
@@ -22,6 +27,7 @@ class _Plain:
     number: int
     base: TreeId
     files: tuple[PlainFile, ...]
+    patch_bytes: int
 
 
 def plain_trees(
@@ -29,7 +35,7 @@ def plain_trees(
 ) -> dict[int, TreeId]:
     """The trees of those patches that are plain and fit their base (a tree) exactly, by number."""
     plain = [
-        _Plain(number, base, files)
+        _Plain(number, base, files, len(patch))
         for number, (base, patch) in patches.items()
         if (files := plain_files(patch)) is not None
     ]
@@ -40,10 +46,37 @@ def plain_trees(
         for path in (file.path, *(parents(file.path) if file.new else ()))
     )
     plain = [each for each in plain if all(_is_ready(each.base, f, entries) for f in each.files)]
-    edits = _edits(quarantine, plain, entries)
-    fitting = [each for each in plain if each.number in edits]
-    made = quarantine.make_trees([(each.base, edits[each.number]) for each in fitting])
-    return {each.number: tree for each, tree in zip(fitting, made, strict=True)}
+    trees: dict[int, TreeId] = {}
+    for portion in _portions(quarantine, plain, entries):
+        edits = _edits(quarantine, portion, entries)
+        fitting = [each for each in portion if each.number in edits]
+        made = quarantine.make_trees([(each.base, edits[each.number]) for each in fitting])
+        trees |= {each.number: tree for each, tree in zip(fitting, made, strict=True)}
+    return trees
+
+
+def _portions(
+    quarantine: Quarantine, plain: Sequence[_Plain], entries: _Entries
+) -> Iterator[list[_Plain]]:
+    """So many patches at a time as may be held with what they make; the largest ones never."""
+    edited = {
+        each.number: [entries[each.base, file.path][1] for file in each.files if not file.new]
+        for each in plain
+    }
+    sizes = quarantine.sizes_of([blob for blobs in edited.values() for blob in blobs])
+    portion: list[_Plain] = []
+    held = 0
+    for each in plain:
+        size = each.patch_bytes + sum(sizes[blob] for blob in edited[each.number])
+        if size > _PATCHED_BYTES_MAX:
+            continue
+        if portion and held + size > BYTES_AT_ONCE:
+            yield portion
+            portion, held = [], 0
+        portion.append(each)
+        held += size
+    if portion:
+        yield portion
 
 
 def _is_ready(base: TreeId, file: PlainFile, entries: _Entries) -> bool:
@@ -67,13 +100,12 @@ def _edits(quarantine: Quarantine, plain: Sequence[_Plain], entries: _Entries) -
                 edits[each.number][file.path] = NewFile(str(file.mode), content)
             else:
                 wanted.setdefault(entries[each.base, file.path][1], []).append((each, file))
-    for portion in quarantine.portions(list(wanted)):
-        for blob, before in quarantine.read_blobs(portion).items():
-            for each, file in wanted[blob]:
-                after = file.applied(before)
-                if after is None:
-                    edits.pop(each.number, None)
-                elif each.number in edits:
-                    mode = entries[each.base, file.path][0]
-                    edits[each.number][file.path] = NewFile(mode, after)
+    for blob, before in quarantine.read_blobs(list(wanted)).items():
+        for each, file in wanted[blob]:
+            after = file.applied(before)
+            if after is None:
+                edits.pop(each.number, None)
+            elif each.number in edits:
+                mode = entries[each.base, file.path][0]
+                edits[each.number][file.path] = NewFile(mode, after)
     return dict(edits)

@@ -26,7 +26,13 @@ from agentd.conflicts.repository import IDENTITY, Repository
 from agentd.conflicts.tree_changes import FileHunks, TreeChange
 from agentd.conflicts.tree_differences import Pair, changes, hunks, patch
 from agentd.conflicts.tree_edits import Edits
-from agentd.conflicts.tree_entries import entries_at, in_portions, look_up, read_objects
+from agentd.conflicts.tree_entries import (
+    ObjectInfo,
+    entries_at,
+    in_portions,
+    look_up,
+    read_objects,
+)
 from agentd.conflicts.tree_making import make_trees
 from agentd.conflicts.trial_merges import TrialMerges
 from agentd.errors import DependencyFailed
@@ -154,12 +160,19 @@ class Quarantine:
         if len(wanted) < 2:
             yield from filter(None, [wanted])
             return
+        yield from in_portions(self._look_up(wanted))
+
+    def sizes_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, int]:
+        """How many bytes objects have."""
+        return {info.object_id: info.size for info in self._look_up(list(dict.fromkeys(ids)))}
+
+    def _look_up(self, ids: Sequence[ObjectId]) -> list[ObjectInfo]:
         looked = []
-        for object_id, info in zip(wanted, look_up(self, wanted), strict=True):
+        for object_id, info in zip(ids, look_up(self, ids), strict=True):
             if info is None:
                 raise DependencyFailed("git_failed", f"The object {object_id} cannot be read.")
             looked.append(info)
-        yield from in_portions(looked)
+        return looked
 
     def entries_at(
         self, wanted: Iterable[tuple[str, str]]

@@ -16,7 +16,8 @@ from agentd.conflicts.merge_result import Merge, MergeResult
 from agentd.conflicts.merging import Merger
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_changes import FileHunks
-from agentd.conflicts.tree_edits import Edits
+from agentd.conflicts.tree_edits import Edits, size_of
+from agentd.conflicts.tree_entries import BYTES_AT_ONCE
 from agentd.conflicts.trial_merges import BATCH_MAX
 from agentd.errors import DependencyFailed
 
@@ -53,8 +54,7 @@ class _Sequence:
         while len(results) < len(steps):
             before = self._foresight.copy()
             waiting = steps[len(results) : len(results) + at_once]
-            guesses = self._guesses(tree, waiting)
-            tried = waiting[: len(guesses) + 1]
+            guesses, tried = self._guesses(tree, waiting)
             answers = self._merged([tree, *guesses], tried)
             surprise = _first_surprise(answers, guesses)
             results += answers if surprise is None else answers[: surprise + 1]
@@ -67,26 +67,33 @@ class _Sequence:
                 at_once = surprise + 1  # What is tried in vain stays in proportion.
         return results
 
-    def _guesses(self, tree: TreeId, steps: Sequence[Step]) -> list[TreeId]:
-        """The trees after the steps, as far as they can be guessed."""
+    def _guesses(self, tree: TreeId, steps: Sequence[Step]) -> tuple[list[TreeId], Sequence[Step]]:
+        """The steps to be tried, and the trees after all of these but the last, as guessed."""
         if self._blind:
-            return []
+            return [], steps[:1]
         before = self._foresight.copy()
         contents = self._contents([step.files for step in steps if step.files is not None])
         edits: list[Edits] = []
-        for step in steps:
-            edit = self._foresight.add(step.files, contents) if step.files is not None else None
+        held = 0
+        while len(edits) < len(steps) and held < BYTES_AT_ONCE:
+            files = steps[len(edits)].files
+            edit = self._foresight.add(files, contents) if files is not None else None
             if edit is None:
+                steps = steps[: len(edits) + 1]
                 break
+            held += sum(size_of(file) for file in edit.values())
             edits.append(edit)
-        wanted = [(tree if place == 0 else None, edit) for place, edit in enumerate(edits)]
+        else:
+            steps = steps[: len(edits)]
+        before_last = edits[: len(steps) - 1]
+        wanted = [(tree if place == 0 else None, edit) for place, edit in enumerate(before_last)]
         try:
-            return list(self._quarantine.make_trees(wanted))
+            return list(self._quarantine.make_trees(wanted)), steps
         except DependencyFailed as failure:
             if failure.reason != "git_failed":
                 raise
             self._blind, self._foresight = True, before
-            return []
+            return [], steps[:1]
 
     def _contents(self, steps: Sequence[Sequence[FileHunks]]) -> Mapping[str, bytes]:
         needed = [ObjectId(blob) for blob in sorted(self._foresight.needs(steps))]

@@ -20,3 +20,8 @@ class NewFile:
 
 Edits: TypeAlias = Mapping[str, NewFile | None]
 """Path to what is to be there; None takes the file away."""
+
+
+def size_of(file: NewFile | None) -> int:
+    """How many bytes an edit holds."""
+    return len(file.content) if file is not None and isinstance(file.content, bytes) else 0

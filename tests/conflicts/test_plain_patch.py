@@ -13,6 +13,7 @@ from agentd.conflicts.patch_batches import plain_trees
 from agentd.conflicts.plain_patch import plain_files
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository
+from agentd.conflicts.tree_edits import Edits
 from tests.conflicts.repo_builder import FileContent, Repo, numbered
 from tests.conflicts.test_patch_forms import FORMS, START, add, modify
 
@@ -134,3 +135,30 @@ def test_random_edits_mean_what_git_makes_of_them(make_repo: MakeRepo) -> None:
     assert len(made) > 20
     for number, tree in made.items():
         assert quarantine.apply(base, patches[number]).tree == tree, patches[number]
+
+
+def test_large_files_are_left_to_git_and_others_come_in_portions(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = make_repo({**START, "large.txt": numbered(600)})
+    quarantine = quarantine_of(repo)
+    base = TreeId(repo.git("rev-parse", "HEAD^{tree}"))
+    patches = [SOUND.replace("THREE", f"THREE {number}").encode() for number in range(6)]
+    patches.append(repo.patch_of({"large.txt": numbered(600, {300: "by me\n"})}))
+    wanted = {number: (base, patch) for number, patch in enumerate(patches)}
+    everything = plain_trees(quarantine, wanted)
+    assert set(everything) == set(wanted)
+    calls: list[int] = []
+    make_trees = Quarantine.make_trees
+
+    def watched(self: Quarantine, asked: list[tuple[TreeId | None, Edits]]) -> object:
+        calls.append(len(asked))
+        return make_trees(self, asked)
+
+    monkeypatch.setattr(Quarantine, "make_trees", watched)
+    monkeypatch.setattr("agentd.conflicts.patch_batches.BYTES_AT_ONCE", 1_000)
+    monkeypatch.setattr("agentd.conflicts.patch_batches._PATCHED_BYTES_MAX", 3_000)
+    some = plain_trees(quarantine, wanted)
+    assert some == {number: everything[number] for number in range(6)}
+    assert len(calls) > 1
+    assert sum(calls) == 6

@@ -17,6 +17,7 @@ from agentd.conflicts.merging import Merger
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository
 from agentd.conflicts.sequential_merges import Step, merge_in_order
+from agentd.conflicts.tree_edits import Edits, size_of
 from tests.conflicts.random_worlds import ObjectStore, random_world
 from tests.conflicts.repo_builder import FileContent, Repo, numbered
 
@@ -99,6 +100,29 @@ def test_it_says_what_merging_one_by_one_says(order: str, make_repo: MakeRepo) -
     together, singly = both_ways(quarantine_of(repo), tree_of(repo, "main"), trees)
     assert together == singly
     assert len(together) == (2 if "conflict" in order else len(trees))
+
+
+def test_no_more_is_foreseen_than_may_be_held(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = make_repo(START)
+    for number in range(8):
+        repo.branch(f"b{number}", {"a.txt": numbered(40, {4 * number + 2: f"by {number}\n"})})
+    trees = [tree_of(repo, f"b{number}") for number in range(8)]
+    held: list[int] = []
+    make_trees = Quarantine.make_trees
+
+    def watched(self: Quarantine, wanted: Sequence[tuple[TreeId | None, Edits]]) -> object:
+        held.append(sum(size_of(file) for _, edits in wanted for file in edits.values()))
+        return make_trees(self, wanted)
+
+    monkeypatch.setattr(Quarantine, "make_trees", watched)
+    monkeypatch.setattr("agentd.conflicts.sequential_merges.BYTES_AT_ONCE", 700)
+    together, singly = both_ways(quarantine_of(repo), tree_of(repo, "main"), trees)
+    assert together == singly
+    assert len(together) == 8
+    assert len(held) > 2
+    assert max(held) < 1_400  # A file has some 330 bytes.
 
 
 def test_a_change_of_mode_and_an_edit_come_together(make_repo: MakeRepo) -> None:

@@ -62,6 +62,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.apply_patch_chunks", RULES),
     ("agentd.conflicts.plain_patch", RULES),
     ("agentd.conflicts.tree_edits", RULES),
+    ("agentd.conflicts.changed_text", RULES),
     ("agentd.conflicts.foresight", RULES),
     ("agentd.conflicts.pairs", RULES),
     ("agentd.conflicts.selection", RULES),
