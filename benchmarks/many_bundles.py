@@ -41,16 +41,40 @@ def make_crowded(
 ) -> Crowded:
     """Makes the repository; the same arguments make the same one."""
     path.mkdir()
-    for command, stdin in (
-        (["git", "init", "--quiet", "--bare", "--initial-branch=main"], None),
-        (["git", "fast-import", "--quiet"], "".join(_stream(files, bundles)).encode()),
-    ):
+    subprocess.run(
+        ["git", "init", "--quiet", "--bare", "--initial-branch=main"],
+        cwd=path,
+        env=dict(environment),
+        check=True,
+    )
+    # Piece by piece: what this process holds counts as memory of those that it starts.
+    with subprocess.Popen(
+        ["git", "fast-import", "--quiet"], cwd=path, env=dict(environment), stdin=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        for piece in _stream(files, bundles):
+            process.stdin.write(piece.encode())
+    if process.returncode:
+        raise BenchmarkFailed(f"git fast-import failed ({process.returncode})")
+    return Crowded(path, environment, files, bundles)
+
+
+def write_patches(crowded: Crowded, directory: Path) -> list[Path]:
+    """A file for each bundle with its patch on `main`, in their order."""
+    written = []
+    for number in range(crowded.bundles):
         done = subprocess.run(
-            command, cwd=path, env=dict(environment), input=stdin, capture_output=True, check=False
+            ["git", "diff-tree", "-p", "--full-index", "main", crowded.branch(number)],
+            cwd=crowded.path,
+            env=dict(crowded.environment),
+            capture_output=True,
+            check=False,
         )
         if done.returncode:
-            raise BenchmarkFailed(f"{' '.join(command)} failed:\n{done.stderr.decode()}")
-    return Crowded(path, environment, files, bundles)
+            raise BenchmarkFailed(f"git diff-tree failed:\n{done.stderr.decode()}")
+        written.append(directory / f"{crowded.branch(number)}.diff")
+        written[-1].write_bytes(done.stdout)
+    return written
 
 
 def _stream(files: int, bundles: int) -> Iterator[str]:

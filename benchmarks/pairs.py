@@ -1,20 +1,22 @@
-"""The conflict matrix of up to 1,000 bundles, in memory, beside asking git about every pair.
+"""The conflict matrix and the whole review of up to 1,000 bundles beside git about every pair.
 
 Indexing reads from git, once, which lines each bundle changes; the matrix is every meeting of two
 bundles with its verdict as far as lines can tell; then git is asked about the doubtful ones, the
-first time and again with what was remembered. Beside it: `git merge-tree`, a process for each pair
-and `--stdin`, measured on a sample and scaled up to all pairs.
+first time and again with what was remembered. The review is `agentd-coord review` of the bundles,
+by turns branches and patches, without commands, with an empty home and again. Beside it:
+`git merge-tree`, a process for each pair and `--stdin`, measured on a sample and scaled up to all
+pairs.
 """
 
 from __future__ import annotations
 
+import os
 import random
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -29,7 +31,7 @@ from agentd.conflicts.merging import Merger
 from agentd.conflicts.pairs import Footprint, PairIndex, find_meetings
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository
-from benchmarks.many_bundles import Crowded, make_crowded
+from benchmarks.many_bundles import Crowded, make_crowded, write_patches
 from benchmarks.report import BenchmarkFailed, Goal, Report
 from benchmarks.servers import ROOT
 from benchmarks.workplace import Workplace, clean_environment
@@ -61,26 +63,36 @@ class _Measured:
     git_again: float
     processes: float
     stdin: float
+    review: float = 0.0
+    review_again: float = 0.0
+    memory_mb: float = 0.0
+    """The most of the two reviews."""
 
 
 def run(workplace: Workplace) -> Report:
     """The measurements."""
     measured: list[_Measured] = []
-    memory = 0.0
     for name, files in (QUICK_REPOSITORIES if workplace.quick else REPOSITORIES).items():
         workplace.say(f"making a repository of {files:,} files and {max(SIZES):,} bundles")
         home = workplace.subdirectory(f"home-{name}")
         environment = clean_environment(home)
         path = workplace.directory / f"{name}.git"
         crowded = make_crowded(path, environment, files=files, bundles=max(SIZES))
-        for size in SIZES:
+        named = _named(crowded, workplace.subdirectory(f"patches-{name}"))
+        for size in SIZES[:2] if workplace.quick else SIZES:
             workplace.say(f"{files:,} files, {size:,} bundles")
-            measured.append(_measure(crowded, home / f"agentd-{size}", size))
-        if name == "small":
-            size = 200 if workplace.quick else max(SIZES)
-            workplace.say(f"reviewing {size:,} bundles for its memory")
-            memory = _review_memory(crowded, home, size)
-    return _report(measured, memory)
+            one = _measure(crowded, home / f"agentd-{size}", size)
+            words = named[: 2 * size]
+            first, again = (_review(crowded, home / f"review-{size}", words) for _ in range(2))
+            measured.append(
+                replace(
+                    one,
+                    review=first[0],
+                    review_again=again[0],
+                    memory_mb=max(first[1], again[1]),
+                )
+            )
+    return _report(measured)
 
 
 def _measure(crowded: Crowded, home: Path, size: int) -> _Measured:
@@ -187,45 +199,60 @@ def _by_stdin(crowded: Crowded, size: int) -> float:
     return (time.perf_counter() - start) / len(sample)
 
 
-def _review_memory(crowded: Crowded, home: Path, size: int) -> float:
-    """The most memory, in MB, that any process of a whole review takes."""
-    branches = [word for number in range(size) for word in ("--branch", crowded.branch(number))]
+def _named(crowded: Crowded, directory: Path) -> list[str]:
+    """The bundles as options of the command line, by turns a branch and a patch."""
+    patches = write_patches(crowded, directory)
+    words: list[str] = []
+    for number, patch in enumerate(patches):
+        words += ["--patch", str(patch)] if number % 2 else ["--branch", crowded.branch(number)]
+    return words
+
+
+def _review(crowded: Crowded, home: Path, named: Sequence[str]) -> tuple[float, float]:
+    """How long a whole review takes, in seconds, and the most memory of the command, in MB."""
     command = [sys.executable, "-m", "agentd.cli.coord", "review", "--repo", str(crowded.path)]
-    command += ["--target", "main", *branches, "--json", "--no-record"]
-    done = subprocess.run(
+    command += ["--target", "main", *named, "--json", "--no-record"]
+    start = time.perf_counter()
+    with subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**crowded.environment, "AGENTD_HOME": str(home / "agentd-memory")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode not in (ALL_MERGE, NOT_ALL_MERGE):
-        raise BenchmarkFailed(f"the review failed ({done.returncode}):\n{done.stderr}")
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        env={**crowded.environment, "AGENTD_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    spent = time.perf_counter() - start
+    if process.returncode not in (ALL_MERGE, NOT_ALL_MERGE):
+        raise BenchmarkFailed(f"the review failed ({process.returncode})")
+    return spent, used.ru_maxrss / 1024
 
 
-def _report(measured: Sequence[_Measured], memory: float) -> Report:
-    largest = [each for each in measured if each.bundles == max(SIZES)]
+def _report(measured: Sequence[_Measured]) -> Report:
+    largest = [each for each in measured if each.bundles == max(each.bundles for each in measured)]
+    most = largest[0].bundles
     columns = ["files", "bundles", "pairs", "met", "index", "matrix", "one more"]
-    columns += ["ask git", "again", "--stdin, all", "a process each", "against processes"]
+    columns += ["ask git", "asked again", "review", "review again", "memory"]
+    columns += ["--stdin, all", "a process each", "matrix / processes"]
     return Report(
         name="pairs",
-        title="the conflict matrix in memory beside asking git about every pair",
+        title="the conflict matrix and the whole review beside asking git about every pair",
         columns=columns,
         rows=[_row(each) for each in measured],
         goals=[
-            Goal("indexing 1,000 bundles", max(e.index for e in largest), INDEX_SECS_MAX, "s"),
-            Goal("matrix of 1,000 bundles", max(e.matrix for e in largest), MATRIX_SECS_MAX, "s"),
-            Goal("memory of a review", memory, MEMORY_MB_MAX, "MB"),
+            Goal(f"indexing {most:,} bundles", max(e.index for e in largest), INDEX_SECS_MAX, "s"),
+            Goal(
+                f"matrix of {most:,} bundles", max(e.matrix for e in largest), MATRIX_SECS_MAX, "s"
+            ),
+            Goal("memory of a review", max(e.memory_mb for e in measured), MEMORY_MB_MAX, "MB"),
         ],
         notes=[
             f"git's figures are scaled up from {PROCESS_SAMPLE} processes and {STDIN_SAMPLE} "
             "lines; the others are measured whole",
-            "`ask git`: the doubtful pairs, in batches; `again`: with what was remembered",
+            "`ask git`: the doubtful pairs, in batches; `asked again`: with what was remembered",
+            "`review`: half branches, half patches, no commands, an empty home; `again`: the same "
+            "with what the first left; `memory`: the most that the command held",
         ],
         figures={
-            "memory_mb": memory,
             "measured": [
                 {name: getattr(each, name) for name in _Measured.__dataclass_fields__}
                 for each in measured
@@ -245,6 +272,9 @@ def _row(each: _Measured) -> tuple[str, ...]:
         f"{each.one_more * 1000:.2f} ms",
         f"{each.git_first:.2f} s",
         f"{each.git_again * 1000:.0f} ms",
+        f"{each.review:.1f} s",
+        f"{each.review_again:.1f} s",
+        f"{each.memory_mb:.0f} MB",
         f"{each.stdin:,.0f} s",
         f"{each.processes:,.0f} s",
         f"{each.processes / (each.index + each.matrix):,.0f}×",
