@@ -102,8 +102,9 @@ def _place(options: CheckOptions) -> _Place:
     from agentd.conflicts.whereabouts import find_worktree, place_within
 
     path = options.repository.absolute() / options.path
-    is_directory = path.is_dir() or options.path.endswith("/")
-    found = find_worktree(_existing(path if path.is_dir() else path.parent))
+    is_existing = os.path.isdir(path)  # A long name is none; `Path.is_dir` raises.
+    is_directory = is_existing or options.path.endswith("/")
+    found = find_worktree(_existing(path if is_existing else path.parent))
     if found is None:
         return replace(_place_by_git(options, path), is_directory=is_directory)
     inside = place_within(path, found.worktree)
@@ -129,7 +130,7 @@ def _place_by_git(options: CheckOptions, path: Path) -> _Place:
 
 
 def _existing(directory: Path) -> Path:
-    while not directory.is_dir():
+    while not os.path.isdir(directory):
         directory = directory.parent
     return directory
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ def run_replay(repository: Path, what: str, *, html: Path | None, as_json: bool)
 
     check_out_file(html, "--html")
     home = settings().home
-    if Path(what).is_file():
+    if os.path.isfile(what):
         replayed = replay_record(open_workplace(repository, home), load_record(Path(what)))
     else:
         replayed = replay(repository, home, what)

@@ -148,22 +148,27 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def _path(text: str | None) -> str | None:
+    """What an agent called a path, if it can be one; the message has it in any case."""
+    return None if text is None or "\0" in text else text
+
+
 def error(
     kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue
 ) -> Finding:
     """A finding that keeps its bundle from merging."""
-    return Finding(kind, Severity.ERROR, message, path=path, evidence=evidence)
+    return Finding(kind, Severity.ERROR, message, path=_path(path), evidence=evidence)
 
 
 def warning(
     kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue
 ) -> Finding:
     """A finding that somebody should look at."""
-    return Finding(kind, Severity.WARNING, message, path=path, evidence=evidence)
+    return Finding(kind, Severity.WARNING, message, path=_path(path), evidence=evidence)
 
 
 def info(
     kind: FindingKind, message: str, path: str | None = None, **evidence: JsonValue
 ) -> Finding:
     """A finding that changes nothing."""
-    return Finding(kind, Severity.INFO, message, path=path, evidence=evidence)
+    return Finding(kind, Severity.INFO, message, path=_path(path), evidence=evidence)

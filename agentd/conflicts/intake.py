@@ -30,7 +30,7 @@ from agentd.conflicts.history import virtual_base
 from agentd.conflicts.named_commits import NamedCommits
 from agentd.conflicts.object_writing import store_objects
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.readable_files import ReadableFiles
+from agentd.conflicts.readable_files import ReadableFiles, real_place
 from agentd.conflicts.repository import Repository
 from agentd.conflicts.tree_entries import BYTES_AT_ONCE
 from agentd.conflicts.worktree_snapshot import take_snapshot
@@ -231,9 +231,9 @@ class Intake:
         )
 
     def _worktree(self, bundle: Bundle, text: str) -> Submission:
-        path = (self.repository.root / text).resolve()
+        path = real_place(self.repository.root, text)
         registered = {worktree.path.resolve() for worktree in self._files.worktrees}
-        if path not in registered:
+        if path is None or path not in registered:
             return Submission(
                 bundle,
                 findings=(

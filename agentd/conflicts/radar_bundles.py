@@ -21,6 +21,7 @@ from agentd.conflicts.pairs import Footprint
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.radar import Participant, ParticipantKind
 from agentd.conflicts.radar_ground import Ground
+from agentd.conflicts.readable_files import real_place
 from agentd.conflicts.repository import Worktree
 from agentd.conflicts.review import Workplace
 from agentd.errors import AgentdError
@@ -144,7 +145,7 @@ class BundleSight:
         for worktree in worktrees:
             match bundle.change:
                 case WorktreeState(path):
-                    if (self._workplace.repository.root / path).resolve() == worktree.path:
+                    if real_place(self._workplace.repository.root, path) == worktree.path:
                         return worktree
                 case HeadRevision(revision):
                     branch = worktree.branch

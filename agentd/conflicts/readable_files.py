@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,8 +33,8 @@ class ReadableFiles:
         for directory in (self.repository.root, self.repository.path, self.directory):
             if directory is None:
                 continue
-            path = directory / text
-            if not path.exists():
+            path = real_place(directory, text)
+            if path is None or not os.path.exists(path):
                 continue
             if not self._is_readable(path):
                 return _outside(text)
@@ -44,14 +46,24 @@ class ReadableFiles:
             text,
         )
 
-    def _is_readable(self, path: Path) -> bool:
-        real = path.resolve()
+    def _is_readable(self, real: Path) -> bool:
         places = [self.repository.root, self.repository.path, *self.readable]
         places += [worktree.path for worktree in self.worktrees]
         return any(real.is_relative_to(place.resolve()) for place in places) and not (
             real.is_relative_to(self.repository.common_dir.resolve())
             and not self.repository.is_bare
         )
+
+
+def real_place(directory: Path, text: str) -> Path | None:
+    """Where a path that an agent wrote leads, from a directory; None where it can lead nowhere.
+
+    Unlike `Path.resolve` it is at ease with names that are too long and links that lead in circles.
+    """
+    try:
+        return Path(os.path.realpath(directory / text))
+    except ValueError:  # A NUL, or what no file system can spell.
+        return None
 
 
 def _outside(text: str) -> Finding:
@@ -65,12 +77,16 @@ def _outside(text: str) -> Finding:
 
 def _read_bounded(path: Path, text: str, limit: int) -> bytes | Finding:
     try:
-        with path.open("rb") as file:
-            return file.read(limit + 1)
+        # Opening a pipe that nobody writes to would wait for ever.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read(limit + 1)
+            why: str | None = "it is no regular file"
     except OSError as failure:
-        return error(
-            FindingKind.CHANGE_UNREADABLE,
-            f"Its patch file {text!r} cannot be read ({failure.strerror}); make it readable, or "
-            "put the text into `patch`.",
-            text,
-        )
+        why = failure.strerror
+    return error(
+        FindingKind.CHANGE_UNREADABLE,
+        f"Its patch file {text!r} cannot be read ({why}); make it readable, or put the text into "
+        "`patch`.",
+        text,
+    )

@@ -84,7 +84,9 @@ def place_within(path: Path, root: Path) -> str | None:
     link itself.
     """
     plain = Path(os.path.normpath(path))
-    for candidate in (plain, plain.parent.resolve() / plain.name, plain.resolve()):
+    # Unlike `Path.resolve` it is at ease with links that lead in circles.
+    real_parent = Path(os.path.realpath(plain.parent))
+    for candidate in (plain, real_parent / plain.name, Path(os.path.realpath(plain))):
         if candidate.is_relative_to(root):
             return candidate.relative_to(root).as_posix()
     return None

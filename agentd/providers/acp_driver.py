@@ -8,6 +8,7 @@ its turn, which also has it go on where a refusal made it stop.
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -200,7 +201,7 @@ class _Client:
         if not text or "\0" in text or len(text) > PATH_CHARS_MAX:
             raise Declined(_REFUSED, "agentd: that is no path")
         path = self._top / text
-        if not path.resolve().is_relative_to(self._top):
+        if not Path(os.path.realpath(path)).is_relative_to(self._top):
             raise Declined(_REFUSED, f"agentd: {path} lies outside of the worktree {self._top}")
         return path
 

@@ -154,7 +154,8 @@ class LockGate:
         for path in paths:
             try:
                 keys |= {normalise(f"file:{name}"): None for name in self._names(path)}
-            except (ValueError, OSError, BadResourceKey) as error:
+            except (ValueError, OSError, RuntimeError, BadResourceKey) as error:
+                # A RuntimeError is what links that lead in circles give.
                 raise _Unclear(f"{path[:300]!r} can have no lock ({error})") from None
         return list(keys)
 

@@ -11,7 +11,14 @@ import pytest
 from agentd.conflicts.bundle import Bundle, Source, SourceKind
 from agentd.conflicts.bundle_parsing import parse_bundle
 from agentd.conflicts.collect import from_branch
-from tests.conflicts.repo_builder import FileContent, Repo, actions, numbered, patch_bundle
+from tests.conflicts.repo_builder import (
+    FileContent,
+    Repo,
+    actions,
+    numbered,
+    object_bundle,
+    patch_bundle,
+)
 
 MakeRepo = Callable[[Mapping[str, FileContent]], Repo]
 TWENTY = numbered(20)
@@ -108,6 +115,24 @@ def test_variables_of_a_hook_s_environment_do_not_count(
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.bare")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "maybe")
     assert actions(repo.review(from_branch("one"))) == {"one": "merge"}
+
+
+@pytest.mark.parametrize("where", ["worktree", "patch_file", "head_revision", "touched_paths"])
+def test_names_that_lead_nowhere_are_findings(where: str, make_repo: MakeRepo) -> None:
+    repo = make_repo({"a.txt": TWENTY})
+    repo.branch("fine", SEVEN)
+    (repo.path / "circle").symlink_to("circle")
+    os.mkfifo(repo.path / "pipe")
+    names = ["a\0b", "circle", "pipe", "n" * 3_000, "/".join(["d" * 200] * 15), "~", "\udcff"]
+    bundles = [
+        object_bundle(f"agent-{number}", {where: [name] if where == "touched_paths" else name})
+        for number, name in enumerate(names)
+    ]
+    outcome = repo.review(from_branch("fine"), *bundles)
+    decided = actions(outcome)
+    assert decided.pop("fine") == "merge"
+    assert set(decided.values()) <= {"reject", "wait"}
+    assert len(decided) == len(names)
 
 
 def test_patch_files_outside_of_the_repository_are_not_read(

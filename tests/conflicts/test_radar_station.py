@@ -388,6 +388,16 @@ def test_a_bundle_does_not_meet_the_worktree_that_it_is_of(place: Place, form: s
         assert not station.sighting().picture.somebody_meets
 
 
+@pytest.mark.parametrize("named", ["a\0b", "circle", "n" * 3_000])
+def test_a_worktree_that_cannot_be_hides_nobody(place: Place, named: str) -> None:
+    place.worktree("agent", edit("a.py", 5))
+    (place.repo.path / "circle").symlink_to("circle")
+    place.daemon.lock("file:a.py", "codex", {"worktree": named, "touched_paths": [named]})
+    station = place.station()
+    place.look(station)
+    assert "agent" in {each.name for each in station.sighting().picture.participants}
+
+
 def test_what_was_known_stays_while_the_daemon_is_away(place: Place) -> None:
     place.worktree("agent", edit("a.py", 5))
     place.daemon.lock("file:a.py", "codex", {"intent": "x"})

@@ -5,6 +5,7 @@ It must not know what is to be done with it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -47,7 +48,7 @@ class Origins:
     def find(self, what: str) -> Submission:
         """The one bundle of that file, id, owner or branch. Raises `invalid_field`."""
         path = self._directory / what
-        if path.is_file():
+        if os.path.isfile(path):  # A long name is none; `Path.is_file` raises.
             return self._intake(path.resolve().parent).take(from_bundle_file(path))
         for submissions in self._places():
             found = self._matching(submissions, what)
