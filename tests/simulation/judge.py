@@ -120,6 +120,10 @@ class Judge:
     """Fencing tokens by lease id."""
     attempts: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Node and attempt by lease id."""
+    ended_by: set[str] = field(default_factory=set)
+    """Events that ended attempts and were answered with: the same end again needs no lease."""
+    extended: dict[str, tuple[Batch, int]] = field(default_factory=dict)
+    """The newest heartbeat of each lease: its batch, and the end that it was answered with."""
     in_line: dict[int, Exchange] = field(default_factory=dict)
     """Requests for locks that are not answered yet, in their order."""
 
@@ -196,7 +200,8 @@ class Judge:
             held = [
                 (row.namespace, row.key, row.mode)
                 for row in batch.before.locks.values()
-                if exchange.received < row.expires_at * 1000
+                if exchange.received
+                < max(row.expires_at * 1000, self._extended_until(row.lease_id, batch))
             ]
             held += map(lock_of, batch.granted)
             blocked = any(exchange.conflicts(*lock) for lock in held)
@@ -270,12 +275,20 @@ class Judge:
             state = batch.after.task_states[request.params["task_id"]]
             require(not result["task_finished"] or state != "active", "not finished", result)
         require(event.action == action, "another end", event, request)
-        if event.seq > batch.seq_before:  # Else it is the first answer to the same content.
+        # Else it is the first answer to the same content.
+        if event.seq > batch.seq_before and result["event_id"] not in self.ended_by:
             self._still_held(exchange, batch)
+        self.ended_by.add(result["event_id"])
+
+    def _extended_until(self, lease_id: str, batch: Batch) -> int:
+        """When a lease ends by a heartbeat of the same batch, in milliseconds; 0 without one."""
+        extended_in, expires_at = self.extended.get(lease_id, (None, 0))
+        return expires_at * 1000 if extended_in is batch else 0
 
     def _still_held(self, exchange: Exchange, batch: Batch) -> None:
         shown = exchange.request.params["lease_id"]
         held = batch.before.is_current(shown, exchange.received)
+        held = held or exchange.received < self._extended_until(shown, batch)
         require(held or exchange.again, "a dead lease was honoured", exchange.request)
 
     def _heartbeat(self, exchange: Exchange, result: Json, batch: Batch) -> None:
@@ -283,6 +296,7 @@ class Judge:
         expires_at = result.get("lease_expires_at", result.get("expires_at"))
         assert isinstance(expires_at, int)
         require(exchange.again or expires_at * 1000 > exchange.received, "no time", result)
+        self.extended[exchange.request.params["lease_id"]] = (batch, expires_at)
 
     def _committed(self, exchange: Exchange, result: Json, batch: Batch) -> None:
         request = exchange.request
