@@ -65,8 +65,10 @@ class ExpressionReader:
             case ast.Call():
                 self._call(node, context)
             case ast.Subscript(value=ast.Attribute(value=ast.Name(id="sys"), attr="modules")):
-                # A module may be putting something else in its own place.
-                self.dynamic |= isinstance(node.ctx, ast.Store)
+                # A module may be putting something in its own place, or a package inside itself;
+                # what a function puts in place is another one.
+                own = isinstance(node.slice, ast.Name) and node.slice.id == "__name__"
+                self.dynamic |= isinstance(node.ctx, ast.Store) and (own or not context.in_function)
                 self.expression(node.slice, context)
             case ast.Lambda():
                 for default in (*node.args.defaults, *node.args.kw_defaults):
