@@ -31,6 +31,7 @@ from agentd.conflicts.patch_admission import PatchAdmission
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_SYMLINK, TreeChange
+from agentd.conflicts.unsafe_names import is_unsafe
 
 _PATHS_SHOWN: Final = 20
 
@@ -182,6 +183,7 @@ class Admission:
                 )
             ]
         return [
+            *_unsafe_names(changes),
             *self._rule_findings(changes),
             *self._symlink_findings(changes),
             *_misdeclared(bundle, changes),
@@ -220,6 +222,19 @@ class Admission:
                     )
                 )
         return findings
+
+
+def _unsafe_names(changes: Sequence[TreeChange]) -> list[Finding]:
+    return [
+        error(
+            FindingKind.UNSAFE_PATH,
+            f"Its tree has {change.path!r}, which no checkout may write; make its commits with git "
+            "itself, and without that name.",
+            change.path,
+        )
+        for change in changes
+        if change.new_mode != MODE_ABSENT and is_unsafe(change.path)
+    ]
 
 
 def bundle_digest(submission: Submission, tree: TreeId | None) -> BundleId:

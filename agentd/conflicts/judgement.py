@@ -41,6 +41,7 @@ from agentd.conflicts.single_decisions import decide_singly, is_closed
 from agentd.conflicts.symbol_pass import SymbolPass, guard_symbols
 from agentd.conflicts.symbols.summary_cache import SummaryCache
 from agentd.conflicts.target_symbols import with_target_symbols
+from agentd.conflicts.unsafe_names import is_unsafe
 
 _CONFIDENCE_UNSAID = 50
 
@@ -197,8 +198,9 @@ class _Judge:
         return Admission(self._quarantine, self._policy).admit(self._case.submissions)
 
     def _attributes(self, candidates: Sequence[Candidate]) -> MergeAttributes:
-        touched = {path for each in candidates for path in each.paths if each.tree is not None}
-        return merge_attributes(self._quarantine, self._tip_tree, sorted(touched), self._policy)
+        paths = {path for each in candidates for path in each.paths if each.tree is not None}
+        safe = sorted(path for path in paths if not is_unsafe(path))
+        return merge_attributes(self._quarantine, self._tip_tree, safe, self._policy)
 
     def _place(
         self, candidates: Sequence[Candidate], merger: Merger, moved: TargetMove | None

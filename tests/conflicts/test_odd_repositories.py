@@ -310,3 +310,30 @@ def test_a_sparse_checkout_hides_nothing_from_a_review(repo: Repo) -> None:
     assert actions(outcome) == {"two": "merge"}
     assert outcome.landed is not None
     assert repo.show(outcome.landed.ref, "hidden/h.txt") == SEVEN
+
+
+def raw_tree(repo: Repo, *entries: tuple[str, str, str]) -> str:
+    """A tree object of any names; git checks those of indexes and patches alone."""
+    content = b"".join(
+        f"{mode} {name}\0".encode() + bytes.fromhex(found) for mode, name, found in entries
+    )
+    return repo.git("hash-object", "-t", "tree", "-w", "--stdin", "--literally", stdin=content)
+
+
+@pytest.mark.parametrize("name", [".", "..", ".git", ".GIT ", "git~1", ".g\u200cit", "x\\.git"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_tree_with_a_name_that_no_checkout_may_write(repo: Repo, name: str, deep: bool) -> None:
+    inner = raw_tree(repo, ("100644", "config", repo.head("main:a.txt")))
+    if deep:
+        inner = raw_tree(repo, ("40000", "below", inner))
+    odd = ("40000", name, inner)
+    root = raw_tree(repo, *sorted([odd, ("100644", "a.txt", repo.head("main:a.txt"))], key=last))
+    commit = repo.git("commit-tree", root, "-p", "main", "-m", "odd")
+    repo.git("update-ref", "refs/heads/odd", commit)
+    outcome = repo.review(from_branch("odd"), from_branch("one"))
+    assert actions(outcome) == {"odd": "reject", "one": "merge"}
+    assert "unsafe_path" in findings_of(outcome, "odd")
+
+
+def last(entry: tuple[str, str, str]) -> bytes:
+    return f"{entry[1]}{'/' if entry[0] == '40000' else ''}".encode()

@@ -63,6 +63,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.plain_patch", RULES),
     ("agentd.conflicts.tree_edits", RULES),
     ("agentd.conflicts.changed_text", RULES),
+    ("agentd.conflicts.unsafe_names", RULES),
     ("agentd.conflicts.foresight", RULES),
     ("agentd.conflicts.pairs", RULES),
     ("agentd.conflicts.selection", RULES),
