@@ -11,12 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from agentd.providers.mcp_settings import VENDORS
+from agentd.errors import DependencyFailed
+from agentd.providers.hook_settings.changes import apply
+from agentd.providers.hook_settings.entries import Scope
+from agentd.providers.hook_settings.installation import Place
+from agentd.providers.mcp_settings import (
+    VENDORS,
+    ServerCommand,
+    is_installed,
+    plan_install,
+    plan_removal,
+)
 from tests.cli.conftest import Command, coord
 from tests.mcp.conftest import Connect
 
 __all__ = ["coord"]
 
+COMMAND = ServerCommand("/opt/agentd/bin/agentd-coord", {"AGENTD_HOME": "/srv/agentd"})
 JSON_VENDORS = [provider for provider in VENDORS if provider != "codex"]
 USER_FILES = {
     "codex": ".codex/config.toml",
@@ -50,6 +61,19 @@ def elsewhere(environment: dict[str, str]) -> None:
     """Nothing leads to the settings of whoever runs the tests."""
     for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "GEMINI_CLI_HOME", "QWEN_HOME"):
         environment.pop(name, None)
+
+
+def place(home: Path) -> Place:
+    """A user's, who has no variables set."""
+    return Place(home, home / "project", {})
+
+
+def settings_of(home: Path, provider: str, text: str) -> Path:
+    """A user's settings with this text."""
+    path = home / USER_FILES[provider]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
 
 
 def entry_of(path: Path) -> dict[str, object]:
@@ -98,23 +122,20 @@ def test_for_a_project_it_is_started_by_its_name(
     [("codex", text) for text in TOMLS]
     + [(provider, text) for provider in JSON_VENDORS for text in JSONS],
 )
-def test_everything_else_stays_to_the_byte(
-    coord: Command, directory: Path, provider: str, text: str
-) -> None:
-    path = directory / USER_FILES[provider]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+def test_everything_else_stays_to_the_byte(tmp_path: Path, provider: str, text: str) -> None:
+    path = settings_of(tmp_path, provider, text)
     path.chmod(0o600)
-    dry = coord("mcp", "install", provider, "--dry-run")
-    assert "+" in dry.out
+    (change,) = plan_install(provider, Scope.USER, place(tmp_path), COMMAND)
     assert path.read_text() == text
-    assert coord("mcp", "install", provider).code == 0
+    apply(change)
     written = path.read_text()
-    assert "agentd-coord" in written
+    assert is_installed(provider, Scope.USER, place(tmp_path))
+    assert plan_install(provider, Scope.USER, place(tmp_path), COMMAND) == ()
     for kept in ("// mine", "# mine", "/* keep */", '"theme": "dark"', "# nothing but this"):
         assert (kept in written) is (kept in text)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert coord("mcp", "uninstall", provider).code == 0
+    (change,) = plan_removal(provider, Scope.USER, place(tmp_path))
+    apply(change)
     assert path.read_text() == text
 
 
@@ -131,17 +152,28 @@ def test_everything_else_stays_to_the_byte(
     ],
 )
 def test_what_it_cannot_work_with_is_left_alone(
-    coord: Command, directory: Path, provider: str, text: str, said: str
+    tmp_path: Path, provider: str, text: str, said: str
 ) -> None:
-    path = directory / USER_FILES[provider]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    for command in ("install", "uninstall"):
-        done = coord("mcp", command, provider)
-        assert done.code == 1, done.err
-        assert said in done.err
-        assert "Traceback" not in done.err
-        assert path.read_text() == text
+    path = settings_of(tmp_path, provider, text)
+    with pytest.raises(DependencyFailed, match=said):
+        plan_install(provider, Scope.USER, place(tmp_path), COMMAND)
+    with pytest.raises(DependencyFailed, match=said):
+        plan_removal(provider, Scope.USER, place(tmp_path))
+    assert path.read_text() == text
+
+
+def test_that_is_said_in_a_message(coord: Command, directory: Path) -> None:
+    path = settings_of(directory, "qwen", "{")
+    done = coord("mcp", "install", "qwen")
+    assert done.code == 1
+    assert f"{path} was left alone" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_dry_run_shows_the_difference(coord: Command, directory: Path) -> None:
+    path = settings_of(directory, "gemini", "{}\n")
+    assert '+{"mcpServers"' in coord("mcp", "install", "gemini", "--dry-run").out
+    assert path.read_text() == "{}\n"
 
 
 def test_an_older_entry_of_ours_is_brought_up_to_date(coord: Command, directory: Path) -> None:
