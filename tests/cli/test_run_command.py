@@ -246,6 +246,15 @@ def test_wrong_command_lines(coord: Command, configure: Callable[..., Path]) -> 
     assert "it has app-server, lines" in wrong_way.err
 
 
+def test_a_program_that_nobody_is_logged_in_to(
+    coord: Command, configure: Callable[..., Path]
+) -> None:
+    configure([{"end": "failed", "why": "unexpected status 401 Unauthorized"}])
+    ended = coord("run", "codex", "x")
+    assert ended.code == 1
+    assert "hint: run `codex login`" in ended.err
+
+
 def test_a_program_that_is_not_installed(coord: Command) -> None:
     ended = coord("run", "codex", "x", PATH="/nowhere")
     assert ended.code == 1

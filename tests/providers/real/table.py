@@ -19,7 +19,7 @@ from tests.providers.real.clients import Client, client_home, programs
 from tests.providers.real.dialects import Step
 from tests.providers.real.namespace import ModelPlace, model_running
 
-RUN_SECS = 120
+RUN_SECS = 300
 APP = "src/app.py"
 GREETING = """def greet():
     return "{}"
@@ -98,9 +98,11 @@ class Table:
 
     def coord(self, *arguments: str, **variables: str) -> Ended:
         """Runs `agentd-coord` in the repository, inside the namespace."""
-        return self._start(
-            [sys.executable, "-m", "agentd.cli.coord", *arguments], variables
-        ).ended()
+        return self.start_coord(*arguments, **variables).ended()
+
+    def start_coord(self, *arguments: str, **variables: str) -> Running:
+        """Starts `agentd-coord` in the same way."""
+        return self._start([sys.executable, "-m", "agentd.cli.coord", *arguments], variables)
 
     def git(self, *arguments: str) -> str:
         """Runs git in the repository."""

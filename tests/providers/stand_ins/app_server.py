@@ -3,9 +3,9 @@
     app_server.py STEPS.json app-server …
 
 A step is {"edit": {path: content}}, {"write": {path: content}} (without asking),
-{"move": [old, new]}, {"run": command}, {"say": text},
-{"raw": line}, {"ask": [method, params]}, {"hang": true}, {"leave": code} or {"end": status}. What
-it is answered it appends to STEPS.answers.
+{"move": [old, new]}, {"run": command}, {"say": text}, {"raw": line}, {"ask": [method, params]},
+{"hang": true}, {"leave": code} or {"end": status, "why": text}. What it is answered it appends to
+STEPS.answers.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ class Server:
             case {"end": status}:
                 total = {"inputTokens": 330, "cachedInputTokens": 120, "outputTokens": 60}
                 self._tell("thread/tokenUsage/updated", tokenUsage={"total": total})
-                error = {"message": "the model is away"} if status == "failed" else None
+                why = {"message": step.get("why", "the model is away")}
+                error = why if status == "failed" else None
                 turn = {"id": TURN, "status": status, "error": error}
                 self._tell("turn/completed", turn=turn)
 
