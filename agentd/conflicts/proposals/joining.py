@@ -7,7 +7,6 @@ belong, and versions of a changelog stand as the others do.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from heapq import merge
 from typing import Final
@@ -20,10 +19,6 @@ _SORTED_LINES_MIN: Final = 3
 """Fewer lines are in order by chance."""
 _NUMBER: Final = re.compile(r"\d+")
 _DIGITS: Final = 12
-_DATES: Final = (
-    (re.compile(r"\b\d{4}-\d{2}-\d{2}\b"), "%Y-%m-%d"),
-    (re.compile(r"\b[A-Z][a-z]+ \d{1,2}, \d{4}\b"), "%B %d, %Y"),
-)
 
 
 def joined(left: Block, right: Block, kind: Kind) -> Lines:
@@ -105,31 +100,11 @@ def _numbered(line: bytes) -> str:
 _ORDERS: Final = (_plain, _numbered, _module)
 
 
-def _dated_alike(newer: Block, older: Block) -> bool:
-    """Whether the dates in their headings, if any, are in the order of their versions."""
-    last, first = _date(newer.texts[-1][0]), _date(older.texts[0][0])
-    return last is None or first is None or last >= first
-
-
-def _date(heading: bytes) -> tuple[int, ...] | None:
-    text = heading.decode("utf-8", "replace")
-    for shape, form in _DATES:
-        found = shape.search(text)
-        try:
-            if found is not None:
-                return time.strptime(found[0], form)[:3]
-        except ValueError:
-            continue  # It looks like a date, and is none.
-    return None
-
-
 def _by_version(left: Block, right: Block) -> tuple[Block, Block]:
     ours = [part.version for part in left.parts]
     theirs = [part.version for part in right.parts]
     all_versions = [part.version for part in left.container.parts if part.version]
     newest_first = all_versions == sorted(all_versions, reverse=True)
-    if newest_first and not _dated_alike(*((left, right) if ours > theirs else (right, left))):
-        raise Refused("the higher version is the older one")
     if min(ours) > max(theirs) and newest_first:
         return left, right
     if max(ours) < min(theirs) and newest_first:

@@ -157,7 +157,7 @@ LEFT_ALONE = [
         "import re\nimport json\n",
         "both add json",
     ),
-    Both("unknown files", "a.xyz", "a\n@\n", "b\n", "c\n", "nobody here reads"),
+    Both("unknown files", "a.xyz", "a\n@\n", "b\n", "c\n", "a.xyz is no kind of file"),
     Both(
         "an import of everything",
         "a.py",

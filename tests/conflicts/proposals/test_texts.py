@@ -99,22 +99,6 @@ LEFT_ALONE = [
         "the order of the versions",
     ),
     Both(
-        "a higher version that is older",
-        "CHANGES.md",
-        "# Changes\n\n@\n## 1.0 / 2020-01-01\n\n- old\n",
-        "## 1.2 / 2021-03-04\n\n- new\n\n",
-        "## 1.1 / 2021-05-06\n\n- mended\n\n",
-        "the higher version is the older one",
-    ),
-    Both(
-        "a higher version that is older, in words",
-        "CHANGES.md",
-        "# Changes\n\n@\n## 1.0 (January 1, 2020)\n\n- old\n",
-        "## 1.2 (January 22, 2021)\n\n- new\n\n",
-        "## 1.1 (January 28, 2021)\n\n- mended\n\n",
-        "the higher version is the older one",
-    ),
-    Both(
         "one change in two versions",
         "CHANGES.md",
         "# Changes\n\n@\n## 1.0\n\n- old\n",
