@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from agentd.conflicts.findings import Finding, FindingKind, warning
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import TreeId, encoded
+from agentd.conflicts.git_names import TreeId, encoded, folded
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_entries import tree_records
 
@@ -74,9 +74,9 @@ def _twins(paths: Sequence[str], there: Names) -> Iterator[tuple[str, str]]:
     new: dict[tuple[str, str], str] = {}
     for path in paths:
         for parent, name in _steps(path):
-            folded = name.casefold()
-            known = there.get(parent, {}).get(folded, ())
-            first = new.setdefault((parent, folded), name)
+            key = folded(name)
+            known = there.get(parent, {}).get(key, ())
+            first = new.setdefault((parent, key), name)
             others = [other for other in (*known, first) if other != name]
             if others and name not in known:
                 yield _joined(parent, name), _joined(parent, others[0])
@@ -87,11 +87,15 @@ def _joined(parent: str, name: str) -> str:
     return f"{parent}/{name}" if parent else name
 
 
+def _difference(own: str, twin: str) -> str:
+    return "case" if own.casefold() == twin.casefold() else "how its letters are composed"
+
+
 def _finding(own: str, twin: str) -> Finding:
     return warning(
         FindingKind.CASE_TWIN,
-        f"{own} differs from {twin} only in case: macOS and Windows cannot check out both; choose "
-        "another name.",
+        f"{own} differs from {twin} only in {_difference(own, twin)}: macOS and Windows cannot "
+        "check out both; choose another name.",
         own,
         twin=twin,
     )
@@ -117,7 +121,7 @@ def _names(quarantine: Quarantine, tree: TreeId, directories: Sequence[str]) -> 
         if kind == b"tree":
             inside = names.setdefault(directory, {})
             for _, name, _ in tree_records(content, len(object_id) // 2):
-                inside.setdefault(name.casefold(), []).append(name)
+                inside.setdefault(folded(name), []).append(name)
     return names
 
 

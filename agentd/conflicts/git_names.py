@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from typing import Final, NewType
 
 ObjectId = NewType("ObjectId", str)
@@ -21,6 +22,11 @@ def object_id(kind: str, content: bytes, object_format: str) -> ObjectId:
     """The id that git gives an object; the format is `sha1` or `sha256`."""
     digest = hashlib.new(object_format, f"{kind} {len(content)}\0".encode() + content)
     return ObjectId(digest.hexdigest())
+
+
+def folded(name: str) -> str:
+    """Equal for names that macOS or Windows take for one, whatever their case and composition."""
+    return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def decoded(data: bytes) -> str:

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from agentd.conflicts.conflict_kinds import ConflictKind
 from agentd.conflicts.findings import BundleId
+from agentd.conflicts.git_names import folded
 from agentd.conflicts.hunk_overlap import HunkPair, Touch, meeting_hunks
 from agentd.conflicts.tree_changes import MODE_GITLINK, FileHunks, TreeChange
 
@@ -52,7 +53,7 @@ class Footprint:
         for file in self.files:
             yield f"path:{file.change.path}"
         for path in self.added:
-            yield f"name:{path.casefold()}"
+            yield f"name:{folded(path)}"
             yield f"leaf:{path}"
             yield from (f"within:{parent}" for parent in _parents(path))
         yield from self._moved
@@ -63,7 +64,7 @@ class Footprint:
         for file in self.files:
             yield f"path:{file.change.path}"
         for path in self.added:
-            yield f"name:{path.casefold()}"
+            yield f"name:{folded(path)}"
             yield f"within:{path}"  # A directory of the other's where this has a file,
             for parent in _parents(path):
                 yield f"leaf:{parent}"  # or the other way round.
@@ -213,15 +214,15 @@ def _kind_without_lines(left: TreeChange, right: TreeChange) -> ConflictKind | N
 def _name_clashes(
     left: Footprint, right: Footprint, keys: set[str]
 ) -> list[tuple[ConflictKind, str]]:
-    """A file of one where the other has a directory, and names that differ only in case."""
+    """A file of one where the other has a directory, and names that many disks take for one."""
     clashes = []
     for key in sorted(keys):
         kind, _, name = key.partition(":")
         if kind in ("leaf", "within") and (name in left.added) != (name in right.added):
             clashes.append((ConflictKind.TREE, name))
         elif kind == "name":
-            mine = {path for path in left.added if path.casefold() == name}
-            others = {path for path in right.added if path.casefold() == name}
+            mine = {path for path in left.added if folded(path) == name}
+            others = {path for path in right.added if folded(path) == name}
             if mine != others:
                 clashes.append((ConflictKind.TREE, min(mine | others)))
     return clashes

@@ -21,6 +21,7 @@ START: Mapping[str, FileContent] = {
     "a.txt": numbered(9),
     "src/pkg/one.py": "one = 1\n",
     "straße.txt": "x\n",
+    "caf\u00e9.txt": "x\n",
     "odd\nname/b.txt": "b\n",
 }
 
@@ -39,6 +40,7 @@ def repo(make_repo: MakeRepo) -> Repo:
         ({"A.TXT/in.py": "a directory beside a file\n"}, "A.TXT", "a.txt"),
         ({"new/x.txt": "x\n", "new/X.txt": "X\n"}, "new/x.txt", "new/X.txt"),
         ({"STRASSE.txt": "x\n"}, "STRASSE.txt", "straße.txt"),
+        ({"cafe\u0301.txt": "x\n"}, "cafe\u0301.txt", "caf\u00e9.txt"),
         ({"odd\nname/B.txt": "B\n"}, "odd\nname/B.txt", "odd\nname/b.txt"),
         ({"src/pkg/one.py": None, "src/pkg/A.py": "1\n", "A.txt": "A\n"}, "A.txt", "a.txt"),
     ],

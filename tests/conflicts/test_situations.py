@@ -182,6 +182,14 @@ SITUATIONS = [
         "rebase",
     ),
     Situation(
+        "names that differ only in how their letters are composed",
+        {"caf\u00e9.md": "one\n"},
+        {"cafe\u0301.md": "two\n"},
+        "tree_conflict",
+        "two",
+        "rebase",
+    ),
+    Situation(
         "binary against binary",
         {"logo.png": BINARY + b"1"},
         {"logo.png": BINARY + b"2"},
@@ -274,7 +282,7 @@ def test_two_branches(
     winner = "one" if situation.loses == "two" else "two"
     assert actions(outcome) == {winner: "merge", situation.loses: situation.action}
     assert situation.kind in kinds
-    assert git_merges == ("case" in situation.name)
+    assert git_merges == ("names that differ" in situation.name)
     tree = repo.git("rev-parse", f"{winner}^{{tree}}")
     assert outcome.record["integration"]["tree"] == tree
 

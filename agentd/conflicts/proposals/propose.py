@@ -17,7 +17,7 @@ from agentd.conflicts.case_codec import decode_case, encode_case
 from agentd.conflicts.decisions import Action, Why
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Freshness, Placed
-from agentd.conflicts.git_names import CommitId, TreeId
+from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.intake import Intake
 from agentd.conflicts.judgement import Case, Judgement, judge
@@ -270,10 +270,3 @@ def _verdict(record: Mapping[str, Any], bundle_id: BundleId) -> tuple[Became, st
         return Became.NOT_MERGED, f"{decision['action']}: {first['message']}"
     became = Became.VERIFIED if first["reason"] == Why.VERIFIED.value else Became.UNVERIFIED
     return became, str(first["message"])
-
-
-def integration_of(proposed: Proposed) -> CommitId | None:
-    """The commit with the proposal and whatever else merges, where it is verified."""
-    if proposed.became is not Became.VERIFIED or proposed.record is None:
-        return None
-    return CommitId(proposed.record["integration"]["commit"])
