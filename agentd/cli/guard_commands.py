@@ -6,6 +6,8 @@ A command parses, delegates, sets an exit code; everything heavy is imported ins
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +61,7 @@ def _install(
     """
     from agentd.guard import installation
 
-    with errors_explained():
+    with errors_explained(), _trouble_explained():
         directory = _directory(repo, shared=shared)
         _show(installation.install(directory, _command()), as_json=json)
 
@@ -73,7 +75,7 @@ def _uninstall(
     """Take the guard out again; the hooks are as they were before."""
     from agentd.guard import installation
 
-    with errors_explained():
+    with errors_explained(), _trouble_explained():
         directory = _directory(repo, shared=shared)
         _show(installation.uninstall(directory, _command()), as_json=json)
 
@@ -87,11 +89,27 @@ def _status(repo: RepositoryOption = Path(), json: JsonOption = False) -> None:
     """
     from agentd.guard import installation
 
-    with errors_explained():
+    with errors_explained(), _trouble_explained():
         hooks = installation.look(_directory(repo, shared=True), _command())
         _show(hooks, as_json=json)
         is_whole = all(hook.state is installation.State.GUARDED for hook in hooks)
         raise typer.Exit(ExitCode.OK if is_whole else ExitCode.NOT_ALL_GUARDED)
+
+
+@contextmanager
+def _trouble_explained() -> Iterator[None]:
+    """Turns what stops an installation into a message and an exit code."""
+    from agentd.hook.ending import HookTrouble
+
+    try:
+        yield
+    except HookTrouble as error:
+        fail(str(error))
+    except OSError as error:
+        fail(
+            f"{error.filename}: {error.strerror}",
+            hint="The hooks are files where git looks for them: see that you may write there.",
+        )
 
 
 def _command() -> tuple[str, ...]:

@@ -62,18 +62,22 @@ def guarded(text: bytes | None, hook: str, command: Sequence[str]) -> bytes:
 
 def calling(hook: str, command: Sequence[str]) -> bytes:
     """A script with the guard that goes on to the hook which was moved aside."""
-    rest = f'exec "$(dirname "$0")/{hook}{ASIDE}" "$@"\n'
-    return _SHEBANG + _encoded(_block(hook, command, _BEGIN_ALONE)) + rest.encode()
+    return _SHEBANG + _encoded(_block(hook, command, _BEGIN_ALONE)) + _encoded(_call_aside(hook))
 
 
 def unguarded(text: bytes) -> bytes | None:
-    """The hook as it was before; None: there was none."""
+    """The hook without the guard; None: the file was made for the guard, and holds nothing else."""
     found = _BLOCK.search(text)
     if found is None:
         return text
-    was_alone = found.group().startswith(_BEGIN_ALONE.encode())
+    was_made = found.group().startswith(_BEGIN_ALONE.encode())
     rest = text[: found.start()] + text[found.end() :]
-    return None if was_alone and rest == _SHEBANG else rest
+    made = (_SHEBANG, *(_SHEBANG + _encoded(_call_aside(hook)) for hook in HOOKS))
+    return None if was_made and rest in made else rest
+
+
+def _call_aside(hook: str) -> str:
+    return f'exec "$(dirname "$0")/{hook}{ASIDE}" "$@"\n'
 
 
 def _block(hook: str, command: Sequence[str], begin: str) -> str:

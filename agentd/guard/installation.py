@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from agentd.guard import hook_file
+from agentd.hook.ending import HookTrouble
 
 _RUNNABLE: Final = 0o755
 
@@ -44,7 +45,7 @@ def look(directory: Path, command: Sequence[str]) -> list[Hook]:
 
 
 def install(directory: Path, command: Sequence[str]) -> list[Hook]:
-    """Puts the guard into all hooks."""
+    """Puts the guard into all hooks. Raises `HookTrouble` and `OSError`."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in hook_file.HOOKS:
         _install(directory / name, name, _with_name(command, name))
@@ -68,10 +69,10 @@ def _look(directory: Path, name: str, command: Sequence[str]) -> Hook:
         state = State.GUARDED
     else:
         state = State.OUTDATED
-    if os.path.lexists(aside):
-        beside = aside.name
+    if text and hook_file.unguarded(text):
+        beside = name
     else:
-        beside = name if text and hook_file.unguarded(text) else ""
+        beside = aside.name if os.path.lexists(aside) else ""
     return Hook(name, path, state, beside)
 
 
@@ -86,9 +87,20 @@ def _install(path: Path, name: str, command: Sequence[str]) -> None:
     else:
         # A program, a link into the repository, or a script that git does not run as it is.
         runs = os.access(path, os.X_OK)
-        os.replace(path, _aside(path))
+        _move_aside(path)
         with_rest = hook_file.calling if runs else _alone
         _write(path, with_rest(name, command), _RUNNABLE)
+
+
+def _move_aside(path: Path) -> None:
+    """Raises `HookTrouble` where an earlier hook is there, which somebody has replaced since."""
+    aside = _aside(path)
+    if os.path.lexists(aside):
+        raise HookTrouble(
+            f"{path} cannot be moved aside, because {aside} is there already: remove the one of "
+            "the two that is no longer wanted, and run the command again"
+        )
+    os.rename(path, aside)
 
 
 def _alone(name: str, command: Sequence[str]) -> bytes:
@@ -99,12 +111,13 @@ def _uninstall(path: Path) -> None:
     text = _read(path)
     if text is None or not hook_file.is_guarded(text):
         return
-    if os.path.lexists(_aside(path)):
-        os.replace(_aside(path), path)
-    elif (rest := hook_file.unguarded(text)) is None:
-        path.unlink()
-    else:
+    if (rest := hook_file.unguarded(text)) is not None:
+        # Somebody's own, even where another hook was moved aside before it came.
         _write(path, rest, _mode(path))
+    elif os.path.lexists(_aside(path)):
+        os.replace(_aside(path), path)
+    else:
+        path.unlink()
 
 
 def _aside(path: Path) -> Path:

@@ -153,6 +153,40 @@ def test_what_somebody_changed_meanwhile_stays(coord: Command, hooks: Path) -> N
     assert path.read_bytes() == b"#!/bin/sh\necho added\n"
 
 
+def test_a_script_that_took_the_place_of_a_hook_outlives_the_guard(
+    coord: Command, hooks: Path
+) -> None:
+    put(hooks / "pre-commit", b"#!/usr/bin/env python3\nprint('the first')\n")
+    coord("guard", "install")
+    put(hooks / "pre-commit", b"#!/bin/sh\necho the second\n")
+    before = snapshot(hooks)
+    coord("guard", "install")
+    listed = coord("guard", "status", "--json").json()
+    assert [hook["beside"] for hook in listed] == ["pre-commit", ""]
+    coord("guard", "uninstall")
+    del before["pre-push"]
+    assert snapshot(hooks) == before
+
+
+def test_a_hook_that_was_moved_aside_is_not_written_over(coord: Command, hooks: Path) -> None:
+    put(hooks / "pre-commit", b"#!/usr/bin/env python3\nprint('the first')\n")
+    coord("guard", "install")
+    put(hooks / "pre-commit", b"#!/usr/bin/env python3\nprint('the second')\n")
+    before = snapshot(hooks)
+    said = coord("guard", "install")
+    assert (said.code, said.err.startswith("error: ")) == (1, True)
+    assert "pre-commit.before-agentd is there already: remove the one" in said.err
+    assert snapshot(hooks) == before
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall", "status"])
+def test_what_cannot_be_a_hook_is_named(coord: Command, hooks: Path, command: str) -> None:
+    (hooks / "pre-commit").mkdir(parents=True)
+    said = coord("guard", command)
+    assert said.code == 1
+    assert said.err.startswith(f"error: {hooks / 'pre-commit'}: Is a directory\nhint: ")
+
+
 def test_another_policy_takes_the_place_of_the_first(coord: Command, hooks: Path) -> None:
     coord("guard", "install", AGENTD_GUARD_POLICY="strict")
     assert states(coord) == ["outdated", "outdated"]
