@@ -83,9 +83,13 @@ class Wire:
             answer = json.loads(line)
         except ValueError:
             answer = None
-        if not isinstance(answer, dict) or answer.get("id") != number:
-            raise DaemonTrouble("what answers on the daemon's socket is no agentd")
+        if not isinstance(answer, dict):
+            answer = {}
         error = answer.get("error")
+        if isinstance(error, dict) and answer.get("id", number) is None:
+            raise DaemonTrouble(f"the daemon cannot read the question: {error.get('message')}")
+        if answer.get("id") != number:
+            raise DaemonTrouble("what answers on the daemon's socket is no agentd")
         if isinstance(error, dict):
             return _error(error)
         return answer.get("result")

@@ -218,6 +218,12 @@ def test_a_name_that_cannot_be_locked_is_refused(name: str, hook: Hook, repo: Re
     assert said.err
 
 
+def test_a_name_that_is_no_text_is_not_blamed_on_the_daemon(hook: Hook, repo: Repo) -> None:
+    said = hook("qwen", write_call("qwen", "s1", repo.path, "a\udcffb"))
+    assert said.status == 2
+    assert "the daemon cannot read the question: not JSON" in said.err
+
+
 def test_writes_outside_of_any_repository_are_not_agentd_s(
     hook: Hook, repo: Repo, tmp_path: Path, client: OpenClient
 ) -> None:
