@@ -102,7 +102,7 @@ def _bad_patch(message: str) -> InvalidParams:
     return InvalidParams(
         "invalid_field",
         message,
-        hint="Correct the patch, or name the commit that it was made on with --base.",
+        hint="Correct the patch, or make it again on its base (a command takes another: --base).",
         path="patch",
         rule="must fit its base",
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
-from agentd.conflicts.make_bundle import make_bundle
+from agentd.conflicts.make_bundle import make_bundle, make_patch_bundle
 from agentd.conflicts.review import open_workplace
 from agentd.errors import InvalidParams
 from agentd.mcp.answers import Decision, Review, Submitted, Verified, quoted
@@ -42,8 +42,9 @@ class BundleTools:
         patch: Annotated[
             str | None,
             Field(
-                description="The change as a unified diff against HEAD, for a file that you may "
-                "not write. Left out: everything that the worktree has changed, committed or not."
+                description="The change against HEAD, as a unified diff or as Codex's apply_patch "
+                "takes it, for a file that you may not write. Left out: everything that the "
+                "worktree has changed, committed or not."
             ),
         ] = None,
         node_id: Annotated[
@@ -127,10 +128,12 @@ class BundleTools:
             return made.bundle
         if not patch.strip():
             raise _nothing("the patch is empty")
-        head = workplace.repository.commit_of("HEAD")
-        if head is None:
+        if workplace.repository.commit_of("HEAD") is None:
             raise _nothing("the repository has no commit yet")
-        return {"base_revision": f"git:{head}", "patch": patch, "diff_summary": "a patch"}
+        made = make_patch_bundle(workplace, patch.encode("utf-8", "surrogatepass"), "HEAD")
+        if made.is_empty:
+            raise _nothing("the patch changes nothing")
+        return made.bundle
 
     async def _commit(
         self, bundle: dict[str, Any], node_id: str | None, intent: str
@@ -149,7 +152,7 @@ def _nothing(why: str) -> InvalidParams:
     return InvalidParams(
         "invalid_field",
         f"there is nothing to hand in: {why}",
-        hint="Change something in the worktree first, or give a unified diff as `patch`.",
+        hint="Change something in the worktree first, or give a diff as `patch`.",
         path="patch",
         rule="must change something",
     )

@@ -19,6 +19,8 @@ from tests.mcp.conftest import Connect
 
 PRICING = "shop/pricing.py"
 SHIPPING = "    return SHIPPING\n"
+PATCH_BEGIN = "*** Begin Patch\n"
+PATCH_END = "*** End Patch\n"
 
 
 class TestWhatClientsAreTold:
@@ -324,9 +326,8 @@ class TestBundles:
         shop.add_worktree(worktree)
         shop.replace(worktree, PRICING, SHIPPING, "    return 0 if amount >= 5000 else SHIPPING\n")
         patch = (
-            f"--- a/{PRICING}\n+++ b/{PRICING}\n@@ -13,3 +13,3 @@\n def shipping(amount):\n"
-            '     """What sending a basket of that amount costs."""\n'
-            "-    return SHIPPING\n+    return SHIPPING + amount // 100\n"
+            f"{PATCH_BEGIN}*** Update File: {PRICING}\n@@\n"
+            f"-    return SHIPPING\n+    return SHIPPING + amount // 100\n{PATCH_END}"
         )
         before = shop.git("status", "--porcelain")
         async with connect("codex-mcp-client", at=worktree) as codex, connect("agy") as other:
@@ -339,6 +340,7 @@ class TestBundles:
         actions = {each["provider"]: each for each in decided["decisions"]}
         assert actions["codex"]["action"] == "merge"
         assert actions["antigravity"]["action"] != "merge"
+        assert actions["antigravity"]["paths"] == [PRICING]
         assert actions["antigravity"]["mine"] is True
         assert decided["all_merge"] is False
         assert decided["verification"][0]["status"] == "passed"
@@ -367,6 +369,38 @@ class TestBundles:
             assert "the patch is empty" in await tools.refused(
                 "submit_bundle", intent="x", patch=" \n"
             )
+
+    async def test_a_patch_in_codex_s_own_form(
+        self, connect: Connect, daemon: StartedDaemon, shop: ShopRepository
+    ) -> None:
+        patch = f"{PATCH_BEGIN}*** Add File: notes.txt\n+one\n{PATCH_END}"
+        async with connect("codex-mcp-client") as tools:
+            handed = await tools("submit_bundle", intent="notes", patch=patch)
+        assert (handed["touched_paths"], handed["summary"]) == (["notes.txt"], "1 file, +1 -0")
+        with daemon.client() as client:
+            (event,) = client.list_events(task_id=handed["task_id"], action_types=["result"]).events
+        assert event.payload["patch"].startswith("diff --git a/notes.txt b/notes.txt\n")
+
+    @pytest.mark.parametrize(
+        ("patch", "said"),
+        [
+            ("Here is what I would change.", "No patch was found"),
+            (f"--- a/{PRICING}\n+++ b/{PRICING}\n@@ -1 +1 @@\n-no\n+yes\n", "lacks context"),
+            (
+                f"{PATCH_BEGIN}*** Update File: {PRICING}\n@@\n-no\n+yes\n{PATCH_END}",
+                "does not fit",
+            ),
+            ("--- /dev/null\n+++ b/../evil\n@@ -0,0 +1 @@\n+x\n", "outside the tree"),
+            (f"{PATCH_BEGIN}*** Add File: /etc/evil\n+x\n{PATCH_END}", "'/etc/evil'"),
+        ],
+    )
+    async def test_a_patch_that_no_review_could_read_is_not_taken(
+        self, connect: Connect, daemon: StartedDaemon, patch: str, said: str
+    ) -> None:
+        async with connect("any") as tools:
+            assert said in await tools.refused("submit_bundle", intent="x", patch=patch)
+        with daemon.client() as client:
+            assert client.list_events(action_types=["result"]).events == []
 
     async def test_a_long_review_tells_that_it_goes_on(
         self, connect: Connect, daemon: StartedDaemon, shop: ShopRepository
