@@ -93,7 +93,7 @@ def test_all_that_are_installed(
     assert examined(coord, directory)[0] == 0
     told = coord("doctor", at=directory)
     assert told.out.count("guarded") == 4
-    assert "Not installed: Antigravity CLI, OpenCode." in told.out
+    assert "Not installed: Antigravity CLI, OpenCode, DeepSeek" in told.out
 
 
 def test_without_a_daemon_nothing_is_guarded(
