@@ -11,6 +11,12 @@ from typing import Annotated
 import typer
 
 from agentd.cli.connect import errors_explained
+from agentd.cli.settings_options import (
+    DryRunOption,
+    ProjectOption,
+    ProviderArgument,
+    RepositoryOption,
+)
 
 _app = typer.Typer(
     name="hooks",
@@ -18,23 +24,6 @@ _app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-ProviderArgument = Annotated[
-    str,
-    typer.Argument(metavar="PROVIDER", help="codex, claude_code, gemini, qwen or antigravity."),
-]
-ProjectOption = Annotated[
-    bool,
-    typer.Option(
-        "--project/--user", help="In the settings of this repository, or in your own ones."
-    ),
-]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
-]
-RepositoryOption = Annotated[
-    Path, typer.Option("--repo", help="A directory of the repository, for --project.")
-]
 
 
 def add_hook_commands(app: typer.Typer) -> None:

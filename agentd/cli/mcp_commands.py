@@ -12,6 +12,12 @@ from typing import Annotated
 import typer
 
 from agentd.cli.connect import errors_explained, fail, settings
+from agentd.cli.settings_options import (
+    DryRunOption,
+    ProjectOption,
+    ProviderArgument,
+    RepositoryOption,
+)
 
 _app = typer.Typer(
     name="mcp",
@@ -87,24 +93,6 @@ def _without_unset(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if not (name.startswith("AGENTD_") and value.startswith("$"))
     }
-
-
-ProviderArgument = Annotated[
-    str,
-    typer.Argument(metavar="PROVIDER", help="codex, claude_code, gemini, qwen or antigravity."),
-]
-ProjectOption = Annotated[
-    bool,
-    typer.Option(
-        "--project/--user", help="In the settings of this repository, or in your own ones."
-    ),
-]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
-]
-RepositoryOption = Annotated[
-    Path, typer.Option("--repo", help="A directory of the repository, for --project.")
-]
 
 
 @_app.command("install")

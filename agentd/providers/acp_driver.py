@@ -7,7 +7,6 @@ its turn, which also has it go on where a refusal made it stop.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +14,9 @@ from typing import Any, Final
 from agentd import __version__
 from agentd.providers import acp_updates
 from agentd.providers.agent_events import Began, Events, Intent
-from agentd.providers.agent_process import AgentProcess, drained
+from agentd.providers.agent_process import AgentProcess
 from agentd.providers.agent_run import DriverEnd, Run
+from agentd.providers.dialogue import converse
 from agentd.providers.json_rpc import Answer, Conversation, Declined
 from agentd.providers.json_values import (
     PATH_CHARS_MAX,
@@ -26,11 +26,9 @@ from agentd.providers.json_values import (
     text_of,
     whole_text_of,
 )
-from agentd.providers.output import OutputReader
 
 _PROTOCOL_VERSION: Final = 1
 _START_SECS: Final = 120.0
-_GOODBYE_SECS: Final = 5.0
 _EXPLANATIONS_MAX: Final = 3
 """How often the model is told of refusals: each time is a turn of its own."""
 _FILE_BYTES_MAX: Final = 16 * 2**20
@@ -42,28 +40,9 @@ _ASKING_MODE: Final = "default"
 async def follow_acp(run: Run, process: AgentProcess, stdin: bytes) -> DriverEnd:
     """Has it work on the prompt."""
     client = _Client(run, process)
-    reader = OutputReader(client.conversation.read)
-
-    def take(data: bytes) -> None:
-        for event in reader.feed(data):
-            run.chronicle.tell(event)
-
-    async def read() -> None:
-        await process.read_output(take)
-        client.conversation.close()
-
-    reading = asyncio.create_task(read())
-    try:
-        await client.work()
-        await process.finish_input()
-        async with asyncio.timeout(_GOODBYE_SECS):
-            await process.wait()
-    except TimeoutError:
-        await process.end()
-    finally:
-        client.conversation.close()
-        await drained(reading)
-    return DriverEnd(reader.warnings(), said_goodbye=True)
+    conversation = client.conversation
+    warnings = await converse(run, process, conversation, client.work, conversation.close)
+    return DriverEnd(warnings, said_goodbye=True)
 
 
 class _Client:

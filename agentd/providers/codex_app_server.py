@@ -13,16 +13,15 @@ from typing import Any, Final
 from agentd import __version__
 from agentd.errors import AgentdError
 from agentd.providers.agent_events import Events, Failure
-from agentd.providers.agent_process import AgentProcess, drained
+from agentd.providers.agent_process import AgentProcess
 from agentd.providers.agent_run import DriverEnd, Run
 from agentd.providers.codex_notifications import Notifications
+from agentd.providers.dialogue import converse
 from agentd.providers.json_rpc import Answer, Conversation
 from agentd.providers.json_values import Message, object_of, text_of
-from agentd.providers.output import OutputReader
 
 _ANSWER_SECS: Final = 60.0
 _STEER_SECS: Final = 10.0
-_GOODBYE_SECS: Final = 5.0
 _TRIES_MAX: Final = 20
 """After so many declined changes of the same files the turn is interrupted: its model does not
 listen, and could go on for ever."""
@@ -31,28 +30,8 @@ listen, and could go on for ever."""
 async def follow_app_server(run: Run, process: AgentProcess, stdin: bytes) -> DriverEnd:
     """Has it work on the prompt for one turn."""
     server = _Server(run, process)
-    reader = OutputReader(server.conversation.read)
-
-    def take(data: bytes) -> None:
-        for event in reader.feed(data):
-            run.chronicle.tell(event)
-
-    async def read() -> None:
-        await process.read_output(take)
-        server.ended()
-
-    reading = asyncio.create_task(read())
-    try:
-        await server.turn()
-        await process.finish_input()
-        async with asyncio.timeout(_GOODBYE_SECS):
-            await process.wait()
-    except TimeoutError:
-        await process.end()
-    finally:
-        server.conversation.close()
-        await drained(reading)
-    return DriverEnd(reader.warnings(), said_goodbye=server.is_over)
+    warnings = await converse(run, process, server.conversation, server.turn, server.ended)
+    return DriverEnd(warnings, said_goodbye=server.is_over)
 
 
 class _Server:
