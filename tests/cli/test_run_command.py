@@ -105,6 +105,19 @@ def test_what_others_hold_is_refused_and_said(
     assert result["payload"]["conflicts"] == [refusal["text"]]
 
 
+def test_a_refusal_is_shown_with_the_holder_and_his_intent(
+    play: Play, daemon: StartedDaemon
+) -> None:
+    with daemon.client() as client:
+        client.acquire_resource_lock(
+            resource_key=f"file:{README}", owner="gemini-b", metadata={"intent": "the same"}
+        )
+    ended = play({"edit": {README: "# New\n"}})
+    assert ended.code == 10, ended.err
+    assert 'held by "gemini-b"' in ended.out
+    assert '"the same"' in ended.out
+
+
 @pytest.mark.usefixtures("daemon")
 def test_locks_of_changed_files_stay_in_a_shared_checkout(play: Play, coord: Command) -> None:
     assert play({"edit": {README: "# New\n"}}).code == 0

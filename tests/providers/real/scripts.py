@@ -70,6 +70,7 @@ def all_at_once(repository: Path) -> Mapping[str, Sequence[Step]]:
 
 
 def one_after_the_other(repository: Path) -> Mapping[str, Sequence[Step]]:
-    """The same, without waiting for one another."""
+    """The same, without waiting for one another: a model that is told why it was refused goes
+    through its script once more."""
     scripts = all_at_once(repository)
     return {name: [replace(step, meeting="") for step in steps] for name, steps in scripts.items()}

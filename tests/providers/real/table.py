@@ -85,11 +85,10 @@ class Table:
             self._configured[client.provider] = client.configure(self.home, self.model)
         return self._configured[client.provider]
 
-    def run(self, client: Client, owner: str, *options: str) -> Running:
+    def run(self, client: Client, owner: str) -> Running:
         """Starts a client by `agentd-coord run`."""
-        arguments = ("run", client.provider, "change the greeting", "--owner", owner, *options)
-        program = [sys.executable, "-m", "agentd.cli.coord", *arguments]
-        return self._start(program, self.configured(client))
+        arguments = ("run", client.provider, "change the greeting", "--owner", owner)
+        return self.start_coord(*arguments, **self.configured(client))
 
     def start(self, client: Client, session: str, *options: str, **variables: str) -> Running:
         """Starts a client in the repository, as its user would: it knows agentd by its hooks."""

@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from agentd.cli.exit_codes import ExitCode
 from tests.providers.real.clients import CODEX, GEMINI, QWEN
 from tests.providers.real.dialects import Step
-from tests.providers.real.scripts import all_at_once, codex_edit, patch
+from tests.providers.real.scripts import codex_edit, one_after_the_other, patch
 from tests.providers.real.table import APP, FILES, Ended, Table, table
 
 CLIENTS = (CODEX, GEMINI, QWEN)
+OWNERS = {client.provider: f"session-{client.provider}" for client in CLIENTS}
+HOLDER = "somebody"
+INTENT = "rewrite the greeting"
 
 Runs = tuple[Table, dict[str, Ended]]
-
-
-def all_in_turn(repository: Path) -> Mapping[str, Sequence[Step]]:
-    """Each goes for the greeting, and then for a file of its own. Nobody waits for the others: a
-    model that is told why it was refused goes through its script once more."""
-    scripts = all_at_once(repository)
-    return {name: [replace(step, meeting="") for step in steps] for name, steps in scripts.items()}
 
 
 def run_all(seated: Table) -> dict[str, Ended]:
@@ -39,7 +35,7 @@ def run_all(seated: Table) -> dict[str, Ended]:
     running = {
         client.provider: seated.start_coord(
             *("run", client.provider, "change the greeting", "--json"),
-            *("--owner", f"session-{client.provider}"),
+            *("--owner", OWNERS[client.provider]),
             **seated.configured(client),
         )
         for client in CLIENTS
@@ -50,21 +46,28 @@ def run_all(seated: Table) -> dict[str, Ended]:
 @pytest.fixture(scope="module")
 def runs() -> Iterator[Runs]:
     """The table after all three have gone for one file, and how each run ended."""
-    with table(all_in_turn) as seated:
+    with table(one_after_the_other) as seated:
         yield seated, run_all(seated)
 
 
 @pytest.fixture(scope="module")
 def held() -> Iterator[Runs]:
     """The same where somebody holds that file."""
-    with table(all_in_turn) as seated:
-        with seated.daemon.client() as client:
-            client.acquire_resource_lock(
-                resource_key=f"file:{APP}",
-                owner="somebody",
-                namespace=str(seated.repository.resolve()),
-            )
+    with table(one_after_the_other) as seated:
+        somebody_holds_it(seated)
         yield seated, run_all(seated)
+
+
+def somebody_holds_it(seated: Table) -> None:
+    """Locks the file that all go for."""
+    with seated.daemon.client() as client:
+        client.acquire_resource_lock(
+            resource_key=f"file:{APP}",
+            owner=HOLDER,
+            namespace=str(seated.repository.resolve()),
+            metadata={"intent": INTENT},
+            ttl_secs=600,
+        )
 
 
 def last(ended: Ended) -> dict[str, Any]:
@@ -92,21 +95,35 @@ def test_what_somebody_holds_is_refused_with_his_name(held: Runs) -> None:
     assert seated.text(APP) == FILES[APP]
     for name, each in ended.items():
         assert (each.code, last(each)["ended"]) == (10, "refused"), last(each)["why"]
-        assert all('is held by "somebody"' in refusal for refusal in last(each)["refusals"])
+        refusals = last(each)["refusals"]
+        assert refusals
+        for refusal in refusals:
+            assert f'is held by "{HOLDER}"' in refusal
+            assert f'"{INTENT}"' in refusal
         assert last(each)["changed_paths"] == [f"src/{name}_only.py"]
 
 
 def test_what_each_did_is_a_bundle_and_they_merge(runs: Runs) -> None:
     seated, _ = runs
     record = orjson.loads(seated.coord("review", "--json", "--no-record").out)
-    assert {bundle["owner"] for bundle in record["bundles"]} == {
-        f"session-{client.provider}" for client in CLIENTS
-    }
+    assert {bundle["owner"] for bundle in record["bundles"]} == set(OWNERS.values())
     assert {decision["action"] for decision in record["decisions"]} == {"merge"}
 
 
+def test_what_was_not_refused_is_handed_in_and_merges(held: Runs) -> None:
+    seated, _ = held
+    review = seated.coord("review", "--json")
+    assert review.code == ExitCode.NOT_ALL_MERGE, review.err
+    record = orjson.loads(review.out)
+    owners = {each["bundle_id"]: each["owner"] for each in record["bundles"]}
+    actions = {owners[each["bundle_id"]]: each["action"] for each in record["decisions"]}
+    assert actions == {HOLDER: "wait", **dict.fromkeys(OWNERS.values(), "merge")}
+    paths = {each["owner"]: each["paths"] for each in record["bundles"]}
+    assert paths == {HOLDER: [APP], **{OWNERS[name]: [f"src/{name}_only.py"] for name in OWNERS}}
+
+
 def test_nothing_of_theirs_is_left_running(runs: Runs) -> None:
-    wanted = [f"AGENTD_SESSION_ID=session-{client.provider}".encode() for client in CLIENTS]
+    wanted = [f"AGENTD_SESSION_ID={owner}".encode() for owner in OWNERS.values()]
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
             environment = path.read_bytes().split(b"\0")
@@ -123,12 +140,7 @@ def by_exec(_: Path) -> Mapping[str, Sequence[Step]]:
 
 def test_codex_exec_is_held_back_by_a_hook_of_one_start() -> None:
     with table(by_exec) as seated:
-        with seated.daemon.client() as client:
-            client.acquire_resource_lock(
-                resource_key=f"file:{APP}",
-                owner="somebody",
-                namespace=str(seated.repository.resolve()),
-            )
+        somebody_holds_it(seated)
         ended = seated.coord(
             *("run", "codex", "change the greeting", "--via", "lines", "--json"),
             **seated.configured(CODEX),
