@@ -23,6 +23,7 @@ from agentd.core.operations.nodes import acquire_next_node
 from agentd.core.operations.tasks import register_task
 from agentd.core.operations.transaction import LeaseConfig, Transaction
 from agentd.core.storage.database import open_writer
+from agentd.core.storage.locks import LockTable
 from agentd.protocol.nodes import AcquireNextNodeParams
 from agentd.protocol.tasks import NodeSpec, RegisterTaskParams
 from benchmarks import servers
@@ -130,7 +131,9 @@ def _registered(connection: sqlite3.Connection, node_count: int) -> str:
     nodes = [NodeSpec() for _ in range(node_count)]
     params = RegisterTaskParams(goal="benchmark", initial_nodes=nodes)
     connection.execute("BEGIN")
-    answer = register_task(Transaction(connection, IDS, CONFIG, NOW), params, NOW)
+    answer = register_task(
+        Transaction(connection, LockTable(connection), IDS, CONFIG, NOW), params, NOW
+    )
     connection.execute("COMMIT")
     task_id: str = answer["task_id"]
     _add_events(connection, task_id, CONTEXT_EVENTS_DEFAULT * 2)
@@ -154,7 +157,9 @@ def _cost(connection: sqlite3.Connection, task_id: str | None) -> float:
     connection.execute("BEGIN")
     start = time.thread_time_ns()
     for _ in range(ACQUISITIONS):
-        lease = acquire_next_node(Transaction(connection, IDS, CONFIG, NOW), params, NOW)
+        lease = acquire_next_node(
+            Transaction(connection, LockTable(connection), IDS, CONFIG, NOW), params, NOW
+        )
         assert lease is not None
     spent = time.thread_time_ns() - start
     connection.execute("ROLLBACK")

@@ -34,12 +34,14 @@ class SystemClock:
     """
 
     def __init__(self, floor: Instant = Instant(0)) -> None:
-        self._last: int = floor
+        self._last = floor
 
     def now(self) -> Instant:
         """The wall clock's instant, or the last one given out if that is later."""
-        self._last = max(self._last, time.time_ns() // 1_000_000)
-        return Instant(self._last)
+        instant = time.time_ns() // 1_000_000
+        if instant > self._last:
+            self._last = Instant(instant)
+        return self._last
 
 
 def expiry(now: Instant, duration_secs: int) -> UnixSeconds:

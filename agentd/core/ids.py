@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import NewType, Protocol
 from uuid import UUID, uuid4
 
@@ -77,6 +78,7 @@ def numbered_tail(random_id: str) -> str:
     return f"8{random_id[_RANDOM_AT:]}"
 
 
+@lru_cache(maxsize=1024)  # A lease is asked for again when it is shown.
 def numbered_id(number: int, tail: str) -> str:
     """The UUID of version 8 that has a number in front: what it stands for is found by that."""
     digits = f"{number:012x}"

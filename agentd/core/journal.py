@@ -22,11 +22,11 @@ class NewEvent(NamedTuple):
     action_type: str
     payload: str
     """JSON text."""
-    task_pk: int | None = None
-    node_pk: int | None = None
     resource_key: str | None = None
     owner: str | None = None
     provider: str | None = None
+    task_pk: int | None = None
+    node_pk: int | None = None
 
 
 def _json(value: Any) -> str:
@@ -36,30 +36,30 @@ def _json(value: Any) -> str:
 def task_registered(task_pk: int, goal: str, node_count: int) -> NewEvent:
     """A task came into being."""
     payload = _json({"goal": goal, "node_count": node_count})
-    return NewEvent(Action.TASK_REGISTERED.value, payload, task_pk)
+    return NewEvent(Action.TASK_REGISTERED.value, payload, task_pk=task_pk)
 
 
 def task_cancelled(task_pk: int, reason: str, cancelled: int, running: int) -> NewEvent:
     """A task was called off: so many nodes failed at once, so many workers go on for now."""
     payload = _json({"reason": reason, "cancelled_nodes": cancelled, "running_nodes": running})
-    return NewEvent(Action.TASK_CANCELLED.value, payload, task_pk)
+    return NewEvent(Action.TASK_CANCELLED.value, payload, task_pk=task_pk)
 
 
 def node_cancelled(task_pk: int, node_pk: int, reason: str) -> NewEvent:
     """A node that nobody had started will never run."""
     payload = _json({"reason": "cancelled", "message": reason})
-    return NewEvent(Action.NODE_CANCELLED.value, payload, task_pk, node_pk)
+    return NewEvent(Action.NODE_CANCELLED.value, payload, task_pk=task_pk, node_pk=node_pk)
 
 
 def _of_node(action: Action, lease: NodeLease, payload: dict[str, Any]) -> NewEvent:
     return NewEvent(
         action.value,
         _json({"attempt": lease.attempt, **payload}),
-        lease.task_pk,
-        lease.node_pk,
         None,
         lease.owner,
         lease.provider,
+        lease.task_pk,
+        lease.node_pk,
     )
 
 
@@ -118,14 +118,14 @@ def _of_lock(action_type: str, lock: Lock) -> NewEvent:
             "metadata": orjson.Fragment(lock.metadata),
         }
     )
-    return NewEvent(action_type, payload, None, None, lock.resource_key, lock.owner, lock.provider)
+    return NewEvent(action_type, payload, lock.resource_key, lock.owner, lock.provider)
 
 
 def conflict_found(
     task_pk: int, node_pk: int, owner: str, provider: str, payload: dict[str, Any]
 ) -> NewEvent:
     """A review found that the bundle of a node conflicts with another."""
-    return NewEvent(Action.CONFLICT.value, _json(payload), task_pk, node_pk, None, owner, provider)
+    return NewEvent(Action.CONFLICT.value, _json(payload), None, owner, provider, task_pk, node_pk)
 
 
 def decided(
@@ -136,4 +136,4 @@ def decided(
     payload: dict[str, Any],
 ) -> NewEvent:
     """A review decided about a bundle."""
-    return NewEvent(Action.DECISION.value, _json(payload), task_pk, node_pk, None, owner, provider)
+    return NewEvent(Action.DECISION.value, _json(payload), None, owner, provider, task_pk, node_pk)

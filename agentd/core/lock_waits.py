@@ -10,7 +10,6 @@ from agentd.core.dispatch import Call
 from agentd.core.lock_queue import LockQueue, Place, Wanted
 from agentd.core.metrics import Metrics
 from agentd.core.operations.transaction import Effects
-from agentd.core.resource_keys import ResourceKey
 from agentd.core.waiting import Wait, WaitingRoom, is_denial
 from agentd.errors import AgentdError, ResourceExhausted
 from agentd.protocol.locks import (
@@ -84,8 +83,8 @@ def _is_renewal(params: LockRequest) -> bool:
 
 def _wanted(params: LockRequest) -> Wanted:
     if isinstance(params, AcquireResourceLocksParams):
-        keys = tuple(ResourceKey(key) for key in params.resource_keys)
+        keys = tuple(params.resource_keys)
     else:
         assert isinstance(params, AcquireResourceLockParams)
-        keys = (ResourceKey(params.resource_key),)
+        keys = (params.resource_key,)
     return Wanted(params.namespace, keys, params.mode, params.owner)

@@ -27,6 +27,7 @@ from agentd.core.ids import IdSource
 from agentd.core.incidents import record_incident
 from agentd.core.operations.transaction import Effects, LeaseConfig, Transaction
 from agentd.core.storage.database import translate
+from agentd.core.storage.locks import LockTable
 from agentd.errors import AgentdError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class Writer:
     ) -> None:
         """`stopwatch` gives seconds since any moment, for the time that commits take."""
         self._connection = connection
+        self._locks = LockTable(connection)
         self._clock = clock
         self._ids = ids
         self._config = config
@@ -220,21 +222,26 @@ class Writer:
         try:
             begun = self._clock.now()
             execute("BEGIN IMMEDIATE")
+            self._locks.begin()
             settled = self._run_together(batch, begun)
             if settled is None:
                 execute("ROLLBACK")
+                self._locks.rolled_back()
                 execute("BEGIN IMMEDIATE")
                 settled = self._run_apart(batch, begun)
         finally:
             self._running.release()
         commit_begun = self._stopwatch()
         execute("COMMIT")
+        self._locks.committed()
         return settled, self._stopwatch() - commit_begun
 
     def _run_together(self, batch: _Batch, begun: Instant) -> _Settled | None:
         """Runs all requests; None when one failed after it had written something."""
         connection = self._connection
-        tx = Transaction(connection, self._ids, self._config, begun, gathers_events=True)
+        tx = Transaction(
+            connection, self._locks, self._ids, self._config, begun, gathers_events=True
+        )
         journal = tx.journal
         settled: _Settled = []
         for write in batch:
@@ -260,13 +267,21 @@ class Writer:
         settled: _Settled = []
         for write in batch:
             connection.execute("SAVEPOINT request")
+            mark = self._locks.mark()
             effects = Effects()
             tx = Transaction(
-                connection, self._ids, self._config, begun, effects, write.behind_waiter
+                connection,
+                self._locks,
+                self._ids,
+                self._config,
+                begun,
+                effects,
+                write.behind_waiter,
             )
             if not write.run(tx, write.received):
                 self._check_transaction()
                 connection.execute("ROLLBACK TO request")
+                self._locks.rolled_back(mark)
                 effects = _NO_EFFECTS
             connection.execute("RELEASE request")
             settled.append((write, effects))
@@ -277,6 +292,7 @@ class Writer:
             raise _TransactionLost("the database undid the whole transaction")
 
     def _roll_back(self) -> None:
+        self._locks.rolled_back()
         if self._connection.in_transaction:
             try:
                 self._connection.execute("ROLLBACK")

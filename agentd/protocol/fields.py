@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from agentd.core import limits
-from agentd.core.ids import canonical_uuid
+from agentd.core.ids import LeaseId, canonical_uuid
 from agentd.core.resource_keys import BadResourceKey, ResourceKey, normalise
 
 JsonObject = dict[str, Any]
@@ -69,7 +69,7 @@ Uuid = Annotated[
     AfterValidator(_check_uuid),
     Field(json_schema_extra={"format": "uuid"}),
 ]
-LeaseText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+LeaseText = Annotated[LeaseId, StringConstraints(min_length=1, max_length=64)]
 """A lease id as a client shows it. Any text: what is no lease of ours is simply not the current."""
 Name = Annotated[
     str,
@@ -80,7 +80,7 @@ Namespace = Annotated[
     str, StringConstraints(max_length=limits.RESOURCE_KEY_CHARS_MAX), AfterValidator(_check_text)
 ]
 Goal = Annotated[str, StringConstraints(max_length=limits.GOAL_CHARS_MAX)]
-Key = Annotated[str, AfterValidator(_check_key)]
+Key = Annotated[ResourceKey, AfterValidator(_check_key)]
 """A resource key, normalised."""
 LeaseSecs = Annotated[
     int,

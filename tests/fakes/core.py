@@ -20,6 +20,7 @@ from agentd.core.operations.idempotency import run_once
 from agentd.core.operations.table import READS, WRITES
 from agentd.core.operations.transaction import Effects, LeaseConfig, Transaction
 from agentd.core.storage.database import Reader, open_writer
+from agentd.core.storage.locks import LockTable
 from agentd.protocol.envelope import validate_params
 from agentd.protocol.methods import METHODS
 
@@ -34,6 +35,7 @@ class Core:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.connection = open_writer(path)
+        self.locks = LockTable(self.connection)
         self.now = START
         self.ids = RandomIds()
         self.config = LeaseConfig(NODE_TIMEOUT_SECS, 50, PAYLOAD_BYTES_MAX)
@@ -67,8 +69,10 @@ class Core:
     def transaction(self) -> Iterator[Transaction]:
         """A transaction that is committed at the end, or rolled back by an error."""
         self.connection.execute("BEGIN IMMEDIATE")
+        self.locks.begin()
         tx = Transaction(
             self.connection,
+            self.locks,
             self.ids,
             self.config,
             Instant(self.now + self.busy_secs * 1000),
@@ -80,8 +84,10 @@ class Core:
             tx.journal.store()
         except BaseException:
             self.connection.execute("ROLLBACK")
+            self.locks.rolled_back()
             raise
         self.connection.execute("COMMIT")
+        self.locks.committed()
         self.effects = tx.effects
 
     def sweep(self, limit: int = 1000) -> int:

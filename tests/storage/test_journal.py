@@ -252,7 +252,7 @@ def test_events_gather_under_their_seqs_and_are_stored_in_order(core: Core, coun
 
 
 def test_without_gathering_an_event_is_stored_at_once(core: Core) -> None:
-    tx = Transaction(core.connection, core.ids, core.config, core.now)
+    tx = Transaction(core.connection, core.locks, core.ids, core.config, core.now)
     for number in (1, 2):
         assert record(tx, NewEvent("step", "{}"), core.now)[1] == number
         assert len(core.events()) == number

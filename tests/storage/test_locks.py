@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from agentd.core.clock import expiry
 from agentd.core.limits import SETTLED_LEASE_SECS
+from agentd.core.operations.table import WRITES
 from agentd.core.operations.transaction import Blocker, Freed
 from agentd.core.resource_keys import ResourceKey
 from agentd.core.storage.locks import prune
 from agentd.errors import AgentdError, InvalidParams, LeaseLost, NotFound, ResourceExhausted
+from agentd.protocol.envelope import validate_params
+from agentd.protocol.methods import METHODS
 from tests.fakes.core import PAYLOAD_BYTES_MAX, START, Core
 
 BUNDLE = {"intent": "tidy", "touched_paths": ["src/a.py"], "nested": {"b": [1, 2.5, None]}}
@@ -596,3 +601,57 @@ def test_a_sign_of_life_that_came_in_time_counts_however_late_it_is_read(core: C
     core.busy_secs = 60
     answer = core.write("HeartbeatResourceLock", **shown)
     assert answer["expires_at"] == expiry(core.now, 10) + 60
+
+
+def undone(core: Core, method: str, **params: Any) -> None:
+    """Carries out a write in a transaction that is rolled back."""
+    checked = validate_params(METHODS[method].params, params)
+
+    def write() -> None:
+        with core.transaction() as tx:
+            WRITES[method](tx, checked, core.now)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write()
+
+
+def test_a_lock_of_a_transaction_that_was_undone_keeps_nobody_out(core: Core) -> None:
+    undone(core, "AcquireResourceLock", resource_key="file:a")
+    assert acquire(core, "file:a")["fencing_token"] == 1
+
+
+def test_a_release_that_was_undone_frees_nothing(core: Core) -> None:
+    held = acquire(core, "file:a")
+    shown = {"resource_key": "file:a", "lease_id": held["lease_id"]}
+    undone(core, "ReleaseResourceLock", **shown)
+    assert acquire(core, "file:a") is None
+    assert core.write("HeartbeatResourceLock", **shown)["ok"]
+
+
+def test_what_another_program_does_to_the_table_is_seen(core: Core) -> None:
+    held, other = acquire(core, "file:a"), acquire(core, "file:b")
+    with closing(sqlite3.connect(core.path)) as connection, connection:
+        connection.execute(
+            "UPDATE locks SET state = 'EXPIRED', ended_at = acquired_at WHERE fencing_token = ?",
+            (held["fencing_token"],),
+        )
+        connection.execute(
+            "UPDATE locks SET resource_key = 'file:c' WHERE fencing_token = ?",
+            (other["fencing_token"],),
+        )
+    assert acquire(core, "file:c") is None
+    assert acquire(core, "file:b")["fencing_token"] == 3
+    late = refused(core, "HeartbeatResourceLock", resource_key="file:a", lease_id=held["lease_id"])
+    assert isinstance(late, LeaseLost)
+
+
+def test_metadata_that_is_too_large_to_remember_is_kept_all_the_same(core: Core) -> None:
+    metadata = {"patch": "+" * 9000}
+    held = acquire(core, "file:a", metadata=metadata)
+    again = acquire(core, "file:a", lease_id=held["lease_id"])
+    assert again["metadata"] == metadata
+    renewed = acquire(core, "file:a", lease_id=held["lease_id"], metadata={"small": 1})
+    assert renewed["metadata"] == {"small": 1}
+    core.write("ReleaseResourceLock", resource_key="file:a", lease_id=held["lease_id"])
+    assert core.events("lock.released")[0]["payload"]["metadata"] == {"small": 1}

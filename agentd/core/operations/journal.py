@@ -51,17 +51,18 @@ def commit_event(tx: Transaction, params: CommitEventParams, now: Instant) -> di
         lease = _author(tx, node, params.lease_id, now)
         if lease is not None:
             owner, provider = lease.owner, lease.provider
-    event = NewEvent(params.action_type, payload, task_pk, node_pk, None, owner, provider)
+    event = NewEvent(params.action_type, payload, None, owner, provider, task_pk, node_pk)
     event_id, seq = record(tx, event, now)
     tx.effects.count("committed_events")
     return {"event_id": event_id, "seq": seq}
 
 
-def _author(tx: Transaction, node: nodes.Node, shown: str | None, now: Instant) -> NodeLease | None:
+def _author(
+    tx: Transaction, node: nodes.Node, shown: LeaseId | None, now: Instant
+) -> NodeLease | None:
     """The lease that vouches for an event; None where the node needs none."""
     if shown is not None:
-        lease_id = LeaseId(shown)
-        return current_lease(tx, node, lease_id, now, ended_lease(tx, node, lease_id))
+        return current_lease(tx, node, shown, now, ended_lease(tx, node, shown))
     lease = node.lease
     if lease is None:
         return None

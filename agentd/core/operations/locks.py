@@ -40,7 +40,6 @@ from agentd.protocol.locks import (
 )
 
 # An enumeration's member and its value take a function call each time they are asked for.
-_LIVE_TEXT: Final = LockState.LIVE.value
 _MODE_TEXTS: Final = {mode: mode.value for mode in LockMode}
 _RELEASED: Final = LockState.RELEASED
 
@@ -50,9 +49,9 @@ def acquire_resource_lock(tx: Transaction, params: AcquireResourceLockParams, no
 
     Returns the wire's `GrantedLock`, `LockDenied` or None.
     """
-    key = ResourceKey(params.resource_key)
+    key = params.resource_key
     if params.lease_id is not None:
-        return _renew_held(tx, params, key, LeaseId(params.lease_id), now)
+        return _renew_held(tx, params, key, params.lease_id, now)
     metadata = json_text(tx, params.metadata, "metadata")
     blockers = _blockers(tx, params, (key,), now)
     if blockers or tx.behind_waiter:
@@ -69,7 +68,7 @@ def acquire_resource_locks(
     named twice gets one lock, which stands in the answer at both places.
     """
     metadata = json_text(tx, params.metadata, "metadata")
-    keys = [ResourceKey(key) for key in params.resource_keys]
+    keys = params.resource_keys
     distinct = tuple(dict.fromkeys(keys))
     blockers = _blockers(tx, params, distinct, now)
     if blockers or tx.behind_waiter:
@@ -86,7 +85,7 @@ def _blockers(
     """The live locks that exclude the request; lapsed ones that are met are expired."""
     blockers: list[Lock] = []
     for key in keys:
-        for held in locks.overlapping(tx.connection, request.namespace, key):
+        for held in tx.locks.overlapping(request.namespace, key):
             if has_lapsed(held, now):
                 expire_lock(tx, held, now)
             elif excludes(held, request.mode):
@@ -112,23 +111,7 @@ def _grant(
     mode = _MODE_TEXTS[request.mode]
     namespace, owner, provider = request.namespace, request.owner, request.provider
     secret = numbered_tail(tx.ids.new_ordered())
-    token = locks.insert(
-        tx.connection,
-        (secret, namespace, key, mode, owner, provider, now, expires_at, metadata),
-    )
-    lock = Lock(
-        token,
-        secret,
-        namespace,
-        key,
-        mode,
-        owner,
-        provider,
-        _LIVE_TEXT,
-        now,
-        expires_at,
-        metadata,
-    )
+    lock = tx.locks.insert(secret, namespace, key, mode, owner, provider, now, expires_at, metadata)
     record(tx, journal.lock_acquired(lock), now)
     tx.effects.expires(expires_at)
     tx.effects.count("locks_granted")
@@ -137,7 +120,7 @@ def _grant(
 
 def _find(tx: Transaction, key: ResourceKey, lease_id: LeaseId) -> Lock | None:
     """What is stored of a key's lease."""
-    lock = locks.by_lease(tx.connection, lease_id)
+    lock = tx.locks.by_lease(lease_id)
     return lock if lock is not None and lock.resource_key == key else None
 
 
@@ -151,11 +134,11 @@ def _current(
 ) -> Lock:
     """The lock if the shown lease is its current one. Raises `LeaseLost` or `NotFound`."""
     if lock is None:
-        held_by_another = locks.is_held(tx.connection, key, namespace, now)
+        held_by_another = tx.locks.is_held(key, namespace, now)
     elif is_current(lock, now):
         return lock
     else:
-        held_by_another = locks.is_replaced(tx.connection, lock, now)
+        held_by_another = tx.locks.is_replaced(lock, now)
     error = refusal(lock, key, now, held_by_another=held_by_another)
     assert error is not None  # What is current was returned above.
     raise error
@@ -200,9 +183,9 @@ def _renew(
     text = lock.metadata if metadata is None else json_text(tx, metadata, "metadata")
     renewed = lock._replace(expires_at=expires_at, metadata=text)
     if text == lock.metadata:
-        locks.renew(tx.connection, renewed)
+        tx.locks.renew(renewed)
     else:
-        locks.rewrite(tx.connection, renewed)
+        tx.locks.rewrite(renewed)
         record(tx, journal.lock_renewed(renewed), now)
     return renewed
 
@@ -211,7 +194,7 @@ def heartbeat_resource_lock(
     tx: Transaction, params: HeartbeatResourceLockParams, now: Instant
 ) -> dict[str, Any]:
     """Extends a lock, and replaces its metadata if there is some in the request."""
-    key, lease_id = ResourceKey(params.resource_key), LeaseId(params.lease_id)
+    key, lease_id = params.resource_key, params.lease_id
     lock = _current(tx, _find(tx, key, lease_id), key, now)
     expires_at = expiry(tx.begun, params.ttl_secs)
     _renew(tx, lock, params.metadata, expires_at, now)
@@ -222,7 +205,7 @@ def release_resource_lock(
     tx: Transaction, params: ReleaseResourceLockParams, now: Instant
 ) -> dict[str, Any]:
     """Ends a lock. A repeated release is answered like the first."""
-    key, lease_id = ResourceKey(params.resource_key), LeaseId(params.lease_id)
+    key, lease_id = params.resource_key, params.lease_id
     found = _find(tx, key, lease_id)
     if found is not None and found.state == _RELEASED:
         return {"ok": True}
@@ -238,7 +221,7 @@ def expire_lock(tx: Transaction, lock: Lock, now: Instant) -> None:
 
 
 def _end(tx: Transaction, lock: Lock, state: LockState, now: Instant) -> None:
-    locks.end(tx.connection, lock, state, now)
+    tx.locks.end(lock, state, now)
     record(tx, journal.lock_ended(lock, state), now)
     tx.effects.freed.append(Freed(lock.namespace, lock.resource_key))
 

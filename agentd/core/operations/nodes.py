@@ -134,7 +134,7 @@ def ended_lease(tx: Transaction, node: nodes.Node, shown: LeaseId) -> EndedLease
 def heartbeat_node(tx: Transaction, params: HeartbeatNodeParams, now: Instant) -> dict[str, Any]:
     """Extends the lease, and tells whether the task was cancelled."""
     node = find_node(tx, TaskId(params.task_id), NodeId(params.node_id))
-    shown = LeaseId(params.lease_id)
+    shown = params.lease_id
     lease = current_lease(tx, node, shown, now, ended_lease(tx, node, shown))
     lease_secs = params.lease_secs or node.lease_secs or tx.config.node_timeout_secs
     expires_at = expiry(tx.begun, lease_secs)
@@ -155,7 +155,7 @@ def complete_node(tx: Transaction, params: CompleteNodeParams, now: Instant) -> 
     node, ended = _node_and_ended(tx, params)
     if ended is not None and ended.content_digest == digest:
         return _first_answer(ended)
-    lease = current_lease(tx, node, LeaseId(params.lease_id), now, ended)
+    lease = current_lease(tx, node, params.lease_id, now, ended)
     event_id, _ = record(tx, journal.node_completed(lease, result_payload), now)
     unblocked = nodes.complete(tx.connection, node.pk, result_payload, now)
     if unblocked:
@@ -177,7 +177,7 @@ def fail_node(tx: Transaction, params: FailNodeParams, now: Instant) -> dict[str
     node, ended = _node_and_ended(tx, params)
     if ended is not None and ended.content_digest == digest:
         return _first_answer(ended)
-    lease = current_lease(tx, node, LeaseId(params.lease_id), now, ended)
+    lease = current_lease(tx, node, params.lease_id, now, ended)
     spent = node.spent_attempts + (1 if params.retryable else 0)
     again = params.retryable and _after(node, spent) is AfterAttempt.AGAIN
     outcome = AttemptOutcome.RETRIED if again else AttemptOutcome.FAILED
@@ -239,7 +239,7 @@ def _fail(tx: Transaction, node: nodes.Node, spent: int, error_payload: str, now
 
 def _node_and_ended(tx: Transaction, params: LeaseParams) -> tuple[nodes.Node, EndedLease | None]:
     node = find_node(tx, TaskId(params.task_id), NodeId(params.node_id))
-    return node, ended_lease(tx, node, LeaseId(params.lease_id))
+    return node, ended_lease(tx, node, params.lease_id)
 
 
 def _first_answer(ended: EndedLease) -> dict[str, Any]:

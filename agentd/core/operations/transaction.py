@@ -17,6 +17,7 @@ from agentd.core.clock import Instant, UnixSeconds
 from agentd.core.ids import IdSource, TaskId
 from agentd.core.resource_keys import ResourceKey
 from agentd.core.storage.journal import JournalEnd
+from agentd.core.storage.locks import LockTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Transaction:
     """One request's share of the writer's transaction."""
 
     connection: sqlite3.Connection
+    locks: LockTable
     ids: IdSource
     config: LeaseConfig
     begun: Instant

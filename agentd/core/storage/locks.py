@@ -1,4 +1,7 @@
-"""The table `locks`: live locks by key, range, lease and expiry; ended ones by lease and age."""
+"""The table `locks`: live locks by key, range, lease and expiry; ended ones by lease and age.
+
+`LockTable` is for the one who writes it, and asks the database only for what it cannot remember.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from agentd.core.ids import LeaseId, number_in
 from agentd.core.locks import Lock
 from agentd.core.resource_keys import ResourceKey, covered_ranges, overlapping_keys
 from agentd.core.states import LockState
+from agentd.core.storage.lock_memory import LockMemory
 
 _SELECT = (
     "SELECT fencing_token, lease_secret, namespace, resource_key, mode, owner, provider, state,"
@@ -37,6 +41,9 @@ _REWRITE = "UPDATE locks SET expires_at = ?, metadata = ? WHERE fencing_token = 
 _END = "UPDATE locks SET state = ?, ended_at = ?, metadata = '{}' WHERE fencing_token = ?"
 _STATE_TEXTS = {state: state.value for state in LockState}
 _LAPSED = f"{COLUMNS} WHERE state = 'LIVE' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+_LIVE_TEXT = LockState.LIVE.value
+_LIVE_RESOURCES = "SELECT namespace, resource_key FROM locks WHERE state = 'LIVE'"
+_DATA_VERSION = "PRAGMA data_version"
 _NEXT_EXPIRY = "SELECT min(expires_at) FROM locks WHERE state = 'LIVE'"
 _OLD = (
     "SELECT fencing_token, acquired_at, ended_at FROM locks WHERE fencing_token > 0"
@@ -50,93 +57,135 @@ def _overlapping(key_count: int, range_count: int) -> str:
     """Keys and ranges are joined one after another: an IN builds a table of them each time."""
     live = "CROSS JOIN locks WHERE state = 'LIVE' AND namespace = ?1 AND resource_key"
     keys = ", ".join(f"(?{number})" for number in range(2, key_count + 2))
-    selects = [f"{{what}} FROM (VALUES {keys}) {live} = column1"]
+    selects = [f"{_SELECT} FROM (VALUES {keys}) {live} = column1"]
     if range_count:
         ranges = ", ".join(["(?, ?)"] * range_count)
         selects.append(
-            f"{{what}} FROM (VALUES {ranges}) {live} >= column1 AND resource_key < column2"
+            f"{_SELECT} FROM (VALUES {ranges}) {live} >= column1 AND resource_key < column2"
         )
     return " UNION ALL ".join(selects)
 
 
-class OverlapQueries(NamedTuple):
+class OverlapQuery(NamedTuple):
     """How to find the live locks that name a resource in common with a key."""
 
-    any: str
-    """Has a row if there are some. Mostly there are none, and each column costs even then."""
-    all: str
+    keys: tuple[ResourceKey, ...]
+    are_keys_all: bool
+    """Whether a lock that overlaps has one of these keys. Otherwise it may lie in a range, too."""
+    sql: str
     values: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)  # The same files are asked for again and again.
-def overlap_queries(namespace: str, key: ResourceKey) -> OverlapQueries:
-    """The queries for the live locks that name a resource in common with `key`."""
-    keys = overlapping_keys(key)
+def overlap_query(namespace: str, key: ResourceKey) -> OverlapQuery:
+    """The query for the live locks that name a resource in common with `key`."""
+    keys = tuple(overlapping_keys(key))
     ranges = covered_ranges(key)
     values = [namespace, *keys]
     for covered in ranges:
         values += (covered.start, covered.stop)
-    sql = _overlapping(len(keys), len(ranges))
-    return OverlapQueries(
-        f"{sql.format(what='SELECT 1')} LIMIT 1", sql.format(what=_SELECT), tuple(values)
-    )
+    return OverlapQuery(keys, not ranges, _overlapping(len(keys), len(ranges)), tuple(values))
 
 
-def overlapping(connection: sqlite3.Connection, namespace: str, key: ResourceKey) -> list[Lock]:
-    """The live locks that name a resource in common with `key`, lapsed ones among them."""
-    queries = overlap_queries(namespace, key)
-    if connection.execute(queries.any, queries.values).fetchone() is None:
-        return []
-    return [Lock._make(row) for row in connection.execute(queries.all, queries.values)]
+class LockTable:
+    """The table as the writer's one connection changes it, in one transaction after another."""
 
+    __slots__ = ("_connection", "_data_version", "_memory")
 
-def insert(connection: sqlite3.Connection, values: tuple[Any, ...]) -> int:
-    """Stores a new live lock and returns its fencing token.
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._data_version = self._read_data_version()
+        self._memory = self._read_live()
 
-    `values`: a `numbered_tail`, namespace, key, mode, owner, provider, acquired at, expires at,
-    metadata.
-    """
-    token = connection.execute(_INSERT, values).lastrowid
-    assert token is not None  # SQLite sets it after every INSERT into a table with row ids.
-    return token
+    def begin(self) -> None:
+        """A transaction has begun. Reads what is live anew if somebody else has written since."""
+        version = self._read_data_version()
+        if version != self._data_version:
+            self._data_version = version
+            self._memory = self._read_live()
 
+    def committed(self) -> None:
+        """The transaction is on disk."""
+        self._memory.settle()
 
-def by_lease(connection: sqlite3.Connection, lease_id: LeaseId) -> Lock | None:
-    """The lock that has, or had, this lease."""
-    row = connection.execute(_BY_TOKEN, (number_in(lease_id),)).fetchone()
-    if row is None:
-        return None
-    lock = Lock._make(row)
-    return lock if compare_digest(lock.lease_id.encode(), lease_id.encode()) else None
+    def mark(self) -> int:
+        """The place in the transaction to which `rolled_back` can go back."""
+        return self._memory.mark()
 
+    def rolled_back(self, mark: int = 0) -> None:
+        """What was written since `mark`, or in the whole transaction, was undone."""
+        self._memory.undo(mark)
 
-def is_held(
-    connection: sqlite3.Connection, key: ResourceKey, namespace: str | None, now: Instant
-) -> bool:
-    """Whether anybody holds the key, in a namespace or, where none is given, in any."""
-    sql = f"{_IS_HELD} AND (?3 IS NULL OR namespace = ?3) LIMIT 1"
-    return connection.execute(sql, (key, now // 1000, namespace)).fetchone() is not None
+    def overlapping(self, namespace: str, key: ResourceKey) -> list[Lock]:
+        """The live locks that name a resource in common with `key`, lapsed ones among them."""
+        query = overlap_query(namespace, key)
+        if query.are_keys_all and not self._memory.is_any_held(namespace, query.keys):
+            return []
+        return [Lock._make(row) for row in self._connection.execute(query.sql, query.values)]
 
+    def insert(
+        self,
+        lease_secret: str,
+        namespace: str,
+        key: ResourceKey,
+        mode: str,
+        owner: str,
+        provider: str,
+        acquired_at: Instant,
+        expires_at: UnixSeconds,
+        metadata: str,
+    ) -> Lock:
+        """Stores a new live lock, which gets the next fencing token."""
+        told = (lease_secret, namespace, key, mode, owner, provider)
+        values = (*told, acquired_at, expires_at, metadata)
+        token = self._connection.execute(_INSERT, values).lastrowid
+        assert token is not None  # SQLite sets it after every INSERT into a table with row ids.
+        lock = Lock(token, *told, _LIVE_TEXT, acquired_at, expires_at, metadata)
+        self._memory.granted(lock)
+        return lock
 
-def is_replaced(connection: sqlite3.Connection, lock: Lock, now: Instant) -> bool:
-    """Whether another lock is held now that this ended one would have excluded."""
-    values = (lock.resource_key, now // 1000, lock.namespace, lock.fencing_token, lock.mode)
-    return connection.execute(_IS_REPLACED, values).fetchone() is not None
+    def by_lease(self, lease_id: LeaseId) -> Lock | None:
+        """The lock that has, or had, this lease."""
+        lock = self._memory.row(lease_id)
+        if lock is not None:
+            return lock
+        row = self._connection.execute(_BY_TOKEN, (number_in(lease_id),)).fetchone()
+        if row is None:
+            return None
+        lock = Lock._make(row)
+        return lock if compare_digest(lock.lease_id.encode(), lease_id.encode()) else None
 
+    def _read_data_version(self) -> int:
+        version: int = self._connection.execute(_DATA_VERSION).fetchone()[0]
+        return version
 
-def renew(connection: sqlite3.Connection, lock: Lock) -> None:
-    """Stores a lock's new expiry."""
-    connection.execute(_RENEW, (lock.expires_at, lock.fencing_token))
+    def _read_live(self) -> LockMemory:
+        return LockMemory(self._connection.execute(_LIVE_RESOURCES))
 
+    def is_held(self, key: ResourceKey, namespace: str | None, now: Instant) -> bool:
+        """Whether anybody holds the key, in a namespace or, where none is given, in any."""
+        sql = f"{_IS_HELD} AND (?3 IS NULL OR namespace = ?3) LIMIT 1"
+        return self._connection.execute(sql, (key, now // 1000, namespace)).fetchone() is not None
 
-def rewrite(connection: sqlite3.Connection, lock: Lock) -> None:
-    """Stores a lock's new expiry and metadata."""
-    connection.execute(_REWRITE, (lock.expires_at, lock.metadata, lock.fencing_token))
+    def is_replaced(self, lock: Lock, now: Instant) -> bool:
+        """Whether another lock is held now that this ended one would have excluded."""
+        values = (lock.resource_key, now // 1000, lock.namespace, lock.fencing_token, lock.mode)
+        return self._connection.execute(_IS_REPLACED, values).fetchone() is not None
 
+    def renew(self, lock: Lock) -> None:
+        """Stores a lock's new expiry."""
+        self._connection.execute(_RENEW, (lock.expires_at, lock.fencing_token))
+        self._memory.rewritten(lock)
 
-def end(connection: sqlite3.Connection, lock: Lock, state: LockState, now: Instant) -> None:
-    """Ends a live lock."""
-    connection.execute(_END, (_STATE_TEXTS[state], now, lock.fencing_token))
+    def rewrite(self, lock: Lock) -> None:
+        """Stores a lock's new expiry and metadata."""
+        self._connection.execute(_REWRITE, (lock.expires_at, lock.metadata, lock.fencing_token))
+        self._memory.rewritten(lock)
+
+    def end(self, lock: Lock, state: LockState, now: Instant) -> None:
+        """Ends a live lock."""
+        self._connection.execute(_END, (_STATE_TEXTS[state], now, lock.fencing_token))
+        self._memory.ended(lock)
 
 
 def lapsed(connection: sqlite3.Connection, now: Instant, limit: int) -> list[Lock]:
