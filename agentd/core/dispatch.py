@@ -20,7 +20,7 @@ from agentd.core.clock import Clock, Instant
 from agentd.core.incidents import record_incident
 from agentd.core.metrics import MethodMetrics, Metrics
 from agentd.core.operations.idempotency import run_once
-from agentd.core.operations.table import ReadOperation, WriteOperation
+from agentd.core.operations.table import BRIEF, ReadOperation, WriteOperation
 from agentd.core.operations.transaction import Effects, Transaction
 from agentd.core.storage.database import Reader
 from agentd.core.writer import Writer, database_failure
@@ -62,6 +62,7 @@ class Route:
     metrics: MethodMetrics
     operation: Any = None
     is_write: bool = False
+    is_brief: bool = False
     start: Callable[[Call], None] | None = None
     """Takes over calls that may wait, or that others may have to wait behind."""
 
@@ -74,6 +75,7 @@ class Call:
         "behind_waiter",
         "caller",
         "error",
+        "is_brief",
         "params",
         "parked",
         "received",
@@ -99,6 +101,7 @@ class Call:
         self.caller = caller
         self.started = perf_counter_ns()
         self.behind_waiter = False
+        self.is_brief = route.is_brief
         self.received = Instant(0)
         self.parked = False
         self.result: Any = None
@@ -130,7 +133,7 @@ class Call:
         self.caller.step_aside(give_up)
 
     def run(self, tx: Transaction, now: Instant) -> bool:
-        """The operation, in the writer's thread."""
+        """The operation, for the writer."""
         try:
             params = self.params
             if params.idempotency_key is None:
@@ -239,6 +242,7 @@ class Dispatcher:
                 metrics.method(name),
                 writes.get(name) or reads.get(name),
                 is_write=method.access is Access.WRITE,
+                is_brief=name in BRIEF,
             )
             for name, method in METHODS.items()
         }
@@ -298,13 +302,14 @@ class Dispatcher:
 class Chore:
     """A write of the daemon's own, that somebody awaits."""
 
-    __slots__ = ("_error", "_operation", "_result", "behind_waiter", "done", "received")
+    __slots__ = ("_error", "_operation", "_result", "behind_waiter", "done", "is_brief", "received")
 
     def __init__(self, operation: Callable[[Transaction, Instant], Any]) -> None:
         self._operation = operation
         self._error: AgentdError | None = None
         self._result: Any = None
         self.behind_waiter = False
+        self.is_brief = False
         self.received = Instant(0)
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
@@ -314,7 +319,7 @@ class Chore:
         return self._error is not None
 
     def run(self, tx: Transaction, now: Instant) -> bool:
-        """The work, in the writer's thread."""
+        """The work, for the writer."""
         try:
             self._result = self._operation(tx, now)
         except Exception as error:

@@ -1,8 +1,9 @@
-"""The one writer: everything that changes state runs in its thread, many requests a commit.
+"""The one writer: everything that changes state passes through it, many requests a commit.
 
 While one transaction is being synced to disk the next requests gather, and those who are answered
 then may add theirs (`gathering` decides how long); then they run one after another inside a single
-transaction, while the event loop stands still. One COMMIT makes them all durable, and only then is
+transaction. That is done in a thread of its own, or on the event loop where a thread would cost
+more than it saves (`quick_commits` decides). One COMMIT makes them all durable, and only then is
 any of them answered. One's failure undoes only itself: most fail before they have written anything,
 and when one had, the batch is run anew with a savepoint around each request (savepoints around all
 of them always would cost every request a fifth of its time). Knows neither methods nor the wire:
@@ -19,13 +20,14 @@ from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from agentd.core.clock import Clock, Instant
 from agentd.core.gathering import Gathering, Verdict
 from agentd.core.ids import IdSource
 from agentd.core.incidents import record_incident
 from agentd.core.operations.transaction import Effects, LeaseConfig, Transaction
+from agentd.core.quick_commits import QuickCommits
 from agentd.core.storage.database import translate
 from agentd.core.storage.locks import LockTable
 from agentd.errors import AgentdError, Unavailable
@@ -43,12 +45,14 @@ class Write(Protocol):
     """A request that changes state."""
 
     behind_waiter: bool
+    is_brief: bool
+    """Whether it takes no longer than a request that is answered at once."""
     received: Instant
     """When it was submitted. It is judged by that however long it had to wait: a sign of life that
     came in time is not late because the daemon was busy with something large."""
 
     def run(self, tx: Transaction, now: Instant) -> bool:
-        """Does the work, in the writer's thread; false when what it wrote is to be undone.
+        """Does the work, in any thread; false when what it wrote is to be undone.
 
         May be called again after everything that it wrote was undone.
         """
@@ -74,6 +78,16 @@ _Batch = list[Write]
 _Settled = list[tuple[Write, Effects]]
 
 
+class _Outcome(NamedTuple):
+    """What has become of a batch."""
+
+    requests: int
+    report: Callable[[], None]
+    """Tells them. To be called on the event loop."""
+    commit_secs: float | None
+    """How long the commit took; None where it failed."""
+
+
 class Writer:
     """Owns the one connection that writes."""
 
@@ -96,14 +110,15 @@ class Writer:
         self._stopwatch = stopwatch
         self._gathered: _Batch = []
         self._gathering = Gathering(BATCH_REQUESTS_MAX)
+        self._quick_commits = QuickCommits()
         self._looking = False
         """Whether the rule is asked at the next turn of the event loop."""
         self._pause: asyncio.TimerHandle | None = None
         self._handed_over: SimpleQueue[_Batch | None] = SimpleQueue()
         self._under_way = False
-        """Whether the thread has a batch that is not settled."""
+        """Whether there is a batch that is not settled."""
         self._running = threading.Lock()
-        """Held from the handing over of a batch until its requests have run."""
+        """Held from the handing over of a batch to the thread until its requests have run."""
         self._idle = asyncio.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="agentd-writer", daemon=True)
@@ -114,7 +129,7 @@ class Writer:
         self._listeners.append(listener)
 
     def submit(self, write: Write) -> None:
-        """Queues a request. Requests of one turn of the event loop go to the thread together."""
+        """Queues a request. Requests of one turn of the event loop are run together."""
         if self._stopping:
             write.abandon(Unavailable("shutting_down", "the daemon is stopping"))
             return
@@ -155,7 +170,7 @@ class Writer:
         self._look_soon()
 
     def _hand_over(self) -> None:
-        """Gives what has gathered to the thread, unless it is still busy with the last batch."""
+        """Has what has gathered carried out, unless the last batch still is."""
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
@@ -164,9 +179,16 @@ class Writer:
         batch = self._gathered[:BATCH_REQUESTS_MAX]
         self._gathered = self._gathered[BATCH_REQUESTS_MAX:]
         self._under_way = True
+        if self._takes_no_thread(batch):
+            self._loop.call_soon(self._go_on, self._run(batch, _ignore))
+            return
         self._running.acquire()
         self._handed_over.put(batch)
         self._give_way()
+
+    def _takes_no_thread(self, batch: _Batch) -> bool:
+        """Whether the event loop carries a batch out by itself."""
+        return self._quick_commits.are_usual and all(write.is_brief for write in batch)
 
     def _give_way(self) -> None:
         """Lets a short batch come to its commit, during which the event loop is alone.
@@ -178,17 +200,23 @@ class Writer:
         if self._running.acquire(timeout=_GIVE_WAY_SECS):
             self._running.release()
 
-    def _go_on(self, report: Callable[[], None], answered: int, commit_secs: float) -> None:
+    def _go_on(self, outcome: _Outcome) -> None:
         """Has the last batch answered and then the next one run."""
         self._under_way = False
-        report()
+        outcome.report()
+        if outcome.commit_secs is None:
+            self._quick_commits.failed()
+        else:
+            self._quick_commits.committed(outcome.commit_secs)
         if self._stopping:
             self._hand_over()
             if not self._under_way:
                 self._idle.set()
             return
         pause = self._gathering.committed(
-            answered=answered, gathered=len(self._gathered), commit_secs=commit_secs
+            answered=outcome.requests,
+            gathered=len(self._gathered),
+            commit_secs=outcome.commit_secs or 0.0,
         )
         if pause:
             self._pause = self._loop.call_later(pause, self._pause_is_over)
@@ -197,13 +225,17 @@ class Writer:
 
     def _work(self) -> None:
         while (batch := self._handed_over.get()) is not None:
-            self._run(batch)
+            self._take(batch)
 
-    def _run(self, batch: _Batch) -> None:
-        report: Callable[[], None]
-        commit_secs = 0.0
+    def _take(self, batch: _Batch) -> None:
+        """Carries out what was handed over."""
+        outcome = self._run(batch, self._running.release)
+        self._loop.call_soon_threadsafe(self._go_on, outcome)
+
+    def _run(self, batch: _Batch, at_commit: Callable[[], None]) -> _Outcome:
+        """Carries a batch out. Calls `at_commit` when nothing but the commit is left to do."""
         try:
-            settled, commit_secs = self._transact(batch)
+            settled, commit_secs = self._transact(batch, at_commit)
         except (sqlite3.Error, _TransactionLost) as error:
             self._roll_back()
             failure = _failure_of(error)
@@ -211,12 +243,11 @@ class Writer:
                 "transaction failed",
                 extra={"fields": {"requests": len(batch), "reason": failure.reason}},
             )
-            report = partial(_abandon, batch, failure)
-        else:
-            report = partial(self._deliver, settled, _merge(settled))
-        self._loop.call_soon_threadsafe(self._go_on, report, len(batch), commit_secs)
+            return _Outcome(len(batch), partial(_abandon, batch, failure), None)
+        report = partial(self._deliver, settled, _merge(settled))
+        return _Outcome(len(batch), report, commit_secs)
 
-    def _transact(self, batch: _Batch) -> tuple[_Settled, float]:
+    def _transact(self, batch: _Batch, at_commit: Callable[[], None]) -> tuple[_Settled, float]:
         """What the requests did, on disk, and how many seconds the commit took."""
         execute = self._connection.execute
         try:
@@ -230,7 +261,7 @@ class Writer:
                 execute("BEGIN IMMEDIATE")
                 settled = self._run_apart(batch, begun)
         finally:
-            self._running.release()
+            at_commit()
         commit_begun = self._stopwatch()
         execute("COMMIT")
         self._locks.committed()
@@ -307,6 +338,10 @@ class Writer:
 
 
 _NO_EFFECTS: Final = Effects()
+
+
+def _ignore() -> None:
+    """Nobody waits for the commit."""
 
 
 class _TransactionLost(Exception):

@@ -17,6 +17,7 @@ from agentd.core.clock import Clock, SystemClock
 from agentd.core.dispatch import Chore
 from agentd.core.ids import RandomIds
 from agentd.core.operations.transaction import LeaseConfig
+from agentd.core.quick_commits import TRUSTED_FROM
 from agentd.core.storage.database import open_writer
 from agentd.core.writer import BATCH_REQUESTS_MAX, Writer
 from agentd.errors import Unavailable
@@ -125,6 +126,68 @@ async def test_who_has_gathered_does_not_wait_for_who_is_silent(tmp_path: Path) 
                 asyncio.gather(*(chore.done for chore in chores)), ANSWER_SECS_MAX
             )
         await writer.stop()
+
+
+class Brief(Chore):
+    """A write that may run on the event loop, and tells in which thread it did."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda tx, now: threading.current_thread().name)
+        self.is_brief = True
+
+
+async def where_it_ran(writer: Writer, write: Chore) -> str:
+    writer.submit(write)
+    name: str = await asyncio.wait_for(write.done, ANSWER_SECS_MAX)
+    return name
+
+
+async def test_brief_requests_need_no_thread_where_commits_are_quick(tmp_path: Path) -> None:
+    loops = threading.current_thread().name
+    with opened_writer(tmp_path / "a.db") as writer:
+        names = [await where_it_ran(writer, Brief()) for _ in range(TRUSTED_FROM + 1)]
+        assert names == ["agentd-writer"] * TRUSTED_FROM + [loops]
+        longer = Chore(lambda tx, now: threading.current_thread().name)
+        beside = Brief()
+        writer.submit(longer)
+        assert await where_it_ran(writer, beside) == "agentd-writer"
+        assert await longer.done == "agentd-writer"
+        assert await where_it_ran(writer, Brief()) == loops
+        await writer.stop()
+
+
+async def test_brief_requests_need_the_thread_where_commits_are_slow(tmp_path: Path) -> None:
+    with opened_writer(tmp_path / "a.db", commits_take=0.004) as writer:
+        names = {await where_it_ran(writer, Brief()) for _ in range(2 * TRUSTED_FROM)}
+        assert names == {"agentd-writer"}
+        await writer.stop()
+
+
+async def test_a_stop_finishes_what_runs_without_the_thread(tmp_path: Path) -> None:
+    with opened_writer(tmp_path / "a.db") as writer:
+        for _ in range(TRUSTED_FROM):
+            await where_it_ran(writer, Brief())
+        writes = [Brief() for _ in range(2 * BATCH_REQUESTS_MAX)]
+        for write in writes:
+            writer.submit(write)
+        await writer.stop()
+        assert {write.done.result() for write in writes} == {threading.current_thread().name}
+
+
+async def test_a_disk_that_gets_full_fails_what_runs_without_the_thread(
+    start_daemon: StartDaemon,
+) -> None:
+    daemon, connection = await start_failing(start_daemon)
+    client = await daemon.client()
+    for number in range(TRUSTED_FROM + 5):
+        await client.call("AcquireResourceLock", resource_key=f"k{number}")
+    for failing in ("COMMIT", "INSERT INTO journal", "BEGIN IMMEDIATE"):
+        connection.failing = failing
+        refusal = await client.refusal("AcquireResourceLock", resource_key="more")
+        assert refusal["reason"] == "disk_full"
+    connection.failing = ""
+    assert (await client.call("AcquireResourceLock", resource_key="more"))["lease_id"]
+    assert await client.call("AcquireResourceLock", resource_key="k0") is None
 
 
 async def test_a_request_is_judged_by_when_it_came_and_leases_count_from_now(

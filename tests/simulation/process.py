@@ -133,6 +133,10 @@ class SteppedWriter(Writer):
     def _work(self) -> None:
         """Leaves the thread without work."""
 
+    def _takes_no_thread(self, batch: object) -> bool:
+        """The simulation decides when a batch is carried out, and what happens meanwhile."""
+        return False
+
     def _give_way(self) -> None:
         """Does not wait for itself."""
 
@@ -145,7 +149,7 @@ class SteppedWriter(Writer):
         """Runs what was handed over in one transaction, as the thread would."""
         batch = self._handed_over.get()
         assert batch
-        self._run(batch)
+        self._take(batch)
 
 
 class _SyncConnection:

@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.core.journal", RULES),
     ("agentd.core.lock_queue", RULES),
     ("agentd.core.gathering", RULES),
+    ("agentd.core.quick_commits", RULES),
     ("agentd.hook.dialects", RULES),
     ("agentd.hook.payload", RULES),
     ("agentd.hook.tool_calls", RULES),

@@ -15,7 +15,7 @@ from agentd.core.operations.transaction import Transaction
 from agentd.core.storage.database import Reader
 
 WriteOperation: TypeAlias = Callable[[Transaction, Any, Instant], Any]
-"""Runs in the writer's thread; the params are of the method's own model."""
+"""Carried out by the writer; the params are of the method's own model."""
 
 ReadOperation: TypeAlias = Callable[[Reader, Any, Instant], Awaitable[Any]]
 """Runs in the event loop, on a snapshot."""
@@ -34,6 +34,17 @@ WRITES: Mapping[str, WriteOperation] = {
     "ReleaseResourceLock": locks.release_resource_lock,
     "RecordDecision": decisions.record_decision,
 }
+
+BRIEF: frozenset[str] = frozenset(
+    {
+        "HeartbeatNode",
+        "CommitEvent",
+        "AcquireResourceLock",
+        "HeartbeatResourceLock",
+        "ReleaseResourceLock",
+    }
+)
+"""Those of them that touch a few rows, however large a task is: they may run on the event loop."""
 
 READS: Mapping[str, ReadOperation] = {
     "TaskStatus": tasks.task_status,

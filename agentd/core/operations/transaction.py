@@ -4,7 +4,7 @@ An operation is `(tx, params, now) -> result`, where `now` is when the request c
 through `tx.connection` (by way of `core.storage`), decides by a pure rule, writes, and notes in
 `tx.effects` what others want to know once the transaction is on disk. Events that it has recorded
 may not be stored yet: where it reads the journal or refers to it, it calls `tx.journal.store`
-first. It runs in the writer's thread; when it raises, its writes and its effects are undone.
+first. It may run in a thread; when it raises, its writes and its effects are undone.
 """
 
 from __future__ import annotations
