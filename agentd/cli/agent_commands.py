@@ -11,6 +11,42 @@ from typing import Annotated
 import typer
 
 from agentd.cli.connect import errors_explained
+from agentd.cli.options import JsonOption, WorktreeOption
+
+AgentArgument = Annotated[
+    str, typer.Argument(metavar="AGENT", help="Which one; `agentd-coord agents` lists them.")
+]
+PromptArgument = Annotated[str, typer.Argument(help="What it is to do; `-` reads standard input.")]
+OwnWorktreeOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Run in this worktree of its own, which is made on a new branch if it is not "
+        "there. Default: in the checkout, beside others.",
+        file_okay=False,
+    ),
+]
+OwnerOption = Annotated[
+    str | None,
+    typer.Option(help="Its name in locks and bundles. Default: the agent's and a number."),
+]
+ViaOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WAY", help="How to talk to it: app-server, acp, lines or text. Default: best."
+    ),
+]
+TimeoutOption = Annotated[float | None, typer.Option(help="End it after so many seconds.", min=1)]
+AllowShellOption = Annotated[
+    bool,
+    typer.Option("--allow-shell", help="Let it run any shell command, which no lock holds back."),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(help="Also write the bundle to this file.", dir_okay=False),
+]
+EventsOption = Annotated[
+    bool, typer.Option("--json", help="Print a line of JSON for each event, the end last.")
+]
 
 
 def add_agent_commands(app: typer.Typer) -> None:
@@ -20,47 +56,16 @@ def add_agent_commands(app: typer.Typer) -> None:
 
 
 def _run(
-    agent: Annotated[
-        str, typer.Argument(metavar="AGENT", help="Which one; `agentd-coord agents` lists them.")
-    ],
-    prompt: Annotated[str, typer.Argument(help="What it is to do; `-` reads standard input.")],
-    repo: Annotated[
-        Path, typer.Option("--repo", help="The git repository, or a worktree of it.")
-    ] = Path(),
-    worktree: Annotated[
-        Path | None,
-        typer.Option(
-            help="Run in this worktree of its own, which is made on a new branch if it is not "
-            "there. Default: in the checkout, beside others.",
-            file_okay=False,
-        ),
-    ] = None,
-    owner: Annotated[
-        str | None,
-        typer.Option(help="Its name in locks and bundles. Default: the agent's and a number."),
-    ] = None,
-    via: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WAY", help="How to talk to it: app-server, acp, lines or text. Default: best."
-        ),
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option(help="End it after so many seconds.", min=1)
-    ] = None,
-    allow_shell: Annotated[
-        bool,
-        typer.Option(
-            "--allow-shell", help="Let it run any shell command, which no lock holds back."
-        ),
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Also write the bundle to this file.", dir_okay=False),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print a line of JSON for each event, the end last.")
-    ] = False,
+    agent: AgentArgument,
+    prompt: PromptArgument,
+    repo: WorktreeOption = Path(),
+    worktree: OwnWorktreeOption = None,
+    owner: OwnerOption = None,
+    via: ViaOption = None,
+    timeout: TimeoutOption = None,
+    allow_shell: AllowShellOption = False,
+    out: OutOption = None,
+    json: EventsOption = False,
 ) -> None:
     """Run an agent on a prompt and hand in what it changed.
 
@@ -95,7 +100,7 @@ def _run(
 
 
 def _agents(
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """List the agents that can be run, and what keeps locks for each.
 

@@ -13,6 +13,7 @@ import typer
 from agentd.cli import completions
 from agentd.cli.connect import connected_client, errors_explained, fail, settings
 from agentd.cli.exit_codes import ExitCode
+from agentd.cli.options import JsonOption, version_option
 
 app = typer.Typer(
     name="agentd",
@@ -25,28 +26,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _STOP_CHECK_SECS = 0.05
 _STOP_MARGIN_SECS = 5.0
 """How much longer than its own drain time a daemon is waited for."""
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from agentd import __version__
-
-        typer.echo(f"agentd {__version__}")
-        raise typer.Exit
-
-
 @app.callback(invoke_without_command=True)
 def run(
     context: typer.Context,
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
-    ] = False,
+    version: Annotated[bool, version_option("agentd")] = False,
 ) -> None:
     """Run the daemon in the foreground, or one of the commands below."""
     if context.invoked_subcommand is not None:

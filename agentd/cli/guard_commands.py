@@ -15,6 +15,7 @@ import typer
 
 from agentd.cli.connect import errors_explained, fail, settings
 from agentd.cli.exit_codes import ExitCode
+from agentd.cli.options import JsonOption, WorktreeOption
 from agentd.cli.terminal import print_json, printable
 
 if TYPE_CHECKING:
@@ -27,16 +28,12 @@ _app = typer.Typer(
     rich_markup_mode=None,
 )
 
-RepositoryOption = Annotated[
-    Path, typer.Option("--repo", help="The git repository, or a worktree of it.")
-]
 SharedOption = Annotated[
     bool,
     typer.Option(
         "--shared", help="Also where core.hooksPath leads all your repositories to one place."
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_guard_commands(app: typer.Typer) -> None:
@@ -46,7 +43,7 @@ def add_guard_commands(app: typer.Typer) -> None:
 
 @_app.command("install")
 def _install(
-    repo: RepositoryOption = Path(),
+    repo: WorktreeOption = Path(),
     shared: SharedOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -68,7 +65,7 @@ def _install(
 
 @_app.command("uninstall")
 def _uninstall(
-    repo: RepositoryOption = Path(),
+    repo: WorktreeOption = Path(),
     shared: SharedOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -81,7 +78,7 @@ def _uninstall(
 
 
 @_app.command("status")
-def _status(repo: RepositoryOption = Path(), json: JsonOption = False) -> None:
+def _status(repo: WorktreeOption = Path(), json: JsonOption = False) -> None:
     """Say whether the guard is there.
 
     \b

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from agentd.cli.connect import errors_explained
+from agentd.cli.options import JsonOption
 from agentd.cli.settings_options import (
     DryRunOption,
     ProjectOption,
@@ -36,7 +37,7 @@ def _doctor(
     repo: Annotated[
         Path, typer.Option("--repo", help="Look at this repository's settings, too.")
     ] = Path(),
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Say which agents another's lock on a file holds back.
 
@@ -110,7 +111,7 @@ def status(
         typer.Argument(metavar="PROVIDER", help="Only this one's. Default: all."),
     ] = None,
     repo: RepositoryOption = Path(),
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """List where the hook is installed, for you and for this repository.
 

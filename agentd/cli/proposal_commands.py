@@ -11,12 +11,45 @@ from typing import Annotated
 import typer
 
 from agentd.cli.connect import errors_explained
+from agentd.cli.named_bundles import NamedBundles
+from agentd.cli.options import (
+    BranchesOption,
+    BundleFilesOption,
+    JsonOption,
+    PatchFilesOption,
+    RepositoryOption,
+)
 
-RepositoryOption = Annotated[
-    Path,
+ReviewOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="Take up this review. Default: the last one.")
+]
+TargetOption = Annotated[
+    str | None,
     typer.Option(
-        "--repo", metavar="DIR", help="The git repository, a worktree of it, or a bare one."
+        metavar="REV",
+        help="With named bundles: integrate into this. Default: the branch.",
     ),
+]
+MakersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="MAKER",
+        help="Ask `entity`, a merge driver such as `mergiraf`, or a model such as `deepseek`. "
+        "Many times: in this order. Default: the policy's.",
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the verified proposals as bundle files.",
+        dir_okay=False,
+    ),
+]
+UnverifiedOption = Annotated[
+    bool,
+    typer.Option("--unverified", help="Be content with what merges though nothing proved it."),
 ]
 
 
@@ -89,52 +122,19 @@ def _rebase(
 
 def _propose(
     repo: RepositoryOption = Path(),
-    review: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="Take up this review. Default: the last one."),
-    ] = None,
-    bundle: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Review this bundle (JSON file) with the others named. Many times."
-        ),
-    ] = None,
-    patch: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="The same with a unified diff. Many times."),
-    ] = None,
-    branch: Annotated[
-        list[str] | None,
-        typer.Option(metavar="REV", help="The same with a branch or revision. Many times."),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REV", help="With named bundles: integrate into this. Default: the branch."
-        ),
-    ] = None,
-    with_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--with",
-            metavar="MAKER",
-            help="Ask `entity`, a merge driver such as `mergiraf`, or a model such as `deepseek`. "
-            "Many times: in this order. Default: the policy's.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write the verified proposals as bundle files.", dir_okay=False
-        ),
-    ] = None,
-    unverified: Annotated[
-        bool,
-        typer.Option("--unverified", help="Be content with what merges though nothing proved it."),
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a list.")] = False,
+    review: ReviewOption = None,
+    bundle: BundleFilesOption = None,
+    patch: PatchFilesOption = None,
+    branch: BranchesOption = None,
+    target: TargetOption = None,
+    makers: MakersOption = None,
+    out: OutOption = None,
+    unverified: UnverifiedOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Propose merges of what conflicts, each reviewed as a bundle.
+
+    Bundles that are named are reviewed first; without any, an earlier review is taken up.
 
     Asked are, for each file, the makers in turn until one's result passes the gates: `entity` joins
     what both sides add in one place (imports, functions, tests, entries, changelog lines); a merge
@@ -161,10 +161,8 @@ def _propose(
             repository=repo,
             target=target,
             review_id=review,
-            bundle_files=tuple(bundle or ()),
-            patch_files=tuple(patch or ()),
-            branches=tuple(branch or ()),
-            makers=tuple(with_ or ()),
+            named=NamedBundles.from_options(bundle, patch, branch),
+            makers=tuple(makers or ()),
             out=out,
             unverified=unverified,
             as_json=json,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agentd.cli.connect import client_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.makers import check_models, makers
+from agentd.cli.named_bundles import NamedBundles
 from agentd.cli.offer_files import say, write_offers
 from agentd.cli.out_files import check_out_file
 from agentd.cli.rebase_command import kept_records
@@ -32,26 +33,20 @@ class ProposeOptions:
     repository: Path
     target: str | None
     review_id: str | None
-    bundle_files: tuple[Path, ...]
-    patch_files: tuple[Path, ...]
-    branches: tuple[str, ...]
+    named: NamedBundles
+    """What is reviewed first; nothing named: an earlier review is taken up."""
     makers: tuple[str, ...]
     """Who is asked; nobody named: whom the policy names."""
     out: Path | None
     unverified: bool
     as_json: bool
 
-    @property
-    def names_bundles(self) -> bool:
-        """Whether bundles are reviewed first, rather than an earlier review taken up."""
-        return bool(self.bundle_files or self.patch_files or self.branches)
-
 
 def run_propose(options: ProposeOptions) -> ExitCode:
     """Proposes and prints. 10 where a conflict is left without a verified proposal."""
-    if options.review_id is not None and options.names_bundles:
+    if options.review_id is not None and options.named.is_given:
         fail("--review and naming bundles exclude one another", code=ExitCode.USAGE)
-    if options.target is not None and not options.names_bundles:
+    if options.target is not None and not options.named.is_given:
         fail(
             "--target belongs to named bundles; an earlier review has its own", code=ExitCode.USAGE
         )
@@ -73,12 +68,11 @@ def run_propose(options: ProposeOptions) -> ExitCode:
     else:
         _say_what_next(options, proposed, offered)
     rejected = _say_who_is_rejected(record, proposed)
-    done = len(offered) == len(proposed) and not (options.names_bundles and rejected)
+    done = len(offered) == len(proposed) and not (options.named.is_given and rejected)
     return ExitCode.OK if done else ExitCode.NOT_ALL_MERGE
 
 
 def _request(options: ProposeOptions) -> ReviewRequest:
-    from agentd.conflicts.collect import from_branch, from_bundle_file, from_patch_file
     from agentd.conflicts.review import ReviewRequest
     from agentd.settings import process_environment
 
@@ -87,13 +81,9 @@ def _request(options: ProposeOptions) -> ReviewRequest:
         repository=options.repository,
         home=configured.home,
         target=options.target,
-        bundles=(
-            *(from_bundle_file(path) for path in options.bundle_files),
-            *(from_patch_file(path) for path in options.patch_files),
-            *(from_branch(name) for name in options.branches),
-        ),
+        bundles=options.named.read(),
         directory=Path.cwd(),
-        readable=tuple(path.resolve().parent for path in options.bundle_files),
+        readable=options.named.readable,
         environ=process_environment(),
         hidden=configured.private_paths,
     )
@@ -106,7 +96,7 @@ def _record(
     from agentd.conflicts.replay import kept_record
     from agentd.conflicts.review import review
 
-    if options.names_bundles:
+    if options.named.is_given:
         return review(request).record
     if options.review_id is not None:
         record: Mapping[str, Any] = kept_record(workplace, options.review_id)

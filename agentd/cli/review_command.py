@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agentd.cli.connect import client_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
+from agentd.cli.named_bundles import NamedBundles
 from agentd.cli.out_files import check_out_file
 from agentd.cli.records import Record, load_record, record_path, save_record
 from agentd.cli.report_file import write_report
@@ -21,7 +22,6 @@ from agentd.errors import AgentdError, InvalidParams
 
 if TYPE_CHECKING:
     from agentd.client.sync_client import Client
-    from agentd.conflicts.bundle import Bundle
     from agentd.conflicts.review import ReviewOutcome, ReviewRequest
     from agentd.settings import Settings
 
@@ -32,9 +32,7 @@ class ReviewOptions:
 
     repository: Path
     target: str | None
-    bundle_files: tuple[Path, ...]
-    patch_files: tuple[Path, ...]
-    branches: tuple[str, ...]
+    named: NamedBundles
     base: str | None
     task_id: str | None
     policy_file: Path | None
@@ -48,18 +46,13 @@ class ReviewOptions:
     html_file: Path | None
     as_json: bool
 
-    @property
-    def names_bundles(self) -> bool:
-        """Whether there is something to review without a daemon."""
-        return bool(self.bundle_files or self.patch_files or self.branches)
-
 
 def run_review(options: ReviewOptions) -> ExitCode:
     """Reviews, records, prints."""
     _check(options)
     configured = settings()
     client = client_if_running()
-    if client is None and not options.names_bundles:
+    if client is None and not options.named.is_given:
         fail(
             f"no daemon answers on {configured.socket_path}, and no bundle was named",
             hint="Start the daemon with `agentd`, or name bundles with --bundle, --patch or "
@@ -137,7 +130,7 @@ def _request(options: ReviewOptions, configured: Settings, client: Client | None
         repository=options.repository,
         home=configured.home,
         target=options.target,
-        bundles=_named_bundles(options),
+        bundles=options.named.read(),
         daemon=client,
         task_id=options.task_id,
         base=options.base,
@@ -148,19 +141,9 @@ def _request(options: ReviewOptions, configured: Settings, client: Client | None
         branch=options.branch_name,
         keep=options.keep_record,
         directory=Path.cwd(),
-        readable=tuple(path.resolve().parent for path in options.bundle_files),
+        readable=options.named.readable,
         environ=process_environment(),
         hidden=configured.private_paths,
-    )
-
-
-def _named_bundles(options: ReviewOptions) -> tuple[Bundle, ...]:
-    from agentd.conflicts.collect import from_branch, from_bundle_file, from_patch_file
-
-    return (
-        *(from_bundle_file(path) for path in options.bundle_files),
-        *(from_patch_file(path) for path in options.patch_files),
-        *(from_branch(name) for name in options.branches),
     )
 
 
