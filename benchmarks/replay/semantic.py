@@ -1,11 +1,12 @@
 """How well the symbol guard finds silent conflicts in real history, and how often it errs.
 
     python -m benchmarks.replay.semantic --clones DIR --cases semantic.jsonl
-    python -m benchmarks.replay.semantic --rate CLONE [--limit N] [--secs S] [--out FLAGGED.jsonl]
+    python -m benchmarks.replay.semantic --rate CLONE [--limit N] [--secs S] [--out SEEN.jsonl]
 
 The first runs it over recorded merges (JSON lines with repo, base, left, right, label and levels)
 in clones found below DIR; the second over all clean merges of two parents of one clone, and writes
-what it flags, for somebody to judge. Downloads nothing.
+what it says of each, for somebody to judge what it flags; a run that is given the same file again
+goes on where the last one ended. Downloads nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +17,16 @@ import math
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from agentd.conflicts.symbols.findings import GuardResult
 from agentd.conflicts.symbols.guard import SymbolGuard
+from agentd.conflicts.symbols.languages import language_of
+from agentd.conflicts.symbols.migrations import new_migrations
+from agentd.conflicts.symbols.sides import Side
+from agentd.conflicts.symbols.summary import Language
 from agentd.conflicts.symbols.summary_cache import SummaryCache
 from benchmarks.replay.git_history import GitHistory, Merge
 
@@ -38,7 +44,7 @@ def main() -> None:
     parser.add_argument("--rate", type=Path, help="clone over whose merges the rate is measured")
     parser.add_argument("--limit", type=int, default=0, help="look at so many merges only")
     parser.add_argument("--secs", type=float, default=math.inf, help="end after so long")
-    parser.add_argument("--out", type=Path, help="where flagged merges go, as JSON lines")
+    parser.add_argument("--out", type=Path, help="what was seen, as JSON lines; continued")
     parser.add_argument("--cache", type=Path, help="directory that keeps summaries between runs")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="agentd-replay-") as directory:
@@ -51,7 +57,7 @@ def main() -> None:
                 cache,
                 limit=arguments.limit,
                 secs=arguments.secs,
-                out=arguments.out,
+                out=arguments.out or Path(directory) / "seen.jsonl",
             )
         elif arguments.cases is not None and arguments.clones is not None:
             replay_cases(arguments.clones, arguments.cases, scratch, cache)
@@ -117,66 +123,92 @@ def measure_rate(
     *,
     limit: int,
     secs: float,
-    out: Path | None,
+    out: Path,
 ) -> None:
     """Runs the guard over the clean merges of a clone, newest first, and prints how many it flags.
 
-    `secs` ends it before all are seen, or `limit` with so many merges, clean or not.
+    `secs` ends it before all are seen, or `limit` with so many merges, clean or not. Merges that
+    `out` tells of are counted from there.
     """
-    found = find_clone(clone.parent, clone.name) or clone
-    history = GitHistory(found, scratch)
-    tally: Counter[str] = Counter()
-    flagged = out.open("w") if out is not None else None
+    history = GitHistory(find_clone(clone.parent, clone.name) or clone, scratch)
+    seen = _seen(out)
+    tally = Counter(each["outcome"] for each in seen.values())
     started = time.monotonic()
     guard = SymbolGuard(history, cache)
-    for count, (merge, base, tree) in enumerate(_clean_merges(history, limit, tally)):
-        if time.monotonic() - started > secs:
-            break
-        if count % _KEPT == 0:
-            guard = SymbolGuard(history, cache)  # Lets go of the summaries of long ago.
-        result = look(history, guard, base, merge, tree)
-        tally["clean"] += 1
-        tally[f"grade {result.grade.value}"] += 1
-        levels = {finding.level.value for finding in result.findings}
-        tally.update(f"level {level}" for level in levels)
-        if result.blocking:
-            tally["strong"] += 1
-            print(f"{merge.commit} {base[:12]} {merge.left[:12]} {merge.right[:12]}", flush=True)
-            for finding in result.blocking[:20]:
-                print(f"    {finding.level.value} {finding.message}", flush=True)
-            if flagged is not None:
-                messages = [[each.level.value, each.message] for each in result.blocking]
-                flagged.write(json.dumps({"merge": merge.commit, "findings": messages}) + "\n")
-                flagged.flush()
-    if flagged is not None:
-        flagged.close()
+    with out.open("a") as file:
+        fresh = [each for each in history.merges() if each.commit not in seen]
+        for count, (merge, clean) in enumerate(_clean_merges(history, fresh[: limit or None])):
+            if time.monotonic() - started > secs:
+                break
+            if count % _KEPT == 0:
+                guard = SymbolGuard(history, cache)  # Lets go of the summaries of long ago.
+            outcome, findings = _judge(history, guard, merge, clean)
+            tally[outcome] += 1
+            line = {"merge": merge.commit, "outcome": outcome, "findings": findings}
+            file.write(f"{json.dumps(line)}\n")
+            file.flush()
+            if findings:
+                print(merge.commit, *merge.parents, flush=True)
+                print(*(f"    {level} {message}" for level, message in findings), sep="\n")
     history.close()
     for key, count in sorted(tally.items()):
         print(f"{count:7}  {key}")
-    clean = max(tally["clean"], 1)
-    rate = tally["strong"] * 10_000 / clean
-    print(f"{rate:.1f} of 10,000 clean merges flagged; {time.monotonic() - started:.0f} s")
+    counted = max(sum(tally[key] for key in ("apart", "passed", "stopped")), 1)
+    rate = tally["stopped"] * 10_000 / counted
+    print(f"{rate:.1f} of 10,000 clean merges stopped; {time.monotonic() - started:.0f} s")
+
+
+def _judge(
+    history: GitHistory, guard: SymbolGuard, merge: Merge, clean: tuple[str, str] | None
+) -> tuple[str, list[tuple[str, str]]]:
+    """The outcome of a merge, and what stops it; `clean` is its base and tree if git has one."""
+    if clean is None:
+        return "no clean merge", []
+    base, tree = clean
+    left, right = history.side(base, merge.left), history.side(base, merge.right)
+    if not may_meet(left, right):
+        return "apart", []
+    history.expect(left, right, tree)
+    result = guard.pair(guard.prepare(left), guard.prepare(right))
+    findings = [(each.level.value, each.message) for each in result.blocking]
+    return "stopped" if findings else "passed", findings
+
+
+def may_meet(left: Side, right: Side) -> bool:
+    """Whether the guard, by the paths alone, could have anything to say about two sides."""
+    return bool(
+        left.changes.keys() & right.changes.keys()
+        or _families(left) & _families(right)
+        or (new_migrations(left) and new_migrations(right))
+    )
+
+
+def _families(side: Side) -> set[Language]:
+    return {found.family for path in side.changes if (found := language_of(path)) is not None}
+
+
+def _seen(out: Path) -> dict[str, dict[str, Any]]:
+    """What an earlier run wrote, by merge."""
+    if not out.exists():
+        return {}
+    lines = map(json.loads, out.read_text().splitlines())
+    return {line["merge"]: line for line in lines}
 
 
 def _clean_merges(
-    history: GitHistory, limit: int, tally: Counter[str]
-) -> Iterator[tuple[Merge, str, str]]:
-    """The merges with one base that git finds clean, each with its base and tree."""
-    merges = list(history.merges())[: limit or None]
+    history: GitHistory, merges: Sequence[Merge]
+) -> Iterator[tuple[Merge, tuple[str, str] | None]]:
+    """Each merge with its base and tree; None unless it has one base and git finds it clean."""
     for start in range(0, len(merges), _BATCH):
+        batch = merges[start : start + _BATCH]
         bases = {}
-        for merge in merges[start : start + _BATCH]:
-            found = history.merge_bases(merge.left, merge.right)
-            if len(found) != 1 or found[0] in (merge.left, merge.right):
-                tally["no or several bases, or one side only"] += 1
-            else:
+        for merge in batch:
+            found = history.merge_bases(*merge.parents)
+            if len(found) == 1 and found[0] not in merge.parents:
                 bases[merge] = found[0]
         clean = history.clean_trees(list(bases))
-        for merge, base in bases.items():
-            if merge in clean:
-                yield merge, base, clean[merge]
-            else:
-                tally["conflict"] += 1
+        for merge in batch:
+            yield merge, (bases[merge], clean[merge]) if merge in clean else None
 
 
 if __name__ == "__main__":

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agentd.conflicts.merge_result import MergeMessage, MergeResult
+from agentd.conflicts.symbols.sides import FileChange, Side
+from agentd.conflicts.symbols.summary_cache import SummaryCache
 from benchmarks.replay.cases import Replay
 from benchmarks.replay.git_history import GitHistory
 from benchmarks.replay.one_merge import POLICY, Shape, review_record
 from benchmarks.replay.open_pulls import check_pairs, open_at
+from benchmarks.replay.semantic import may_meet, measure_rate
 from benchmarks.replay.verdicts import EngineAnswer, Outcome, compare, read_record, recorded_answer
 from tests.conflicts.repo_builder import Repo, numbered
 
@@ -136,6 +140,51 @@ def test_what_the_clone_lacks_is_nobodys_verdict(
     run.all_merges(repo.path, limit=0, every=1, several_bases=False)
     assert run.tally[Outcome.ENGINE_ERROR] == 0
     assert run.tally[Outcome.CLONE_ERROR] > 0
+
+
+def test_the_rate_is_measured_in_several_runs(
+    repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The newest merge is a silent conflict; of the others two are clean, one with files apart."""
+    repo.commit("code", {"tool.py": "def load():\n    pass\n"})
+    repo.branch("use", {"use.py": "from tool import load\n\nload()\n"})
+    repo.commit("rename", {"tool.py": "def read():\n    pass\n"})
+    repo.git("merge", "--quiet", "--no-ff", "--no-edit", "use")
+    out = tmp_path / "seen.jsonl"
+    for limit, seen in ((1, 1), (2, 3), (0, 5)):
+        scratch, cache = tmp_path / "objects", SummaryCache(tmp_path / "summaries")
+        measure_rate(repo.path, scratch, cache, limit=limit, secs=60, out=out)
+        assert len(out.read_text().splitlines()) == seen
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len({line["merge"] for line in lines}) == 5
+    assert Counter(line["outcome"] for line in lines) == {
+        "stopped": 1,
+        "no clean merge": 2,
+        "passed": 1,
+        "apart": 1,
+    }
+    assert [level for level, _ in lines[0]["findings"]] == ["S1"]
+    assert "3333.3 of 10,000 clean merges stopped" in capsys.readouterr().out
+
+
+def side(*paths: str) -> Side:
+    return Side(NO_TREE, {path: FileChange(None, path) for path in paths})
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "wanted"),
+    [
+        ("a.py", "b.py", True),
+        ("a.ts", "b.js", True),
+        ("a.py", "b.go", False),
+        ("a.toml", "a.toml", True),
+        ("a.toml", "b.toml", False),
+        ("app/migrations/0002_a.sql", "app/migrations/0002_b.sql", True),
+        ("app/migrations/0002_a.sql", "b.sql", False),
+    ],
+)
+def test_by_paths_alone_some_sides_cannot_meet(left: str, right: str, wanted: bool) -> None:
+    assert may_meet(side(left), side(right)) is wanted
 
 
 CLEAN = MergeResult(NO_TREE, clean=True)  # type: ignore[arg-type]
