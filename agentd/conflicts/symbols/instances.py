@@ -46,5 +46,6 @@ def instance_names(root: Node, functions: Collection[str], bindings: Bindings) -
             own = of_functions.setdefault(function, {}) if function else of_file
             known = of_file if name.startswith(THIS) else own
             known[name] = kind if known.get(name, kind) == kind else ""
-        pending.extend((child, function) for child in node.named_children)
+        # What has nothing inside it, as most nodes do, binds nothing.
+        pending += [(child, function) for child in node.named_children if child.named_child_count]
     return InstanceNames(of_file, of_functions)

@@ -71,13 +71,7 @@ class RustNaming:
 
     def elsewhere(self, view: TreeView, name: str) -> bool:
         """An `impl`, or a trait that gives it, may have come into any of the changed files."""
-        return any(
-            each.simple_name == name and "." in each.name
-            for path, blob in view.changed.items()
-            if blob is not None and path.endswith(".rs")
-            if (summary := view.summary(path)) is not None
-            for each in summary.definitions
-        )
+        return name in view.recall("Rust's changed members", lambda: _changed_members(view))
 
     def _start(self, view: TreeView, importer: str, parts: list[str]) -> str | None:
         """The file that a path begins at; takes its first names off the path."""
@@ -117,6 +111,18 @@ class RustNaming:
         return next(
             (f"{directory}/{name}" for name in _ROOTS if view.exists(f"{directory}/{name}")), None
         )
+
+
+def _changed_members(view: TreeView) -> frozenset[str]:
+    """The simple names of all members in the changed files."""
+    return frozenset(
+        each.simple_name
+        for path, blob in view.changed.items()
+        if blob is not None and path.endswith(".rs")
+        if (summary := view.summary(path)) is not None
+        for each in summary.definitions
+        if "." in each.name
+    )
 
 
 def _inner_directory(path: str) -> str:

@@ -267,6 +267,10 @@ def within(context: Context, name: str) -> Context:
 
 
 def _mentions(node: Node) -> Iterator[str]:
-    for inner in descend(node):
+    pending = [node]
+    while pending:
+        inner = pending.pop()
         if inner.type in _NAME_NODES:
             yield text(inner)
+        else:
+            pending += inner.named_children  # A name has no names inside it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
-from posixpath import basename, dirname
+from posixpath import basename
 from typing import Any, TypeVar
 
 from agentd.conflicts.symbols.library import SummaryLibrary
@@ -26,7 +26,7 @@ class Listing:
         self._by_directory: dict[str, set[str]] = {}
         self._below: dict[str, int] = {}
         for path in paths:
-            self._by_directory.setdefault(dirname(path), set()).add(path)
+            self._by_directory.setdefault(path.rpartition("/")[0], set()).add(path)
         for directory, inside in self._by_directory.items():
             for parent in _with_parents(directory):
                 self._below[parent] = self._below.get(parent, 0) + len(inside)
@@ -56,16 +56,18 @@ class TreeView:
     ) -> None:
         self._listing = listing
         self._changed = changed
-        self._overlay = Listing({path: blob for path, blob in changed.items() if blob is not None})
-        self._dropped = Listing(
-            {
-                path: listing.paths[path]
-                for path, blob in changed.items()
-                if blob is None and path in listing.paths
-            }
-        )
         self._library = library
         self._recalled: dict[Hashable, Any] = {}
+
+    @cached_property
+    def _overlay(self) -> Listing:
+        return Listing({path: blob for path, blob in self._changed.items() if blob is not None})
+
+    @cached_property
+    def _dropped(self) -> Listing:
+        paths = self._listing.paths
+        gone = (path for path, blob in self._changed.items() if blob is None and path in paths)
+        return Listing({path: paths[path] for path in gone})
 
     def recall(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """What is made of this tree, made once; a key stands for one thing alone."""
@@ -132,5 +134,5 @@ class TreeView:
 def _with_parents(directory: str) -> Iterator[str]:
     yield directory
     while directory:
-        directory = dirname(directory)
+        directory = directory.rpartition("/")[0]
         yield directory
