@@ -5,7 +5,9 @@ The one place of the guard that reads contents. It must not know what the summar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from agentd.conflicts.symbols.languages import NotRead, analyser_of, stands, summarise
@@ -70,10 +72,13 @@ class SummaryLibrary:
         for blob, analyser in wanted:
             analysers.setdefault(blob, []).append(analyser)
             self._known[blob, analyser] = NotRead("its content cannot be had")
-        for blob, content in self._reader.read_blobs(list(analysers)) if analysers else ():
-            for analyser in analysers[blob]:
-                path = wanted[blob, analyser]
-                self._known[blob, analyser] = self._read(path, blob, analyser, content)
+        if not analysers:
+            return
+        with _no_collection():
+            for blob, content in self._reader.read_blobs(list(analysers)):
+                for analyser in analysers[blob]:
+                    path = wanted[blob, analyser]
+                    self._known[blob, analyser] = self._read(path, blob, analyser, content)
 
     def _read(self, path: str, blob: str, analyser: str, content: bytes) -> Summary | NotRead:
         if len(content) > FILE_BYTES_MAX:
@@ -82,3 +87,18 @@ class SummaryLibrary:
         if isinstance(found, Summary) and self._store is not None:
             self._store.put(blob, analyser, found)
         return found
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keeps the collector of circles away: syntax trees are many objects, but none of them circles.
+
+    It would look through them again and again, which takes about as long as reading them.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -53,3 +53,8 @@ def walk(node: ast.AST) -> Sequence[ast.AST]:
     if isinstance(node, ast.Module):
         node.__dict__[_NODES] = found
     return found
+
+
+def forget(node: ast.Module) -> None:
+    """Lets go of all nodes of a file, the file itself among them: only so is it freed at once."""
+    node.__dict__.pop(_NODES, None)

@@ -210,7 +210,8 @@ class SyntaxReader:
         self.calls.append(Call(owner, name, shape, (line_of(node),), context.guarded))
 
     def summary(self, *, strict: bool = True) -> Summary:
-        """Everything that was gathered."""
+        """Everything that was gathered; the reader is done then."""
+        self.handlers = {}  # They hold the reader, and it the whole tree.
         roots = {each.local for each in self.imports} | {
             each.name for each in self.definitions if each.kind is Kind.CLASS
         }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import symtable
 import sys
+from ast import Module
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from agentd.conflicts.symbols.python_summary import read_python
 from agentd.conflicts.symbols.sides import Side
 from agentd.conflicts.symbols.summary import Summary
 from agentd.conflicts.symbols.summary_cache import SummaryCache
+from agentd.conflicts.symbols.syntax import SyntaxReader
 from tests.conflicts.symbols.trees import Trees, guard, strong
 
 STORE = "def load(path):\n    return path\n\n\ndef save(path):\n    return path\n"
@@ -67,6 +70,42 @@ def test_kept_summaries_are_not_read_again(tmp_path: Path) -> None:
     trees.reads.clear()
     assert guard_pair(left, right, trees, SummaryCache(tmp_path / "summaries")) == first
     assert trees.reads == []
+
+
+SMALL_FILES = {
+    "a.py": "import os\n\n\nclass Box:\n    def get(self):\n        return os.sep\n",
+    "old.py": "print 'no'\n",
+    "a.go": "package a\n\nfunc Load() int { return 1 }\n",
+    "a.rs": "pub fn load() -> u8 { 1 }\n",
+    "A.java": "class A { int load() { return 1; } }\n",
+    "a.js": "export function load() { return 1; }\n",
+    "a.ts": "export function load(): number { return 1; }\n",
+}
+
+
+@pytest.mark.parametrize("path", SMALL_FILES)
+def test_what_was_read_for_a_summary_is_free_without_the_collector(path: str) -> None:
+    """Files are read by the thousand with the collector off."""
+    gc.collect()
+    gc.disable()
+    try:
+        assert isinstance(summarise(path, SMALL_FILES[path].encode()), Summary)
+        left = [each for each in gc.get_objects() if isinstance(each, Module | SyntaxReader)]
+    finally:
+        gc.enable()
+    assert left == []
+
+
+def test_the_collector_is_as_it_was_after_reading(tmp_path: Path) -> None:
+    trees = Trees(BASE, tmp_path)
+    gc.disable()
+    try:
+        SymbolGuard(trees).prepare(trees.side({"app/store.py": "X = 1\n"}))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    SymbolGuard(trees).prepare(trees.side({"app/store.py": "X = 2\n"}))
+    assert gc.isenabled()
 
 
 def test_damaged_summaries_are_read_again(tmp_path: Path) -> None:
