@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import ObjectId, TreeId
+from agentd.conflicts.isolation import asked_of_each
 from agentd.conflicts.ledger import audit, blobs_to_read
 from agentd.conflicts.ledger_books import Books, Drift, Entry, FileState
 from agentd.conflicts.ledger_summary import LedgerSummary, summarise_ledger
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_TREE, TreeChange
+from agentd.conflicts.tree_differences import Pair
 from agentd.conflicts.weaving import Strands, find_woven, read_strands, read_woven
+from agentd.errors import DependencyFailed
 
 
 def check_ledger(
@@ -47,8 +51,7 @@ def _open_books(
     """Reads the files of all sides that differ anywhere."""
     bases = sorted({str(each.candidate.base_tree) for each in accepted})
     pairs = [(base, str(tip_tree)) for base in bases if base != tip_tree]
-    drifts = quarantine.changes(pairs, renames=True)
-    target_renames = _renames(change for drift in drifts for change in drift)
+    target_renames = _renames(_drift(quarantine, pairs))
     paths = {path for change in integrated for path in change.paths}
     for each in accepted:
         paths |= {path for change in each.candidate.changes for path in change.paths}
@@ -67,6 +70,14 @@ def _open_books(
         contents={str(blob): content for blob, content in contents.items()},
         woven=read_woven(woven, contents),
     )
+
+
+def _drift(quarantine: Quarantine, pairs: Sequence[Pair]) -> list[TreeChange]:
+    """What the target did since the bases. Where an old file of it cannot be read, nothing counts
+    as moved there: then less is accounted for, never more."""
+    asked = asked_of_each(pairs, partial(quarantine.entry_changes, renames=True))
+    read = (drift for drift in asked if not isinstance(drift, DependencyFailed))
+    return [change for drift in read for change in drift]
 
 
 def _entry(each: Placed, strands: Strands) -> Entry:

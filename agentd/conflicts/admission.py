@@ -10,6 +10,7 @@ import hashlib
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import orjson
@@ -26,12 +27,14 @@ from agentd.conflicts.findings import (
     warning,
 )
 from agentd.conflicts.git_names import CommitId, ObjectId, TreeId
-from agentd.conflicts.intake import Submission
+from agentd.conflicts.isolation import asked_of_each, unreadable
 from agentd.conflicts.patch_admission import PatchAdmission
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.submission import Submission
 from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_SYMLINK, TreeChange
 from agentd.conflicts.unsafe_names import is_unsafe
+from agentd.errors import DependencyFailed
 
 _PATHS_SHOWN: Final = 20
 
@@ -97,7 +100,8 @@ class Admission:
             if base_tree is not None and tree is not None
         ]
         pairs = [(str(built[index][1]), str(built[index][2])) for index in with_tree]
-        changed = dict(zip(with_tree, self._quarantine.changes(pairs, renames=True), strict=True))
+        compare = partial(self._quarantine.changes, renames=True)
+        changed = dict(zip(with_tree, asked_of_each(pairs, compare), strict=True))
         candidates: dict[BundleId, Candidate] = {}
         for index, (submission, (findings, base_tree, tree)) in enumerate(
             zip(submissions, built, strict=True)
@@ -122,9 +126,10 @@ class Admission:
             read = self._quarantine.read_blobs(portion)
             places = [(number, blob, base) for blob in portion for number, base in wanted[blob]]
             patches = [(read[blob], base, self._trees[base]) for _, blob, base in places]
+            trees = asked_of_each(patches, self._patches.trees)
             made |= {
-                number: tree
-                for (number, _, _), tree in zip(places, self._patches.trees(patches), strict=True)
+                number: unreadable(tree) if isinstance(tree, DependencyFailed) else tree
+                for (number, _, _), tree in zip(places, trees, strict=True)
             }
         return made
 
@@ -147,12 +152,18 @@ class Admission:
         findings: list[Finding],
         base_tree: TreeId | None,
         tree: TreeId | None,
-        changes: tuple[TreeChange, ...],
+        changes: tuple[TreeChange, ...] | DependencyFailed,
     ) -> Candidate:
         bundle_id = bundle_digest(submission, tree)
+        if isinstance(changes, DependencyFailed):
+            findings.append(unreadable(changes))
+            tree, changes = None, ()
         # A head that is its own base has landed, or is not begun: freshness tells which.
         if tree is not None and base_tree is not None and submission.head != submission.base:
-            findings += self._judge_changes(submission.bundle, changes)
+            try:
+                findings += self._judge_changes(submission.bundle, changes)
+            except DependencyFailed as failure:
+                findings.append(unreadable(failure))
         findings += _judge_claims(submission.bundle)
         return Candidate(
             bundle_id=bundle_id,

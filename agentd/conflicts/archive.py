@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from agentd.conflicts.git_names import CommitId, ObjectId
+from agentd.conflicts.isolation import asked_of_each
 from agentd.conflicts.quarantine import Quarantine
+from agentd.errors import DependencyFailed
 
 _PREFIX: Final = "refs/agentd/reviews/"
 _RECORD_NAME: Final = "record.json"
@@ -29,28 +31,35 @@ def keep_review(
     seconds: int,
 ) -> None:
     """Holds on to a record and its objects; `seconds` is the Unix time of the review."""
-    _copy(quarantine, target, [*commits, *blobs])
+    whole = _copy(quarantine, target, sorted({*commits, *blobs}))
     files = {str(blob): blob for blob in blobs} | {_RECORD_NAME: quarantine.store_blob(record)}
     holder = quarantine.commit(
         quarantine.make_tree(files),
-        sorted({target, *commits}),
+        # What git cannot read to its end must not be referred to: it would stop every later gc.
+        sorted({target, *commits} & {target, *whole}),
         message=f"Keeps what review {review_id} needs\n",
         seconds=seconds,
     )
     quarantine.run(["update-ref", f"{_PREFIX}{review_id}", holder], check=True)
 
 
-def _copy(quarantine: Quarantine, target: CommitId, objects: Sequence[str]) -> None:
+def _copy(quarantine: Quarantine, target: CommitId, objects: Sequence[str]) -> set[str]:
     """Packs what the objects reach and the target does not into the quarantine.
 
     The name of the pack follows from what is in it: the same bundles again make no second one.
+    Gives those that could be read to their end.
     """
     pack = quarantine.git_dir / "objects" / "pack" / "pack"
-    quarantine.run(
-        ["pack-objects", "--revs", "--non-empty", "-q", "--missing=allow-any", str(pack)],
-        stdin="".join(f"{line}\n" for line in (*sorted(set(objects)), f"^{target}")).encode(),
-        check=True,
-    )
+
+    def copy(some: Sequence[str]) -> Sequence[str]:
+        quarantine.run(
+            ["pack-objects", "--revs", "--non-empty", "-q", "--missing=allow-any", str(pack)],
+            stdin="".join(f"{line}\n" for line in (*some, f"^{target}")).encode(),
+            check=True,
+        )
+        return some
+
+    return {each for each in asked_of_each(objects, copy) if not isinstance(each, DependencyFailed)}
 
 
 def missing_objects(quarantine: Quarantine, objects: Sequence[str]) -> tuple[str, ...]:

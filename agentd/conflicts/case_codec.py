@@ -12,11 +12,11 @@ from agentd.conflicts.bundle import Bundle, Claim, ClaimStatus, Source, SourceKi
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
 from agentd.conflicts.git_names import CommitId, ObjectId
 from agentd.conflicts.holding import HeldLock, Holdings
-from agentd.conflicts.intake import Submission
 from agentd.conflicts.json_fields import Fields
 from agentd.conflicts.judgement import Case
 from agentd.conflicts.policy import policy_from_json
 from agentd.conflicts.policy_errors import PolicyError
+from agentd.conflicts.submission import Submission
 
 
 def encode_case(case: Case) -> dict[str, Any]:

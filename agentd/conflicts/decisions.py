@@ -65,6 +65,7 @@ class Why(StrEnum):
     VERIFICATION_FAILED = "verification_failed"
     FAILS_TOGETHER = "fails_together"
     # escalate
+    OBJECTS_UNREADABLE = "objects_unreadable"
     ASSUMPTION_BROKEN = "assumption_broken"
     """What one assumes another makes false; a wait while that one holds a lock."""
     HELD_FOR_GRANT = "held_for_grant"
@@ -112,6 +113,7 @@ _BY_FINDING: Final[Mapping[FindingKind, tuple[Action, Why]]] = {
     FindingKind.FORBIDDEN_PATH: (Action.REJECT, Why.FORBIDDEN),
     FindingKind.HELD_PATH: (Action.ESCALATE, Why.HELD_FOR_GRANT),
     FindingKind.EMPTY: (Action.REJECT, Why.EMPTY),
+    FindingKind.OBJECTS_UNREADABLE: (Action.ESCALATE, Why.OBJECTS_UNREADABLE),
     FindingKind.ALREADY_IN_TARGET: (Action.REJECT, Why.ALREADY_IN_TARGET),
     FindingKind.CLAIMED_FAILURE: (Action.REJECT, Why.CLAIMED_FAILURE),
     FindingKind.ASSUMPTION_FALSE: (Action.REJECT, Why.ASSUMPTION_FALSE),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from agentd.conflicts.admission import Candidate
@@ -34,10 +35,12 @@ from agentd.conflicts.history import (
     touched_between,
 )
 from agentd.conflicts.hunk_overlap import conflicting_hunks, hunks_to_json
+from agentd.conflicts.isolation import asked_of_each, unreadable
 from agentd.conflicts.merge_result import Merge, MergeResult
 from agentd.conflicts.merging import Merger
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.tree_changes import FileHunks
+from agentd.errors import DependencyFailed
 
 _PATHSPECS_MAX: Final = 2_000
 """A command line takes only so many."""
@@ -96,7 +99,7 @@ def place(
     placer = _Placer(quarantine, tip, allow_stale_clean, moved)
     merges = {each.bundle_id: placer.merge_of(each) for each in candidates}
     wanted = [merge for merge in merges.values() if merge is not None]
-    merged = dict(zip(wanted, merger.merge_all(wanted), strict=True))
+    merged = dict(zip(wanted, asked_of_each(wanted, merger.merge_all), strict=True))
     placed: list[Placed] = []
     for start in range(0, len(candidates), _READ_AT_ONCE):
         portion = [
@@ -141,8 +144,11 @@ class _Placer:
             return None
         return Merge(base_tree, self._tip_tree, tree)
 
-    def place(self, candidate: Candidate, merged: MergeResult | None) -> Placed:
+    def place(self, candidate: Candidate, merged: MergeResult | DependencyFailed | None) -> Placed:
         """A candidate on the tip, with what merging it gave where it had to be merged."""
+        if isinstance(merged, DependencyFailed):
+            found = unreadable(merged, "What it is to be merged with")
+            return Placed(candidate, Freshness.UNKNOWN, None, (found.about(candidate.bundle_id),))
         base, base_tree, tree = candidate.base, candidate.base_tree, candidate.tree
         if base is not None and base == candidate.submission.head:
             return self._landed(candidate, base)
@@ -272,17 +278,24 @@ class _Placer:
             return ""
         return f" (which moved during the review, from {moved.before[:12]})"
 
-    def read_conflicts(self, results: Iterable[tuple[Candidate, MergeResult | None]]) -> None:
+    def read_conflicts(
+        self, results: Iterable[tuple[Candidate, MergeResult | DependencyFailed | None]]
+    ) -> None:
         """Reads, in one call, what candidates and the target changed where they conflict."""
         pairs: set[tuple[str, str]] = set()
         paths: set[str] = set()
         for each, merged in results:
-            if merged is not None and not merged.clean:
+            if isinstance(merged, MergeResult) and not merged.clean:
                 pairs |= {(str(each.base_tree), str(tree)) for tree in (each.tree, self._tip_tree)}
                 paths |= set(_paths_of(merged))
         asked = sorted(pairs) if paths else []
         only = sorted(paths) if len(paths) <= _PATHSPECS_MAX else ()
-        self._hunks = dict(zip(asked, self._quarantine.hunks(asked, paths=only), strict=True))
+        read = asked_of_each(asked, partial(self._quarantine.hunks, paths=only))
+        # Evidence alone: git has merged these, so that all which counts could be read.
+        self._hunks = {
+            pair: () if isinstance(files, DependencyFailed) else files
+            for pair, files in zip(asked, read, strict=True)
+        }
 
     def _conflicting_hunks(self, candidate: Candidate, paths: Sequence[str]) -> list[JsonObject]:
         """Where both changed the same lines of the base: left the bundle, right the target."""

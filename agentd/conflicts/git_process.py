@@ -226,6 +226,16 @@ def _input(stdin: bytes | None) -> Iterator[IO[bytes]]:
 
 
 _OBJECT_MISSING: Final = re.compile(r"unable to read|missing (?:blob|tree|commit)|lazy fetch")
+_DAMAGE: Final = re.compile(
+    r"^(?:error|fatal): (?:failed to read |unable to |corrupt |loose object |could not read "
+    r"|inflate|missing |object file |packed object |read of )",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def tells_of_damage(stderr: str) -> bool:
+    """Whether git failed on an object of the repository, not on what it was asked."""
+    return _DAMAGE.search(stderr) is not None
 
 
 def _failed(arguments: Sequence[str], why: str) -> DependencyFailed:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -27,35 +28,21 @@ from agentd.conflicts.bundle import (
 from agentd.conflicts.findings import Finding, FindingKind, Severity, error, info, warning
 from agentd.conflicts.git_names import CommitId, ObjectId, object_id
 from agentd.conflicts.history import virtual_base
+from agentd.conflicts.isolation import unreadable
 from agentd.conflicts.named_commits import NamedCommits
 from agentd.conflicts.object_writing import store_objects
+from agentd.conflicts.policy import Limits
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.readable_files import ReadableFiles, real_place
+from agentd.conflicts.readable_submissions import without_unreadable
 from agentd.conflicts.repository import Repository
+from agentd.conflicts.submission import Submission
 from agentd.conflicts.tree_entries import BYTES_AT_ONCE
+from agentd.conflicts.trial_merges import retried
 from agentd.conflicts.worktree_snapshot import take_snapshot
 from agentd.errors import AgentdError, DependencyFailed
 
 _BASE_TRAILER: Final = re.compile(rb"^base-commit: ([0-9a-f]{40,64})\s*$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A bundle whose change and base cannot move any more."""
-
-    bundle: Bundle
-    base: CommitId | None = None
-    patch: ObjectId | None = None
-    """A patch text, kept as a blob in the quarantine."""
-    head: CommitId | None = None
-    """A commit with the changed tree."""
-    branch_head: CommitId | None = None
-    """The head where it is a commit of the user's, so that a merge can name it as a parent."""
-    findings: tuple[Finding, ...] = ()
-    criss_cross: bool = False
-    """Whether its head and the target have several merge bases; `base` is the merge of those."""
-    change_digest: str = ""
-    """Of the change as the bundle states it; tells bundles apart whose change cannot be had."""
 
 
 @dataclass(slots=True)
@@ -65,7 +52,7 @@ class Intake:
     repository: Repository
     quarantine: Quarantine
     target: CommitId
-    bundle_bytes_max: int
+    limits: Limits
     assumed_base: CommitId | None = None
     """For patches that name none; the target where there is none."""
     base_override: CommitId | None = None
@@ -82,7 +69,7 @@ class Intake:
     def __post_init__(self) -> None:
         self._names = NamedCommits(self.repository, self.quarantine, self.target)
         self._files = ReadableFiles(
-            self.repository, self.directory, self.readable, self.bundle_bytes_max
+            self.repository, self.directory, self.readable, self.limits.bundle_bytes_max
         )
 
     def take(self, bundle: Bundle) -> Submission:
@@ -98,14 +85,14 @@ class Intake:
             if sum(map(len, self._patches.values())) > BYTES_AT_ONCE:
                 self._store_patches()
         self._store_patches()
-        return taken
+        return without_unreadable(taken, self.quarantine, self.limits.files_max)
 
     def _look_ahead(self, bundles: Sequence[Bundle]) -> None:
         changes = [bundle.change for bundle in bundles]
         texts = [
             change.data
             for change in changes
-            if isinstance(change, PatchText) and len(change.data) <= self.bundle_bytes_max
+            if isinstance(change, PatchText) and len(change.data) <= self.limits.bundle_bytes_max
         ]
         heads = [change.revision for change in changes if isinstance(change, HeadRevision)]
         bases = [bundle.base_revision for bundle in bundles if bundle.base_revision is not None]
@@ -116,7 +103,12 @@ class Intake:
 
     def _take(self, bundle: Bundle) -> Submission:
         digest = hashlib.sha256(repr(bundle.change).encode()).hexdigest() if bundle.change else ""
-        tied = self._tied(bundle)
+        try:
+            tied = retried(partial(self._tied, bundle))
+        except DependencyFailed as failure:
+            if failure.reason != "git_failed":
+                raise
+            tied = Submission(bundle, findings=(unreadable(failure, "What it names"),))
         return replace(tied, bundle=replace(tied.bundle, change=None), change_digest=digest)
 
     def _store_patches(self) -> None:
@@ -157,16 +149,16 @@ class Intake:
     # Patches
 
     def _patch(self, bundle: Bundle, data: bytes) -> Submission:
-        if len(data) > self.bundle_bytes_max:
+        if len(data) > self.limits.bundle_bytes_max:
             return Submission(
                 bundle,
                 findings=(
                     error(
                         FindingKind.OVER_LIMIT,
                         f"Its patch has {len(data):,} bytes and the policy allows "
-                        f"{self.bundle_bytes_max:,}; split it, or hand in a branch.",
+                        f"{self.limits.bundle_bytes_max:,}; split it, or hand in a branch.",
                         bytes=len(data),
-                        limit=self.bundle_bytes_max,
+                        limit=self.limits.bundle_bytes_max,
                     ),
                 ),
             )

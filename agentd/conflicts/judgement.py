@@ -24,7 +24,6 @@ from agentd.conflicts.freshness import Placed, place
 from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.history import TargetMove, target_move
 from agentd.conflicts.holding import Holdings
-from agentd.conflicts.intake import Submission
 from agentd.conflicts.interaction import Interaction
 from agentd.conflicts.ledger_summary import LedgerSummary
 from agentd.conflicts.merge_attributes import merge_attributes
@@ -38,6 +37,7 @@ from agentd.conflicts.regeneration import Generator, NoGenerator, Regenerator, S
 from agentd.conflicts.selection import Contender, Edge
 from agentd.conflicts.settlement import Settlement, Settling
 from agentd.conflicts.single_decisions import decide_singly, is_closed
+from agentd.conflicts.submission import Submission
 from agentd.conflicts.symbol_pass import SymbolPass, guard_symbols
 from agentd.conflicts.symbols.summary_cache import SummaryCache
 from agentd.conflicts.target_symbols import with_target_symbols

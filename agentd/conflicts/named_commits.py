@@ -6,12 +6,17 @@ answers are for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agentd.conflicts.forks import merge_bases_of
 from agentd.conflicts.git_names import CommitId
+from agentd.conflicts.isolation import asked_of_each
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository
+from agentd.errors import DependencyFailed
+
+_History = tuple[int, tuple[CommitId, ...]]
+"""When a commit was made (Unix seconds), and its merge bases with the target."""
 
 
 class NamedCommits:
@@ -22,8 +27,7 @@ class NamedCommits:
         self._quarantine = quarantine
         self._target = target
         self._commits: dict[str, CommitId | None] = {}
-        self._seconds: dict[CommitId, int] = {}
-        self._bases: dict[CommitId, tuple[CommitId, ...]] = {}
+        self._histories: dict[CommitId, _History | DependencyFailed] = {}
 
     def look_up(self, revisions: Iterable[str]) -> None:
         """Finds the commits that revisions name."""
@@ -31,10 +35,23 @@ class NamedCommits:
         self._commits |= self._repository.commits_of(wanted)
 
     def look_back(self, heads: Iterable[CommitId]) -> None:
-        """Finds when commits were made, and where their histories left the target's."""
-        wanted = [head for head in dict.fromkeys(heads) if head not in self._bases]
-        self._bases |= merge_bases_of(self._quarantine, self._target, wanted)
-        self._seconds |= self._quarantine.seconds_of(wanted)
+        """Finds when commits were made, and where their histories left the target's; what cannot
+        be read is told to whoever asks for it."""
+        wanted = [head for head in dict.fromkeys(heads) if head not in self._histories]
+        asked = asked_of_each(wanted, self._look_back)
+        self._histories |= dict(zip(wanted, asked, strict=True))
+
+    def _look_back(self, heads: Sequence[CommitId]) -> list[_History]:
+        bases = merge_bases_of(self._quarantine, self._target, heads)
+        seconds = self._quarantine.seconds_of(heads)
+        return [(seconds[head], bases[head]) for head in heads]
+
+    def _history(self, commit: CommitId) -> _History:
+        self.look_back([commit])
+        found = self._histories[commit]
+        if isinstance(found, DependencyFailed):
+            raise found
+        return found
 
     def commit_of(self, revision: str) -> CommitId | None:
         """The commit that a revision names, or None."""
@@ -42,11 +59,9 @@ class NamedCommits:
         return self._commits[revision]
 
     def seconds(self, commit: CommitId) -> int:
-        """A commit's date in Unix seconds."""
-        self.look_back([commit])
-        return self._seconds[commit]
+        """A commit's date in Unix seconds. Raises `git_failed`."""
+        return self._history(commit)[0]
 
     def merge_bases(self, commit: CommitId) -> tuple[CommitId, ...]:
-        """All merge bases of a commit and the target, in git's order."""
-        self.look_back([commit])
-        return self._bases[commit]
+        """All merge bases of a commit and the target, in git's order. Raises `git_failed`."""
+        return self._history(commit)[1]

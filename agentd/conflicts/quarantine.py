@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, ObjectId, TreeId, decoded, encoded
-from agentd.conflicts.git_process import GitProcess, GitResult
+from agentd.conflicts.git_process import GitProcess, GitResult, tells_of_damage
+from agentd.conflicts.isolation import asked_of_each
 from agentd.conflicts.merge_result import NO_ATTRIBUTES, Merge, MergeAttributes, MergeResult
 from agentd.conflicts.object_writing import store_objects
 from agentd.conflicts.quarantine_setup import set_up, unusable
 from agentd.conflicts.repository import IDENTITY, Repository
 from agentd.conflicts.tree_changes import FileHunks, TreeChange
-from agentd.conflicts.tree_differences import Pair, changes, hunks, patch
+from agentd.conflicts.tree_differences import Pair, changes, entry_changes, hunks, patch
 from agentd.conflicts.tree_edits import Edits
 from agentd.conflicts.tree_entries import (
     ObjectInfo,
@@ -97,15 +98,23 @@ class Quarantine:
 
     def trees_of(self, commits: Sequence[CommitId]) -> dict[CommitId, TreeId]:
         """The trees of many commits, in one call."""
-        wanted = list(dict.fromkeys(commits))
-        found = {}
-        for commit, info in zip(
-            wanted, look_up(self, [f"{c}^{{tree}}" for c in wanted]), strict=True
-        ):
-            if info is None or info.kind != "tree":
+        found = self.trees_there(commits)
+        for commit in commits:
+            if commit not in found:
                 raise DependencyFailed("git_failed", f"The tree of {commit} cannot be read.")
-            found[commit] = TreeId(info.object_id)
         return found
+
+    def trees_there(self, commits: Sequence[CommitId]) -> dict[CommitId, TreeId]:
+        """The trees of those commits whose tree is there."""
+        wanted = list(dict.fromkeys(commits))
+        looked = asked_of_each(
+            wanted, lambda some: look_up(self, [f"{each}^{{tree}}" for each in some])
+        )
+        return {
+            commit: TreeId(info.object_id)
+            for commit, info in zip(wanted, looked, strict=True)
+            if isinstance(info, ObjectInfo) and info.kind == "tree"
+        }
 
     def merge_base(self, left: CommitId, right: CommitId) -> CommitId | None:
         """The best common ancestor, or None."""
@@ -114,7 +123,8 @@ class Quarantine:
     def merge_bases(self, left: CommitId, right: CommitId) -> tuple[CommitId, ...]:
         """All common ancestors that are in the history of no other one, in git's order."""
         found = self.run(["merge-base", "--all", left, right])
-        if found.status == 1 and not found.stdout:
+        # A history that breaks off ends with 1 as well, but not without a word.
+        if found.status == 1 and not found.stdout and "error: " not in found.stderr:
             return ()
         bases = found.text.split("\n")
         if found.status != 0 or not all(OBJECT_ID.fullmatch(base) for base in bases):
@@ -123,10 +133,10 @@ class Quarantine:
 
     def is_ancestor(self, ancestor: CommitId, commit: CommitId) -> bool:
         """Whether a commit is part of another's history."""
-        status = self.run(["merge-base", "--is-ancestor", ancestor, commit]).status
-        if status not in (0, 1):
-            raise DependencyFailed("git_failed", "`git merge-base --is-ancestor` failed.")
-        return status == 0
+        told = self.run(["merge-base", "--is-ancestor", ancestor, commit])
+        if told.status not in (0, 1) or (told.status == 1 and "error: " in told.stderr):
+            raise DependencyFailed("git_failed", f"`git merge-base` failed: {told.stderr[:500]}")
+        return told.status == 0
 
     def commit_seconds(self, commit: CommitId) -> int:
         """A commit's date in Unix seconds."""
@@ -212,6 +222,13 @@ class Quarantine:
         """What changed between the trees of each pair, in one call."""
         return changes(self, pairs, renames=renames)
 
+    def entry_changes(
+        self, pairs: Sequence[Pair], *, renames: bool = False
+    ) -> tuple[tuple[TreeChange, ...], ...]:
+        """What changed between the trees of each pair, in one call that counts no lines; it reads
+        no file but those of which one may be another's new place."""
+        return entry_changes(self, pairs, renames=renames)
+
     def hunks(
         self, pairs: Sequence[Pair], *, renames: bool = False, paths: Sequence[str] = ()
     ) -> tuple[tuple[FileHunks, ...], ...]:
@@ -253,7 +270,10 @@ class Quarantine:
         return CommitId(self._object_id(arguments, stdin=encoded(message), environment=environment))
 
     def apply(self, base: TreeId, patch: bytes, *, strip: int = 1) -> Applied:
-        """Applies a patch to a tree; the output tells of hunks that did not fit where they said."""
+        """Applies a patch to a tree; the output tells of hunks that did not fit where they said.
+
+        Raises `git_failed` where the tree itself cannot be read.
+        """
         with self.index_of(base) as environment:
             applied = self.run(
                 ["apply", "--cached", "--verbose", "--whitespace=nowarn", f"-p{strip}", "-"],
@@ -261,6 +281,10 @@ class Quarantine:
                 environment=environment,
             )
             if applied.status != 0:
+                if tells_of_damage(applied.stderr):
+                    raise DependencyFailed(
+                        "git_failed", f"`git apply` failed: {applied.stderr.strip()[-500:]}"
+                    )
                 return Applied(None, applied.stderr)
             tree = TreeId(self._object_id(["write-tree"], environment=environment))
         return Applied(tree, applied.stderr)

@@ -172,7 +172,7 @@ class BundleSight:
                 repository=self._workplace.repository,
                 quarantine=self._workplace.quarantine,
                 target=self._ground.tip,
-                bundle_bytes_max=self._policy.limits.bundle_bytes_max,
+                limits=self._policy.limits,
             )
             admission = Admission(self._workplace.quarantine, self._policy)
             (known,) = admission.admit([intake.take(bundle)])

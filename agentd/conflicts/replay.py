@@ -15,6 +15,7 @@ import orjson
 
 from agentd.conflicts.archive import is_whole, kept_reviews, missing_objects, record_of
 from agentd.conflicts.case_codec import decode_case
+from agentd.conflicts.findings import FindingKind
 from agentd.conflicts.generators import RecordedGenerator, decode_generations
 from agentd.conflicts.json_fields import FieldProblem, Fields
 from agentd.conflicts.judgement import Case, Judgement, judge
@@ -82,7 +83,7 @@ def replay_record(workplace: Workplace, record: Mapping[str, Any]) -> Replay:
         )
     review_id = str(record.get("review_id"))
     case, runs, generator = _inputs(review_id, record)
-    judgement = _judged(workplace, review_id, case, runs, generator)
+    judgement = _judged(workplace, review_id, case, runs, generator, _unreadable(record))
     made = judgement_to_json(judgement)
     again = {**record, **made}
     same = decisions_bytes(again) == decisions_bytes(record)
@@ -124,7 +125,9 @@ def _judged(
     case: Case,
     runs: RecordedRuns,
     generator: RecordedGenerator,
+    unreadable: int,
 ) -> Judgement:
+    """Judges the case; `unreadable` findings were there when it was judged first."""
     quarantine = workplace.quarantine.with_timeout(case.policy.limits.git_timeout_secs)
     needed: dict[str, str] = {case.target: "its target"}
     if case.moved_from is not None:
@@ -139,16 +142,28 @@ def _judged(
     if missing:
         first = missing[0]
         raise _gone(review_id, f"the object {first[:12]} of {needed[first]} is gone")
+    why: DependencyFailed | None = None
     try:
-        return judge(case, quarantine, runs, generator=generator)
+        judgement = judge(case, quarantine, runs, generator=generator)
+        if _unreadable({"findings": [each.to_json() for each in judgement.findings]}) <= unreadable:
+            return judgement
     except DependencyFailed as failure:
         if failure.reason != "git_failed":
             raise
-        commits = [each for each in needed if not is_whole(quarantine, each)]
-        if not commits:
-            raise
+        why = failure
+    commits = [each for each in needed if not is_whole(quarantine, each)]
+    if commits:
         damaged = f"{needed[commits[0]]} ({commits[0][:12]}) is no longer whole: files are gone"
-        raise _gone(review_id, damaged) from failure
+        raise _gone(review_id, damaged) from why
+    if why is not None:
+        raise why
+    return judgement
+
+
+def _unreadable(record: Mapping[str, Any]) -> int:
+    """How many bundles of a record could not be read."""
+    kind = FindingKind.OBJECTS_UNREADABLE.value
+    return sum(1 for each in record.get("findings") or () if each.get("kind") == kind)
 
 
 def _gone(review_id: str, what: str) -> NotFound:

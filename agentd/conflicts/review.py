@@ -279,7 +279,7 @@ def _case(
         repository=workplace.repository,
         quarantine=workplace.quarantine,
         target=target.commit,
-        bundle_bytes_max=policy.limits.bundle_bytes_max,
+        limits=policy.limits,
         assumed_base=target.moved_from,
         base_override=override,
         directory=request.directory,

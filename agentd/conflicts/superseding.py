@@ -13,7 +13,7 @@ from agentd.conflicts.admission import Admission, Candidate
 from agentd.conflicts.bundle import SourceKind
 from agentd.conflicts.findings import FindingKind, warning
 from agentd.conflicts.holding import Holdings
-from agentd.conflicts.intake import Submission
+from agentd.conflicts.submission import Submission
 
 
 def superseded(submission: Submission) -> frozenset[str]:

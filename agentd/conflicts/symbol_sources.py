@@ -1,7 +1,7 @@
 """The quarantine as the symbol guard reads it: blobs, listings, and merges where it asks for them.
 
-Links and submodules are left out. A failure of git goes through as it is: it is no verdict. It must
-not know bundles or languages.
+Links, submodules and what cannot be read are left out; any other failure of git goes through as it
+is: it is no verdict. It must not know bundles or languages.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agentd.conflicts.git_names import ObjectId, TreeId
+from agentd.conflicts.isolation import asked_of_each
 from agentd.conflicts.merge_result import MergeResult
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.symbols.sides import FileChange, Side
 from agentd.conflicts.tree_changes import TreeChange
+from agentd.conflicts.tree_entries import ObjectInfo, in_portions, look_up
+from agentd.errors import DependencyFailed
 
 _FILE = "100"
 """How the modes of ordinary files begin."""
@@ -59,9 +62,19 @@ class SymbolSources:
         self._merges = merges
 
     def read_blobs(self, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """The contents of some blobs, so many at a time as may be held together."""
-        for portion in self._quarantine.portions([ObjectId(blob) for blob in blobs]):
-            yield from self._quarantine.read_blobs(portion).items()
+        """The contents of some blobs, so many at a time as may be held together.
+
+        Those that cannot be read are left out: code that nobody read is no verdict.
+        """
+        wanted = [ObjectId(blob) for blob in dict.fromkeys(blobs)]
+        looked = asked_of_each(wanted, lambda some: look_up(self._quarantine, some))
+        for portion in in_portions(each for each in looked if isinstance(each, ObjectInfo)):
+            for found in asked_of_each(portion, self._read):
+                if not isinstance(found, DependencyFailed):
+                    yield found
+
+    def _read(self, blobs: Sequence[ObjectId]) -> list[tuple[str, bytes]]:
+        return list(self._quarantine.read_blobs(blobs).items())
 
     def listing(self, tree: str) -> Mapping[str, str]:
         """Path to blob of every ordinary file of a tree."""
@@ -76,5 +89,5 @@ class SymbolSources:
         result = self._merges.merge(base, left.tree, right.tree)
         if not result.clean:
             return None
-        (changes,) = self._quarantine.changes([(base, result.tree)], renames=False)
+        (changes,) = self._quarantine.entry_changes([(base, result.tree)])
         return tree_side(base, result.tree, changes).overlay

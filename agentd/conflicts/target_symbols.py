@@ -95,9 +95,8 @@ class _Comparison:
         }
 
     def _sides(self, pairs: Sequence[tuple[TreeId, TreeId]]) -> list[TreeSide]:
-        differences = self._quarantine.changes(
-            [(str(base), str(tree)) for base, tree in pairs], renames=False
-        )
+        named = [(str(base), str(tree)) for base, tree in pairs]
+        differences = self._quarantine.entry_changes(named)
         return [
             tree_side(base, tree, changes)
             for (base, tree), changes in zip(pairs, differences, strict=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 MODE_ABSENT: Final = "000000"
@@ -91,6 +91,28 @@ def _header_position(output: bytes, header: bytes, start: int) -> int:
     return position
 
 
+def parse_entry_changes(section: bytes) -> tuple[TreeChange, ...]:
+    """Reads `--raw -z`: what lies where, without a look into it, so that no lines are counted."""
+    raws, rest = _raw_records(section)
+    if rest.strip(b"\0"):
+        raise ValueError("something follows the list of changes")
+    return tuple(_uncounted(raw) for raw in raws)
+
+
+def _uncounted(raw: _Raw) -> TreeChange:
+    return TreeChange(
+        status=raw.status,
+        path=raw.path,
+        old_path=raw.old_path,
+        old_mode=raw.old_mode,
+        new_mode=raw.new_mode,
+        old_blob=raw.old_blob,
+        new_blob=raw.new_blob,
+        additions=0,
+        deletions=0,
+    )
+
+
 def parse_tree_changes(section: bytes) -> tuple[TreeChange, ...]:
     """Reads `--raw --numstat -z`: all raw records, then all counts, in the same order."""
     raws, rest = _raw_records(section)
@@ -105,14 +127,8 @@ def parse_tree_changes(section: bytes) -> tuple[TreeChange, ...]:
     for raw, (added, deleted) in zip(raws, counts, strict=True):
         binary = added == b"-"
         changes.append(
-            TreeChange(
-                status=raw.status,
-                path=raw.path,
-                old_path=raw.old_path,
-                old_mode=raw.old_mode,
-                new_mode=raw.new_mode,
-                old_blob=raw.old_blob,
-                new_blob=raw.new_blob,
+            replace(
+                _uncounted(raw),
                 additions=0 if binary else int(added),
                 deletions=0 if binary else int(deleted),
                 binary=binary,
@@ -135,14 +151,8 @@ def parse_hunks(section: bytes) -> tuple[FileHunks, ...]:
         binary = any(part[1] for part in parts)
         result.append(
             FileHunks(
-                TreeChange(
-                    status=raw.status,
-                    path=raw.path,
-                    old_path=raw.old_path,
-                    old_mode=raw.old_mode,
-                    new_mode=raw.new_mode,
-                    old_blob=raw.old_blob,
-                    new_blob=raw.new_blob,
+                replace(
+                    _uncounted(raw),
                     additions=sum(hunk.new_count for hunk in hunks),
                     deletions=sum(hunk.old_count for hunk in hunks),
                     binary=binary,

@@ -14,6 +14,7 @@ from agentd.conflicts.git_process import OutputTooLarge
 from agentd.conflicts.tree_changes import (
     FileHunks,
     TreeChange,
+    parse_entry_changes,
     parse_hunks,
     parse_tree_changes,
     sections,
@@ -33,6 +34,15 @@ def changes(
     arguments = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--numstat"]
     arguments.append("--find-renames" if renames else "--no-renames")
     return _parsed(place, arguments, pairs, parse_tree_changes)
+
+
+def entry_changes(
+    place: Place, pairs: Sequence[Pair], *, renames: bool
+) -> tuple[tuple[TreeChange, ...], ...]:
+    """What changed between the trees of each pair, without counting lines."""
+    arguments = ["diff-tree", "--stdin", "-r", "-z", "--raw"]
+    arguments.append("--find-renames" if renames else "--no-renames")
+    return _parsed(place, arguments, pairs, parse_entry_changes)
 
 
 def hunks(

@@ -131,9 +131,9 @@ def test_a_missing_object_is_an_error_and_never_a_verdict(make_repo: MakeRepo) -
     assert failure.value.reason == "git_failed"
     blob = repo.git("rev-parse", "one:a.txt")
     (repo.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
-    with pytest.raises(AgentdError) as failure:
-        repo.review(from_branch("one"))
-    assert failure.value.reason == "git_failed"
+    outcome = repo.review(from_branch("one"))
+    assert actions(outcome) == {"one": "escalate"}
+    assert first_reasons(outcome) == {"one": "objects_unreadable"}
 
 
 def test_a_git_call_that_takes_too_long_is_an_error(make_repo: MakeRepo) -> None:

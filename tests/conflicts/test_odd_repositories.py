@@ -98,10 +98,10 @@ def test_a_clone_without_blobs_is_told_how_to_get_them(repo: Repo, tmp_path: Pat
     clone = tmp_path / "partial"
     repo.git("config", "uploadpack.allowFilter", "true")
     repo.git("clone", "--quiet", "--filter=blob:none", f"file://{repo.path}", str(clone))
-    with pytest.raises(AgentdError) as failure:
-        repo.review(from_branch("origin/one"), repository=clone)
-    assert failure.value.reason == "git_failed"
-    assert "git fetch --refetch --no-filter" in failure.value.hint
+    outcome = repo.review(from_branch("origin/one"), repository=clone)
+    assert actions(outcome) == {"origin/one": "escalate"}
+    found = findings_of(outcome, "origin/one")["objects_unreadable"]
+    assert "git fetch --refetch --no-filter" in found["message"]
     repo.git("fetch", "--quiet", "--refetch", "--no-filter", "origin", at=clone)
     outcome = repo.review(from_branch("origin/one"), repository=clone)
     assert actions(outcome) == {"origin/one": "merge"}

@@ -20,10 +20,10 @@ from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Placed, place
 from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.intake import Submission
 from agentd.conflicts.merging import Merger
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository
+from agentd.conflicts.submission import Submission
 from tests.conflicts.random_worlds import (
     LINK,
     MODULE,

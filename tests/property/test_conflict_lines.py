@@ -18,12 +18,12 @@ from agentd.conflicts.freshness import Freshness, Placed
 from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.hunk_overlap import Touch, meeting_hunks
-from agentd.conflicts.intake import Submission
 from agentd.conflicts.ledger import audit
 from agentd.conflicts.ledger_books import Books, Entry, FileState
 from agentd.conflicts.pairs import Footprint, find_meetings
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.repository import Repository
+from agentd.conflicts.submission import Submission
 
 LINES = [f"line {number}\n" for number in range(12)]
 

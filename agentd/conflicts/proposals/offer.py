@@ -16,9 +16,9 @@ from agentd.conflicts.bundle import Bundle, PatchText, Source, SourceKind
 from agentd.conflicts.bundle_parsing import parse_bundle
 from agentd.conflicts.findings import BundleId, counted
 from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.intake import Submission
 from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.record import printable
+from agentd.conflicts.submission import Submission
 
 OFFERED: Final = "offered"
 """What a bundle's source calls one that agentd itself made."""

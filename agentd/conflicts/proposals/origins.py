@@ -13,10 +13,11 @@ from typing import Final
 from agentd.conflicts.admission import Admission, Candidate
 from agentd.conflicts.collect import DaemonView, collect, from_branch, from_bundle_file
 from agentd.conflicts.git_names import CommitId
-from agentd.conflicts.intake import Intake, Submission
+from agentd.conflicts.intake import Intake
 from agentd.conflicts.judgement import Case
 from agentd.conflicts.policy import Policy
 from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.submission import Submission
 from agentd.errors import InvalidParams
 
 _ID_CHARS_MIN: Final = 6
@@ -87,7 +88,7 @@ class Origins:
             repository=self._repository,
             quarantine=self._quarantine,
             target=self._target,
-            bundle_bytes_max=self._policy.limits.bundle_bytes_max,
+            limits=self._policy.limits,
             directory=self._directory,
             readable=readable,
         )

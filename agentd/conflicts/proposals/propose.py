@@ -166,7 +166,7 @@ class Proposing:
             repository=self._workplace.repository,
             quarantine=self._quarantine,
             target=self._tip,
-            bundle_bytes_max=self._case.policy.limits.bundle_bytes_max,
+            limits=self._case.policy.limits,
         )
         submissions = [
             each.candidate.submission

@@ -13,7 +13,7 @@ from agentd.conflicts.collect import from_branch, from_bundle_file
 from agentd.conflicts.freshness import Freshness
 from agentd.conflicts.git_names import CommitId
 from agentd.conflicts.intake import Intake
-from agentd.conflicts.policy import Policy
+from agentd.conflicts.policy import Limits, Policy
 from agentd.conflicts.proposals.rebase import NotRebased, Rebased, rebase
 from agentd.conflicts.review import open_workplace
 from tests.conflicts.repo_builder import (
@@ -36,7 +36,7 @@ def rebased(repo: Repo, bundle: Bundle, target: str = "main") -> Rebased | NotRe
         repository=workplace.repository,
         quarantine=workplace.quarantine,
         target=tip,
-        bundle_bytes_max=1 << 20,
+        limits=Limits(),
     )
     return rebase(intake.take(bundle), workplace.quarantine, tip, Policy.default())
 
