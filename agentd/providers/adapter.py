@@ -120,6 +120,8 @@ class Adapter:
     """What a line on its standard error means, where that says something that nothing else does."""
     takes_hook: bool = False
     """Whether it can be given a hook for one start alone."""
+    locks_itself: bool = False
+    """Whether it asks the daemon before it writes, without any hook."""
     says_result: bool = True
     """Whether it says by itself that it is done; otherwise its exit code has to do."""
     version_arguments: tuple[str, ...] = ("--version",)

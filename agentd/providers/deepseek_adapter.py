@@ -78,6 +78,7 @@ ADAPTER: Final = Adapter(
         ),
     ),
     read=read,
+    locks_itself=True,
     version_arguments=(),
     log_in="set DEEPSEEK_API_KEY in the environment or in the env file",
 )

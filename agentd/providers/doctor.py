@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from agentd.errors import AgentdError
 from agentd.providers.adapter import Agent, Enforcement
-from agentd.providers.enforcement import Probed, Seen, Verdict, judge
+from agentd.providers.enforcement import Probed, Seen, Verdict, judge, judge_own_locks
 from agentd.providers.hook_settings.codex_says import CodexSilent, trust_of_our_hooks
 from agentd.providers.hook_settings.entries import VENDORS, Scope
 from agentd.providers.hook_settings.hook_command import HookCommand
@@ -29,6 +29,7 @@ from agentd.providers.hook_settings.probe import (
     lines_before_tools,
     unsupervised,
 )
+from agentd.providers.lock_gate import Policy
 from agentd.providers.registry import installed_program
 
 HOLDER: Final = "agentd-doctor"
@@ -83,10 +84,17 @@ class Ward:
             return Examined(agent, None, "", settings, None)
         version = self._version(program, agent)
         if vendor is None:
-            evidence = ("agentd has no hook for it", *(way.why for way in agent.adapter.ways[:1]))
-            return Examined(agent, program, version, (), Verdict(Enforcement.NONE, evidence))
+            return Examined(agent, program, version, (), self._without_hook(agent, program))
         seen = self._seen(vendor.provider, version, settings, program)
         return Examined(agent, program, version, settings, judge(seen))
+
+    def _without_hook(self, agent: Agent, program: str) -> Verdict:
+        why = agent.adapter.ways[0].why
+        is_known = Path(program).name == agent.adapter.program  # The user may have put in another.
+        if agent.adapter.locks_itself and is_known:
+            is_advisory = self.command.policy == Policy.ADVISORY
+            return judge_own_locks(why, is_advisory=is_advisory, no_daemon=self.no_daemon)
+        return Verdict(Enforcement.NONE, ("agentd has no hook for it", why))
 
     def _seen(self, provider: str, version: str, settings: tuple[Found, ...], program: str) -> Seen:
         lines = dict.fromkeys(

@@ -85,6 +85,23 @@ def judge(seen: Seen) -> Verdict:
     return Verdict(worst, tuple(evidence))
 
 
+def judge_own_locks(why: str, *, is_advisory: bool, no_daemon: str) -> Verdict:
+    """The enforcement level of a program that takes its locks by itself.
+
+    `why`: what that rests on; `is_advisory`: the policy is; `no_daemon`: why there is none.
+    """
+    if no_daemon:
+        evidence = (why, f"{no_daemon}: start the daemon with `agentd`")
+        return Verdict(Enforcement.NONE, evidence)
+    if is_advisory:
+        evidence = (
+            why,
+            "the policy is advisory: it is told who holds a file, and writes all the same",
+        )
+        return Verdict(Enforcement.ADVISORY, evidence)
+    return Verdict(Enforcement.GUARDED, (why,))
+
+
 _ORDER: Final = [Enforcement.GUARDED, Enforcement.ADVISORY, Enforcement.NONE]
 
 

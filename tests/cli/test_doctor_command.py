@@ -96,6 +96,33 @@ def test_all_that_are_installed(
     assert "Not installed: Antigravity CLI, OpenCode, DeepSeek" in told.out
 
 
+def test_agentds_own_agent_locks_by_itself(
+    coord: Command, directory: Path, environment: dict[str, str], daemon: StartedDaemon
+) -> None:
+    environment["PATH"] = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    code, found = examined(coord, directory)
+    assert found["deepseek"]["level"] == "guarded"
+    assert any("locks each file" in text for text in found["deepseek"]["evidence"])
+    assert code == 0, "it is the only one that is installed"
+    environment["AGENTD_HOOK_POLICY"] = "advisory"
+    code, found = examined(coord, directory)
+    assert (code, found["deepseek"]["level"]) == (10, "advisory")
+
+
+def test_another_program_in_its_place_is_not_taken_for_it(
+    coord: Command,
+    directory: Path,
+    programs: Path,
+    environment: dict[str, str],
+    daemon: StartedDaemon,
+) -> None:
+    write_program(programs / "somebody", "#!/bin/sh\n")
+    config = Path(environment["AGENTD_HOME"]) / "config.toml"
+    config.write_text('[agents.deepseek]\ncommand = "somebody"\n')
+    _, found = examined(coord, directory)
+    assert found["deepseek"]["level"] == "none"
+
+
 def test_without_a_daemon_nothing_is_guarded(
     coord: Command, directory: Path, programs: Path
 ) -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from agentd.providers.adapter import Enforcement
-from agentd.providers.enforcement import Probed, Seen, judge, version_numbers
+from agentd.providers.enforcement import (
+    Probed,
+    Seen,
+    judge,
+    judge_own_locks,
+    version_numbers,
+)
 from agentd.providers.hook_settings.entries import Scope
 from agentd.providers.hook_settings.installation import Found, State
 from agentd.providers.hook_settings.probe import Answered
@@ -109,3 +115,20 @@ def test_level_and_evidence(case: Seen, level: Enforcement, evidence: str) -> No
 )
 def test_versions(text: str, numbers: tuple[int, ...] | None) -> None:
     assert version_numbers(text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("is_advisory", "no_daemon", "level"),
+    [
+        (False, "", Enforcement.GUARDED),
+        (True, "", Enforcement.ADVISORY),
+        (False, "no daemon answers", Enforcement.NONE),
+        (True, "no daemon answers", Enforcement.NONE),
+    ],
+)
+def test_who_locks_by_itself_needs_a_daemon_that_is_listened_to(
+    is_advisory: bool, no_daemon: str, level: Enforcement
+) -> None:
+    verdict = judge_own_locks("it locks", is_advisory=is_advisory, no_daemon=no_daemon)
+    assert verdict.level is level
+    assert verdict.evidence[0] == "it locks"
