@@ -51,6 +51,11 @@ class Home:
         return self.root / "agentd.lock"
 
     @property
+    def settings_lock_file(self) -> Path:
+        """Whoever holds its lock may change the settings of the vendors' programs."""
+        return self.root / "settings.lock"
+
+    @property
     def pid_file(self) -> Path:
         """The daemon's process id, for people; the lock file is what counts."""
         return self.root / "agentd.pid"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,12 @@ def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) ->
     from agentd.providers.hook_settings.installation import plan_install
 
     provider, scope = _provider(name), scope_of(project)
-    changes = plan_install(provider, scope, place_of(repository, scope), hook_command())
-    if carried_out(changes, dry_run, "the hook is installed already"):
+    place, command = place_of(repository, scope), hook_command()
+    if carried_out(
+        lambda: plan_install(provider, scope, place, command),
+        dry_run=dry_run,
+        nothing="the hook is installed already",
+    ):
         if remark := _AFTER.get((provider, project)):
             _say(remark)
         _say("Sessions that run already may have to be started anew. Check: agentd-coord doctor")
@@ -45,8 +49,12 @@ def run_uninstall(name: str, *, project: bool, dry_run: bool, repository: Path) 
     from agentd.providers.hook_settings.installation import plan_removal
 
     provider, scope = _provider(name), scope_of(project)
-    changes = plan_removal(provider, scope, place_of(repository, scope))
-    carried_out(changes, dry_run, "the hook is not installed there")
+    place = place_of(repository, scope)
+    carried_out(
+        lambda: plan_removal(provider, scope, place),
+        dry_run=dry_run,
+        nothing="the hook is not installed there",
+    )
 
 
 def run_status(name: str | None, *, repository: Path, as_json: bool) -> None:
@@ -149,21 +157,28 @@ def user_place(project: Path) -> Place:
     return Place(Path.home(), project, process_environment())
 
 
-def carried_out(changes: Sequence[Change], dry_run: bool, nothing: str) -> bool:
-    """Carries changes out, or shows them; whether there was anything to do."""
-    from agentd.providers.hook_settings.changes import apply
+def carried_out(plan: Callable[[], Sequence[Change]], *, dry_run: bool, nothing: str) -> bool:
+    """Carries out what is planned, or shows it; whether files were changed.
 
+    `nothing` is said where there is nothing to do.
+    """
+    from agentd.providers.hook_settings.changes import apply
+    from agentd.providers.hook_settings.turns import turn
+
+    if dry_run:
+        changes = plan()
+        for change in changes:
+            sys.stdout.write(printable(change.diff(), keep_newlines=True))
+    else:
+        with turn(settings().home_layout):
+            changes = plan()
+            for change in changes:
+                apply(change)
+                done = "removed" if change.after is None else "wrote"
+                _say(f"{done} {change.path}")
     if not changes:
         _say(nothing)
-        return False
-    for change in changes:
-        if dry_run:
-            sys.stdout.write(printable(change.diff(), keep_newlines=True))
-        else:
-            apply(change)
-            done = "removed" if change.after is None else "wrote"
-            _say(f"{done} {change.path}")
-    return not dry_run
+    return bool(changes) and not dry_run
 
 
 def _say(text: str) -> None:

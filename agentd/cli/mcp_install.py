@@ -30,16 +30,24 @@ def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) ->
     """Installs the server."""
     provider, scope = _provider(name), scope_of(project)
     place = place_of(repository, scope)
-    changes = plan_install(provider, scope, place, _command(scope))
-    if carried_out(changes, dry_run, "the server is installed already"):
+    command = _command(scope)
+    if carried_out(
+        lambda: plan_install(provider, scope, place, command),
+        dry_run=dry_run,
+        nothing="the server is installed already",
+    ):
         sys.stderr.write("Sessions that run already have to be started anew.\n")
 
 
 def run_uninstall(name: str, *, project: bool, dry_run: bool, repository: Path) -> None:
     """Takes the server out."""
     provider, scope = _provider(name), scope_of(project)
-    changes = plan_removal(provider, scope, place_of(repository, scope))
-    carried_out(changes, dry_run, "the server is not installed there")
+    place = place_of(repository, scope)
+    carried_out(
+        lambda: plan_removal(provider, scope, place),
+        dry_run=dry_run,
+        nothing="the server is not installed there",
+    )
 
 
 def run_status(*, repository: Path) -> None:

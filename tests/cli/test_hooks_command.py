@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from agentd.paths import Home
 from agentd.providers.hook_settings.entries import VENDORS
+from agentd.providers.hook_settings.turns import turn
 from tests.cli.conftest import Command
 from tests.conflicts.repo_builder import Repo
 
@@ -207,3 +212,39 @@ def test_an_unknown_provider_is_named(coord: Command, directory: Path) -> None:
     done = coord("hooks", "install", "copilot", at=directory)
     assert done.code == 2
     assert "codex, claude_code" in done.err
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="sees by /proc who waits")
+def test_who_installs_waits_for_others_and_keeps_what_they_wrote(
+    directory: Path, environment: dict[str, str]
+) -> None:
+    path = directory / FILES["qwen"]
+    home = Home(directory / "home")
+    with turn(home):
+        waiting = [
+            subprocess.Popen(
+                [sys.executable, "-m", "agentd.cli.coord", *words, "install", "qwen"],
+                cwd=directory,
+                env=environment,
+            )
+            for words in (("hooks",), ("mcp",))
+        ]
+        for process in waiting:
+            while not has_open(process.pid, home.settings_lock_file):
+                assert process.poll() is None, "it did not wait"
+                time.sleep(0.01)
+        path.parent.mkdir(parents=True)
+        path.write_text(SETTINGS)
+    assert [process.wait() for process in waiting] == [0, 0]
+    text = path.read_text()
+    assert text.startswith('{\n    // mine\n    "model": "big",')
+    assert "__main__.py qwen --policy=guarded" in text
+    assert '"mcpServers"' in text
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has a file open."""
+    try:
+        return any(os.path.samefile(fd, path) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:  # The file is not there yet, or one was closed meanwhile.
+        return False
