@@ -14,6 +14,8 @@ import re
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
+from agentd.hook.ending import HookTrouble
+
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 
@@ -43,10 +45,13 @@ class SessionFile:
         """By namespace and key."""
 
     def __enter__(self) -> Self:
-        """Waits for its turn. Raises `OSError` where the home directory cannot be used."""
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        """Waits for its turn. Raises `HookTrouble` where the file cannot be used."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor = os.open(self._path, flags, 0o600)
+        try:
+            os.makedirs(self._directory, mode=0o700, exist_ok=True)
+            self._descriptor = os.open(self._path, flags, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             self.leases = _read(os.read(self._descriptor, _FILE_BYTES_MAX))
@@ -67,8 +72,16 @@ class SessionFile:
                 text = json.dumps([lease._asdict() for lease in self.leases.values()])
                 os.ftruncate(self._descriptor, 0)
                 os.pwrite(self._descriptor, text.encode(), 0)
+        except OSError as trouble:
+            raise self._unusable(trouble) from None
         finally:
             os.close(self._descriptor)
+
+    def _unusable(self, error: OSError) -> HookTrouble:
+        return HookTrouble(
+            f"cannot keep this session's locks in {self._path}: {error.strerror} (make room there, "
+            "or set AGENTD_HOME to a directory of your own)"
+        )
 
     @property
     def is_there(self) -> bool:

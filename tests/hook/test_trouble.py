@@ -81,6 +81,20 @@ def test_a_daemon_that_hangs_refuses_within_the_second(
         daemon.signal(signal.SIGCONT)
 
 
+def test_a_home_that_cannot_be_used_is_named(
+    hook: Hook, repo: Repo, home: Path, daemon_process: StartProcess
+) -> None:
+    daemon_process()
+    (home / "hooks").write_text("in the way")
+    call = write_call("claude_code", "s1", repo.path, "src/app.py")
+    refused = hook("claude_code", call).refusal
+    assert refused is not None
+    assert f"{home}/hooks/claude_code-s1.json: File exists" in refused
+    assert "AGENTD_HOME" in refused
+    assert "Error" not in refused
+    assert hook("claude_code", call, "--policy", "advisory").status == 0
+
+
 def test_what_answers_nonsense_refuses(hook: Hook, repo: Repo, home: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(home / "agentd.sock"))
