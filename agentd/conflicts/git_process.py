@@ -227,8 +227,9 @@ def _input(stdin: bytes | None) -> Iterator[IO[bytes]]:
 
 _OBJECT_MISSING: Final = re.compile(r"unable to read|missing (?:blob|tree|commit)|lazy fetch")
 _DAMAGE: Final = re.compile(
-    r"^(?:error|fatal): (?:failed to read |unable to |corrupt |loose object |could not read "
-    r"|inflate|missing |object file |packed object |read of )",
+    r"^(?:error|fatal): (?:failed to read |corrupt loose object|loose object |read of |inflate: "
+    r"|could not read [0-9a-f]|unable to (?:read|unpack|stream|parse) [0-9a-f]"
+    r"|object file |packed object )",
     re.MULTILINE | re.IGNORECASE,
 )
 
