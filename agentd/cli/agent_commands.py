@@ -36,6 +36,14 @@ ViaOption = Annotated[
     ),
 ]
 TimeoutOption = Annotated[float | None, typer.Option(help="End it after so many seconds.", min=1)]
+StallTimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        help="End it when it made no progress for so many seconds; 0: never. Default: `stall_secs` "
+        "of config.toml, else 1800.",
+        min=0,
+    ),
+]
 AllowShellOption = Annotated[
     bool,
     typer.Option("--allow-shell", help="Let it run any shell command, which no lock holds back."),
@@ -63,6 +71,7 @@ def _run(
     owner: OwnerOption = None,
     via: ViaOption = None,
     timeout: TimeoutOption = None,
+    stall_timeout: StallTimeoutOption = None,
     allow_shell: AllowShellOption = False,
     out: OutOption = None,
     json: EventsOption = False,
@@ -92,6 +101,7 @@ def _run(
             owner=owner,
             via=via,
             timeout_secs=timeout,
+            stall_secs=stall_timeout,
             allow_shell=allow_shell,
             out=out,
             as_json=json,

@@ -32,6 +32,7 @@ class RunOptions:
     owner: str | None
     via: str | None
     timeout_secs: float | None
+    stall_secs: float | None
     allow_shell: bool
     out: Path | None
     as_json: bool
@@ -63,6 +64,7 @@ def run_run(options: RunOptions) -> ExitCode:
         assignment=assignment,
         view=RunView(as_json=options.as_json),
         timeout_secs=options.timeout_secs,
+        stall_secs=_stall_secs(options, chosen),
         out=options.out,
     )
     return asyncio.run(session.run())
@@ -88,6 +90,13 @@ def _way(agent: Agent, wanted: str | None) -> Way:
         names = ", ".join(way.transport.value for way in ways)
         fail(f"{agent.name} has no way {wanted!r}; it has {names}", code=ExitCode.USAGE)
     return found
+
+
+def _stall_secs(options: RunOptions, agent: Agent) -> float:
+    """The command line's word, else `config.toml`'s, else the adapter's."""
+    if options.stall_secs is not None:
+        return options.stall_secs
+    return agent.adapter.stall_secs if agent.stall_secs is None else agent.stall_secs
 
 
 def _assignment(

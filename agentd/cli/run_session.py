@@ -53,6 +53,7 @@ class RunSession:
     assignment: Assignment
     view: RunView
     timeout_secs: float | None
+    stall_secs: float
     out: Path | None
     _tally: Tally = field(default_factory=Tally)
     _refusals: asyncio.Queue[Refusal] = field(default_factory=asyncio.Queue)
@@ -134,6 +135,7 @@ class RunSession:
                 gate=gate,
                 chronicle=chronicle,
                 timeout_secs=self.timeout_secs,
+                stall_secs=self.stall_secs,
             )
             try:
                 end = await run_agent(run)

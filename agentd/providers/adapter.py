@@ -89,6 +89,10 @@ class Way:
     """What the enforcement rests on, or what is missing."""
 
 
+STALL_SECS: Final = 1800.0
+"""A command that an agent waits for, a project's tests say, may well take minutes."""
+
+
 def _no_events(_: Message) -> Events | None:
     return None
 
@@ -124,6 +128,8 @@ class Adapter:
     """Whether it asks the daemon before it writes, without any hook."""
     says_result: bool = True
     """Whether it says by itself that it is done; otherwise its exit code has to do."""
+    stall_secs: float = STALL_SECS
+    """How long it may make no progress before it is ended; 0: as long as it likes."""
     version_arguments: tuple[str, ...] = ("--version",)
     """None: it is not asked."""
     log_in: str = ""
@@ -140,6 +146,8 @@ class Agent:
     command: tuple[str, ...]
     """The program, and the user's arguments for every start."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    stall_secs: float | None = None
+    """Instead of the adapter's."""
 
 
 def assigned_environment(agent: Agent, assignment: Assignment) -> dict[str, str]:

@@ -25,6 +25,7 @@ from agentd.providers.agent_events import Failure
 from agentd.providers.agent_process import AgentProcess, drained
 from agentd.providers.chronicle import Chronicle
 from agentd.providers.lock_gate import LockGate
+from agentd.providers.stall import Patience, Stalled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class Run:
     gate: LockGate
     chronicle: Chronicle
     timeout_secs: float | None = None
+    stall_secs: float = 0.0
+    """How long the program may make no progress; 0: as long as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +100,15 @@ async def run_agent(run: Run) -> RunEnd:
     except AgentdError as error:
         run.chronicle.tell(Failure(error.message, final=True))
         return RunEnd(_NOT_STARTED, ())
+    patience = Patience(run.stall_secs, run.chronicle.tell)
+    run.chronicle.listen(patience.heard)
     errors = asyncio.create_task(process.read_errors(lambda line: _error_line(run, line)))
     end = DriverEnd()
     try:
         async with asyncio.timeout(run.timeout_secs):
-            end = await _driver(run.way.transport)(run, process, stdin)
+            end = await patience.wait_for(_driver(run.way.transport)(run, process, stdin))
+    except Stalled as stalled:
+        run.chronicle.tell(Failure(str(stalled), final=True))
     except TimeoutError:
         seconds = run.timeout_secs or 0.0
         run.chronicle.tell(Failure(f"it was ended because {seconds:g} s were over", final=True))

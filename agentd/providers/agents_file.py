@@ -4,6 +4,7 @@
     command = "codex"
     args = ["--profile", "work"]
     env = { CODEX_HOME = "/home/me/codex" }
+    stall_secs = 1800
 
 A name that is not built in needs an `adapter`: a built-in one, or `package.module:NAME`.
 """
@@ -45,6 +46,7 @@ class AgentEntry(BaseModel):
     args: tuple[str, ...] = ()
     env: dict[str, str] = {}
     adapter: Annotated[str, Field(min_length=1)] | None = None
+    stall_secs: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 def canonical_name(name: str) -> str:
@@ -138,7 +140,7 @@ def _wrong(path: Path, problem: PolicyProblem) -> NoReturn:
     raise InvalidParams(
         "unknown_field" if problem.rule.startswith("no such key") else "invalid_field",
         f"{path}: {problem}",
-        hint="An agent has command, args, env and adapter; docs/providers.md shows them.",
+        hint="An agent has command, args, env, adapter and stall_secs; see docs/providers.md.",
         path=problem.key,
         rule=problem.rule,
         did_you_mean=problem.did_you_mean,

@@ -42,10 +42,19 @@ class Chronicle:
         prepare_directory(log_path.parent)
         descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.log_path = log_path
-        self.tell = tell
+        self._listeners = [tell]
         self._file = open(descriptor, "wb", buffering=0)  # noqa: SIM115 - as long as the run.
         self._left = log_bytes_max
         self._stream: Stream | None = None
+
+    def listen(self, listener: Callable[[AgentEvent], None]) -> None:
+        """Has the events told to somebody else, too."""
+        self._listeners.append(listener)
+
+    def tell(self, event: AgentEvent) -> None:
+        """Tells an event to all who listen."""
+        for listener in self._listeners:
+            listener(event)
 
     def keep(self, stream: Stream, data: bytes) -> None:
         """Adds some raw bytes to the log."""

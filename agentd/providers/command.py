@@ -27,5 +27,6 @@ ADAPTER: Final = Adapter(
         ),
     ),
     says_result=False,
+    stall_secs=0,  # It may say nothing before it is done.
     version_arguments=(),
 )

@@ -87,6 +87,7 @@ def _agent(name: str, entry: AgentEntry) -> Agent:
         name=name,
         command=(program, *entry.args) if program else (),
         environment=entry.env,
+        stall_secs=entry.stall_secs,
     )
 
 

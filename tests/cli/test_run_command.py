@@ -210,6 +210,23 @@ def test_a_failed_run_hands_nothing_in(
 
 
 @pytest.mark.usefixtures("daemon")
+@pytest.mark.parametrize("where", ["options", "config"])
+def test_one_that_gets_nowhere_is_ended(
+    coord: Command, configure: Callable[..., Path], directory: Path, where: str
+) -> None:
+    configure([{"say": "working"}, {"hang": True}])
+    options = ["--stall-timeout", "3"]
+    if where == "config":
+        config = directory / "home" / "config.toml"
+        config.write_text(f"{config.read_text()}stall_secs = 3\n")
+        options = []
+    ended = coord("run", "codex", "x", "--owner", "codex-a", *options)
+    assert ended.code == 1
+    assert "notice    no progress for 1 s; it is ended after 3 s" in ended.out
+    assert "made no progress for 3 s" in ended.out.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("daemon")
 def test_ctrl_c_ends_all_of_it(
     coord: Command,
     configure: Callable[..., Path],

@@ -64,6 +64,7 @@ class Stage:
         policy: Policy = Policy.GUARDED,
         allow_shell: bool = False,
         timeout_secs: float | None = 30.0,
+        stall_secs: float = 0.0,
         listen: Callable[[AgentEvent], None] = lambda _: None,
     ) -> Ran:
         """Runs a stand-in as an adapter's program."""
@@ -108,6 +109,7 @@ class Stage:
                     gate=LockGate(client, session, now=lambda: NOW, tell=tell),
                     chronicle=chronicle,
                     timeout_secs=timeout_secs,
+                    stall_secs=stall_secs,
                 )
                 end = await run_agent(run)
         finally:

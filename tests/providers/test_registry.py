@@ -130,7 +130,7 @@ def test_a_wrong_configuration(home: Path) -> None:
         "agents.codex.comand: no such key; did you mean `command`?"
     )
     assert refused(home, "[agents.codex]\nzz = 1\n") == (
-        "agents.codex.zz: no such key; there are command, args, env, adapter"
+        "agents.codex.zz: no such key; there are command, args, env, adapter, stall_secs"
     )
     assert refused(home, '[agents.codex]\nargs = "x"\n') == "agents.codex.args: must be a list"
     assert refused(home, "[agents.codex]\nargs = [1]\n") == "agents.codex.args[0]: must be a string"
@@ -138,6 +138,9 @@ def test_a_wrong_configuration(home: Path) -> None:
         "agents.codex.command: must not be empty"
     )
     assert refused(home, '[agents.codex]\nenv = "x"\n') == "agents.codex.env: must be a table"
+    assert refused(home, "[agents.codex]\nstall_secs = -1\n") == (
+        "agents.codex.stall_secs: must be at least 0.0"
+    )
     assert refused(home, "[agents]\ncodex = 1\n") == "agents.codex: must be a table"
     assert refused(home, "agents = 1\n") == "agents: must be tables such as [agents.codex]"
     assert refused(home, "[agent.codex]\n") == "agent: no such key; did you mean `agents`?"
