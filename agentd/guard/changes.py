@@ -6,13 +6,16 @@ Renames are not looked for: then a moved file is its old name and its new one, a
 from __future__ import annotations
 
 import os
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from agentd.guard.git import ask
 from agentd.hook.ending import HookTrouble
 
 _NAMES: Final = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
 _NO_COMMIT: Final = frozenset("0")
+_BRANCHES: Final = "refs/heads/"
+_ABSOLUTE: Final = ("--path-format=absolute",)
 
 
 def staged_paths() -> list[str]:
@@ -29,14 +32,32 @@ def staged_paths() -> list[str]:
     return changed
 
 
-def pushed_paths(remote: str, url: str, lines: str) -> list[str]:
+class Push(NamedTuple):
+    """What git says to the hook before a push."""
+
+    remote: str
+    url: str
+    lines: str
+    """Of each name: the local one, its commit, the remote one, its commit."""
+
+
+class Place(NamedTuple):
+    """Where git is at work; paths are absolute."""
+
+    worktree: str
+    """Empty in a repository without one."""
+    common_dir: str
+    branch: str
+    """What is checked out; empty where it is no branch."""
+
+
+def pushed_paths(push: Push, without: Sequence[str] = ()) -> list[str]:
     """The paths that the commits of a push change which the remote does not have.
 
-    `lines` are what git writes to the hook: local name, its commit, remote name, its commit. Raises
-    `HookTrouble`.
+    What can be reached from the commits `without` does not count. Raises `HookTrouble`.
     """
     wanted, known = [], []
-    for line in filter(None, lines.splitlines()):
+    for line in filter(None, push.lines.splitlines()):
         fields = line.rsplit(" ", 3)
         if len(fields) != 4:
             raise HookTrouble(f"git said {line!r} where it should have said what is pushed")
@@ -47,12 +68,12 @@ def pushed_paths(remote: str, url: str, lines: str) -> list[str]:
     if not wanted:
         return []
     # A remote that is only an address has no branches of its own here.
-    remotes = "--remotes" if remote == url else f"--remotes={remote}"
+    remotes = "--remotes" if push.remote == push.url else f"--remotes={push.remote}"
     # Of a merge (-c) those paths that differ from each of its parents.
     return _paths(
         ask(
             *("-c", "log.showRoot=true", "log", "--format=", "-c", *_NAMES, "--ignore-missing"),
-            *(*wanted, *known, "--not", remotes, "--"),
+            *(*wanted, *known, "--not", remotes, *without, "--"),
         )
     )
 
@@ -62,22 +83,41 @@ def configured_owners() -> list[str]:
     return _paths(ask("config", "-z", "--get-all", "agentd.owner", may_fail=True))
 
 
-def toplevel() -> tuple[str, str, str]:
-    """The worktree, its git directory and the repository's, absolute. Raises `HookTrouble`."""
-    said = ask(
-        *("rev-parse", "--path-format=absolute"),
-        *("--show-toplevel", "--git-dir", "--git-common-dir"),
+def place() -> Place:
+    """Where git is at work. Raises `HookTrouble`."""
+    # Whoever pushes may do so in a repository without a worktree.
+    head = _line("symbolic-ref", "--quiet", "HEAD", may_fail=True)
+    return Place(
+        _line("rev-parse", *_ABSOLUTE, "--show-toplevel", may_fail=True),
+        _line("rev-parse", *_ABSOLUTE, "--git-common-dir"),
+        head.removeprefix(_BRANCHES) if head.startswith(_BRANCHES) else "",
     )
-    lines = os.fsdecode(said).splitlines()
-    if len(lines) != 3:
-        raise HookTrouble("git does not say where this repository is")
-    return lines[0], lines[1], lines[2]
+
+
+def head_of_branch(name: str) -> str:
+    """The commit of a branch; empty where there is none."""
+    return _line("show-ref", "--verify", "--hash", f"{_BRANCHES}{name}", may_fail=True)
+
+
+def heads_of_worktrees(name: str) -> list[str]:
+    """What is checked out in the worktrees whose directories have a name."""
+    said = os.fsdecode(ask("worktree", "list", "--porcelain", "-z", may_fail=True))
+    heads = []
+    for entry in said.split("\0\0"):
+        fields = dict(field.partition(" ")[::2] for field in entry.split("\0"))
+        head = fields.get("HEAD", "")
+        if os.path.basename(fields.get("worktree", "")) == name and head and not _is_none(head):
+            heads.append(head)
+    return heads
+
+
+def _line(*question: str, may_fail: bool = False) -> str:
+    return os.fsdecode(ask(*question, may_fail=may_fail).removesuffix(b"\n"))
 
 
 def _merge_heads() -> list[str]:
-    said = ask("rev-parse", "--git-path", "MERGE_HEAD")
     try:
-        with open(os.fsdecode(said.removesuffix(b"\n")), encoding="ascii") as file:
+        with open(_line("rev-parse", "--git-path", "MERGE_HEAD"), encoding="ascii") as file:
             return file.read().split()
     except FileNotFoundError:
         return []

@@ -10,21 +10,19 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from agentd.guard import changes
+from agentd.guard.committer import committer, own_heads
 from agentd.guard.verdict import Intrusion, intrusions
 from agentd.hook.ending import DaemonTrouble, HookTrouble, NoDaemon
-from agentd.hook.kin import MCP_CLIENT, ancestors
 from agentd.hook.options import BadUsage, Policy, home_directory, named, policy, socket_path
 from agentd.hook.refusal import whose
-from agentd.hook.session_file import clients_of
 from agentd.hook.wire import Call, Wire, WireError
 from agentd.plain_text import printable
 
 _DAEMON_SECS_MAX: Final = 3.0
 _SHOWN_MAX: Final = 8
-_BRANCH: Final = "ref: refs/heads/"
 _USAGE: Final = (
     "usage: agentd-guard {pre-commit,pre-push} [--policy strict|guarded|advisory]\n"
     "                    [--home DIR] [--socket PATH] [-- ARGUMENTS OF GIT]\n"
@@ -111,64 +109,50 @@ def _judged(guard: Guard) -> int:
 
 
 def _intrusions(guard: Guard) -> list[Intrusion]:
+    push = None
     if guard.hook == "pre-commit":
         paths = changes.staged_paths()
     else:
         remote, url = (*guard.arguments, "", "")[:2]
-        paths = changes.pushed_paths(remote, url, sys.stdin.read())
+        push = changes.Push(remote, url, sys.stdin.read())
+        paths = changes.pushed_paths(push)
     if not paths:
         return []
-    worktree, git_dir, common_dir = changes.toplevel()
+    place = changes.place()
+    locks = _locks(guard, place)
+    who = committer(guard.environment, place, guard.home)
+    found = intrusions(paths, locks, who.names)
+    kin = who.kin([each.holder for each in found]) if found else frozenset()
+    found = [each for each in found if each.holder["owner"] not in kin]
+    return found if push is None else _without_their_own(found, push)
+
+
+def _locks(guard: Guard, place: changes.Place) -> list[Mapping[str, Any]]:
+    """The locks that may be of this repository."""
     wire = Wire(guard.socket, time.monotonic() + _DAEMON_SECS_MAX)
-    is_usual = os.path.basename(common_dir) == ".git"
-    namespace = os.path.realpath(os.path.dirname(common_dir) if is_usual else common_dir)
-    answers = wire.ask([Call("ListResourceLocks", {"namespace": each}) for each in ("", namespace)])
+    is_usual = os.path.basename(place.common_dir) == ".git"
+    top = os.path.dirname(place.common_dir) if is_usual else place.common_dir
+    namespaces = ("", os.path.realpath(top))
     locks = []
-    for answer in answers:
+    for answer in wire.ask([Call("ListResourceLocks", {"namespace": each}) for each in namespaces]):
         if isinstance(answer, WireError):
             raise DaemonTrouble(f"the daemon refuses the question: {answer.message}")
         locks += answer["locks"]
-    found = intrusions(paths, locks, _names(guard, worktree, git_dir))
-    return _without_kin(guard, found)
+    return locks
 
 
-def _names(guard: Guard, worktree: str, git_dir: str) -> frozenset[str]:
-    """Under which names whoever commits here holds locks."""
-    names = {
-        guard.environment.get("AGENTD_SESSION_ID", ""),
-        guard.environment.get("AGENTD_BRANCH", ""),
-        os.path.basename(worktree),
-        *changes.configured_owners(),
-    }
-    try:
-        with open(os.path.join(git_dir, "HEAD"), encoding="utf-8") as file:
-            head = file.read().strip()
-    except (OSError, ValueError):
-        head = ""
-    if head.startswith(_BRANCH):
-        names.add(head.removeprefix(_BRANCH))
-    return frozenset(name for name in names if name)
-
-
-def _without_kin(guard: Guard, found: list[Intrusion]) -> list[Intrusion]:
-    """Without what the agent holds in whose program git is running.
-
-    An agent that no supervisor named is known to its hook, and to its MCP server, by names that git
-    cannot know; but all of them are children of the agent's program.
-    """
-    if not found:
-        return found
-    above = frozenset(ancestors())
-    directory = os.path.join(guard.home, "hooks")
-    kin = {
-        owner
-        for owner in {each.holder["owner"] for each in found}
-        if not above.isdisjoint(clients_of(directory, owner))
-    }
+def _without_their_own(found: list[Intrusion], push: changes.Push) -> list[Intrusion]:
+    """Without what only the holders' own branches and worktrees bring into a push."""
+    by_others: dict[str, frozenset[str]] = {}
+    for owner in {each.holder["owner"] for each in found}:
+        if heads := own_heads(owner):
+            paths = changes.pushed_paths(push, without=heads)
+            by_others[owner] = frozenset(f"file:{path}" for path in paths)
     return [
         each
         for each in found
-        if each.holder["owner"] not in kin and each.holder["metadata"].get(MCP_CLIENT) not in above
+        if each.holder["owner"] not in by_others
+        or each.resource_key in by_others[each.holder["owner"]]
     ]
 
 

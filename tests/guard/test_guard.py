@@ -204,8 +204,16 @@ class TestWhoIAm:
         change(guarded)
         assert commit(git, "--all") is None
 
-    def test_an_agent_that_only_its_hook_knows_commits_its_own_work(
-        self, guarded: Path, environment: dict[str, str], daemon: StartedDaemon
+    def test_a_run_in_a_worktree_of_its_own(
+        self, guarded: Path, git: Git, daemon: StartedDaemon
+    ) -> None:
+        lock(daemon, f"file:{PRICING}", "codex-7", namespace=guarded)
+        git("checkout", "--quiet", "-b", "agentd/codex-7")
+        change(guarded)
+        assert commit(git, "--all") is None
+
+    def test_an_agent_that_only_its_hook_knows_commits_and_pushes_its_own_work(
+        self, guarded: Path, git: Git, environment: dict[str, str], daemon: StartedDaemon
     ) -> None:
         """Two vendors' programs in one checkout: each runs its hook and git as its children."""
         import agentd.hook.__main__ as hook
@@ -251,6 +259,13 @@ class TestWhoIAm:
             assert ask(other, f"git commit -m x {PRICING}\n") == "1"
             assert ask(one, "git commit -m x README.md\n") == "1"
             assert ask(one, f"git commit -m x {PRICING}\n") == "0"
+            remote = guarded.parent / "remote.git"
+            git("init", "--quiet", "--bare", str(remote))
+            assert git("push", "--no-verify", str(remote), "main~1:refs/heads/main").code == 0
+            git("remote", "add", "origin", str(remote))
+            git("fetch", "--quiet", "origin")
+            assert ask(other, "git push origin main\n") == "1"
+            assert ask(one, "git push origin main\n") == "0"
             assert ask(other, "git commit -m x README.md\n") == "0"
         finally:
             one.communicate()
@@ -340,6 +355,85 @@ class TestPushes:
         assert git("merge", "--no-edit", "theirs").code == 0
         lock(daemon, f"file:{PRICING}", namespace=guarded)
         assert git("push", "origin", "main").code == 0
+
+
+    @pytest.fixture
+    def handed_over(
+        self, guarded: Path, git: Git, shop: ShopRepository, daemon: StartedDaemon, remote: Path
+    ) -> Path:
+        """A worktree, in which `codex-7` has committed what he has locked."""
+        assert git("push", "origin", "main").code == 0
+        worktree = guarded.parent / "worktrees" / "w"
+        shop.add_worktree(worktree)
+        lock(daemon, f"file:{PRICING}", "codex-7", namespace=guarded)
+        change(worktree)
+        assert commit(git, "--all", at=worktree, AGENTD_SESSION_ID="codex-7") is None
+        return worktree
+
+    @pytest.mark.parametrize("branch", ["codex-7", "agentd/codex-7"])
+    def test_a_holder_s_own_branch_is_his_work_whoever_pushes_it(
+        self, guarded: Path, git: Git, handed_over: Path, branch: str
+    ) -> None:
+        git("branch", "theirs", "HEAD", at=handed_over)
+        assert git("push", "origin", "theirs").code != 0
+        git("branch", branch, "theirs")
+        assert git("push", "origin", branch).code == 0
+
+    def test_a_holder_s_own_worktree_is_his_work_too(
+        self, guarded: Path, git: Git, daemon: StartedDaemon, handed_over: Path
+    ) -> None:
+        lock(daemon, "file:README.md", "w", namespace=guarded)
+        change(handed_over, "README.md")
+        assert commit(git, "--all", at=handed_over) is None
+        git("branch", "theirs", "HEAD", at=handed_over)
+        said = git("push", "origin", "theirs").said
+        assert f'"{PRICING}" is held by' in said
+        assert "README.md" not in said
+
+    def test_whoever_merges_a_holder_s_branch_pushes_it_and_nothing_of_his_own(
+        self, guarded: Path, git: Git, handed_over: Path
+    ) -> None:
+        git("branch", "codex-7", "HEAD", at=handed_over)
+        change(guarded, "README.md")
+        assert commit(git, "--all") is None
+        assert git("merge", "--no-edit", "codex-7").code == 0
+        assert git("push", "origin", "main").code == 0
+        change(guarded)
+        assert git("commit", "--no-verify", "--all", "--message", "x").code == 0
+        assert git("push", "origin", "main").code != 0
+
+    @pytest.mark.parametrize("owner", ["..", "-x", "a b", "refs/heads/main", "main^{tree}", "*"])
+    def test_a_name_that_is_no_branch_s(
+        self, guarded: Path, git: Git, daemon: StartedDaemon, remote: Path, owner: str
+    ) -> None:
+        lock(daemon, f"file:{PRICING}", owner, namespace=guarded)
+        done = git("push", "origin", "main")
+        assert done.code != 0
+        assert "is held by" in done.said
+
+    def test_from_a_repository_without_a_worktree(
+        self, guarded: Path, git: Git, coord: Command, daemon: StartedDaemon, remote: Path
+    ) -> None:
+        bare = guarded.parent / "bare.git"
+        git("clone", "--quiet", "--bare", str(guarded), str(bare))
+        git("worktree", "add", "--quiet", str(guarded.parent / "of-bare"), at=bare)
+        assert coord("guard", "install", at=guarded.parent / "of-bare").code == 0
+        assert git("push", str(remote), "main", at=bare).code == 0
+        lock(daemon, f"file:{PRICING}", namespace=bare)
+        done = git("push", str(remote), "main:another", at=bare)
+        assert done.code != 0
+        assert "is held by" in done.said
+
+    def test_from_a_place_with_a_line_break_in_its_name(
+        self, guarded: Path, git: Git, daemon: StartedDaemon
+    ) -> None:
+        odd = guarded.parent / "odd\nname"
+        guarded.rename(odd)
+        lock(daemon, f"file:{PRICING}", namespace=odd)
+        change(odd, "README.md")
+        assert commit(git, "--all", at=odd) is None
+        change(odd)
+        assert "is held by" in str(commit(git, "--all", at=odd))
 
 
 class TestWithoutAnAnswer:
