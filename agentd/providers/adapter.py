@@ -78,6 +78,10 @@ class Transport(StrEnum):
     """The Agent Client Protocol over its standard input and output."""
 
 
+def _in_force(_: Agent, __: Assignment, ___: Mapping[str, str]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """One way to run a program without a terminal."""
@@ -87,6 +91,9 @@ class Way:
     enforcement: Enforcement
     why: str
     """What the enforcement rests on, or what is missing."""
+    out_of_force: Callable[[Agent, Assignment, Mapping[str, str]], str] = _in_force
+    """Why the program would not be held back if it were started now, in an environment; empty where
+    it would. May ask the program, and take seconds."""
 
 
 STALL_SECS: Final = 1800.0

@@ -21,7 +21,7 @@ from agentd.providers.adapter import (
     assigned_environment,
     started,
 )
-from agentd.providers.agent_events import Failure
+from agentd.providers.agent_events import Attention, AttentionLevel, Failure
 from agentd.providers.agent_process import AgentProcess, drained
 from agentd.providers.chronicle import Chronicle
 from agentd.providers.lock_gate import LockGate
@@ -84,16 +84,19 @@ async def run_agent(run: Run) -> RunEnd:
     """
     launch = run.way.launch(run.assignment)
     arguments, stdin = started(run.agent, run.assignment, launch)
+    environment = {
+        **run.environment,
+        **launch.environment,
+        **run.agent.environment,
+        **assigned_environment(run.agent, run.assignment),
+    }
+    if not await _may_start(run, environment):
+        return RunEnd(_NOT_STARTED, ())
     try:
         process = await AgentProcess.start(
             arguments,
             directory=run.assignment.worktree,
-            environment={
-                **run.environment,
-                **launch.environment,
-                **run.agent.environment,
-                **assigned_environment(run.agent, run.assignment),
-            },
+            environment=environment,
             session=run.assignment.session,
             chronicle=run.chronicle,
         )
@@ -118,6 +121,24 @@ async def run_agent(run: Run) -> RunEnd:
         code = await process.end()
         await drained(errors)
     return RunEnd(0 if end.said_goodbye else code, end.warnings)
+
+
+async def _may_start(run: Run, environment: Mapping[str, str]) -> bool:
+    """Whether the program would be held back by locks, or need not be by the policy."""
+    way = run.way
+    why = await asyncio.to_thread(way.out_of_force, run.agent, run.assignment, environment)
+    if not why:
+        return True
+    if run.gate.is_advisory:
+        run.chronicle.tell(Attention(AttentionLevel.NOTICE, f"not guarded by locks: {why}"))
+        return True
+    others = [each for each in run.agent.adapter.ways if each is not way]
+    instead = f"use --via {others[0].transport.value}, or " if others else ""
+    told = (
+        f"it was not started: {why}; {instead}set AGENTD_HOOK_POLICY=advisory to run it unguarded"
+    )
+    run.chronicle.tell(Failure(told, final=True))
+    return False
 
 
 def _driver(transport: Transport) -> Driver:

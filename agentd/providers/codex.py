@@ -7,9 +7,18 @@ on its standard error alone. An `error` is not always final, and an exit code of
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from agentd.providers.adapter import Adapter, Assignment, Enforcement, Launch, Transport, Way
+from agentd.providers.adapter import (
+    Adapter,
+    Agent,
+    Assignment,
+    Enforcement,
+    Launch,
+    Transport,
+    Way,
+)
 from agentd.providers.agent_events import (
     Began,
     Events,
@@ -159,6 +168,24 @@ def _exec(assignment: Assignment) -> Launch:
     )
 
 
+def _hook_out_of_force(agent: Agent, assignment: Assignment, environment: Mapping[str, str]) -> str:
+    """Codex skips a hook that it does not trust without a word, so it is asked beforehand."""
+    from agentd.providers.hook_settings.codex_says import CodexSilent, trust_of_our_hooks
+
+    if assignment.hook is None:
+        return "it is given no hook"
+    command = [*agent.command, *hook_options(assignment.hook)]
+    try:
+        runs = trust_of_our_hooks(command, assignment.worktree, environment)
+    except CodexSilent as error:
+        return f"Codex does not say whether it runs the hook: {error}"
+    if any(runs.values()):
+        return ""
+    return (
+        "Codex would skip the hook: it does not trust it" if runs else "Codex has no hook of ours"
+    )
+
+
 def _app_server(_: Assignment) -> Launch:
     return Launch(arguments=("app-server", *_SHELL_OPTIONS))
 
@@ -194,6 +221,7 @@ ADAPTER: Final = Adapter(
             enforcement=Enforcement.GUARDED,
             why="a hook for this session alone answers before every patch; shell commands that "
             "write are not seen",
+            out_of_force=_hook_out_of_force,
         ),
     ),
     interactive=_interactive,

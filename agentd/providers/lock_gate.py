@@ -73,6 +73,11 @@ class LockGate:
         self._was_unguarded = False
 
     @property
+    def is_advisory(self) -> bool:
+        """Whether it only tells who is in the way."""
+        return self._session.policy is Policy.ADVISORY
+
+    @property
     def held(self) -> frozenset[str]:
         """The keys of the locks that it has."""
         return frozenset(self._leases)

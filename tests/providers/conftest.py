@@ -18,6 +18,7 @@ from agentd.providers.adapter import Adapter, Agent, Assignment, Transport
 from agentd.providers.agent_events import AgentEvent, Refusal
 from agentd.providers.agent_run import Run, RunEnd, run_agent
 from agentd.providers.chronicle import Chronicle
+from agentd.providers.hook_settings.hook_command import HookCommand
 from agentd.providers.lock_gate import LockGate, Policy, Session
 from agentd.providers.outcome import Outcome, Tally
 
@@ -65,6 +66,7 @@ class Stage:
         allow_shell: bool = False,
         timeout_secs: float | None = 30.0,
         stall_secs: float = 0.0,
+        hook: HookCommand | None = None,
         listen: Callable[[AgentEvent], None] = lambda _: None,
     ) -> Ran:
         """Runs a stand-in as an adapter's program."""
@@ -88,6 +90,7 @@ class Stage:
             socket=self.socket,
             workspace=self.top,
             allow_shell=allow_shell,
+            hook=hook,
         )
         session = Session(
             owner=owner,
