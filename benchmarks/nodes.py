@@ -20,7 +20,7 @@ from agentd.core.clock import Instant
 from agentd.core.ids import RandomIds
 from agentd.core.limits import CONTEXT_EVENTS_DEFAULT
 from agentd.core.operations.nodes import acquire_next_node
-from agentd.core.operations.tasks import register_task
+from agentd.core.operations.registration import register_task
 from agentd.core.operations.transaction import LeaseConfig, Transaction
 from agentd.core.storage.database import open_writer
 from agentd.core.storage.locks import LockTable

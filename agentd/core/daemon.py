@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from agentd import __version__
+from agentd.core import limits
 from agentd.core.clock import Clock, Instant, SystemClock
 from agentd.core.dispatch import Dispatcher
 from agentd.core.expiry import Expiry
@@ -30,8 +31,10 @@ from agentd.core.metrics import Metrics
 from agentd.core.node_waits import NodeWaits
 from agentd.core.operations.table import READS, WRITES
 from agentd.core.operations.transaction import LeaseConfig
+from agentd.core.registering import Registering
 from agentd.core.server import Server
 from agentd.core.service import Service
+from agentd.core.storage import registration
 from agentd.core.storage.database import Reader, backup, open_writer, translated_errors
 from agentd.core.storage.journal import last_instant, resources_mark
 from agentd.core.storage.migrations import LATEST_VERSION
@@ -92,6 +95,7 @@ class Daemon:
         with translated_errors():
             clock = sources.clock(last_instant(connection))
             indexed_up_to = resources_mark(connection)
+            is_half_registered = registration.find(connection) is not None
         metrics = Metrics()
         writer = Writer(connection, clock, sources.ids, _lease_config(settings))
         stack.push_async_callback(writer.stop)
@@ -110,6 +114,10 @@ class Daemon:
         indexing = Indexing(writer, indexed_up_to)
         stack.push_async_callback(indexing.stop)
         writer.listen(indexing.notice)
+        registering = _registering(settings, dispatcher, writer)
+        stack.push_async_callback(registering.stop)
+        if is_half_registered:
+            registering.tidy_up()
         room = _waits(settings, dispatcher, writer, metrics)
         writer.listen(expiry.notice)
         writer.listen(lambda effects: metrics.counts.update(effects.counts))
@@ -152,6 +160,15 @@ class Daemon:
         listening = bind_socket(path)
         stack.callback(path.unlink, missing_ok=True)
         return listening
+
+
+def _registering(settings: Settings, dispatcher: Dispatcher, writer: Writer) -> Registering:
+    """Puts it in charge of the tasks that are large."""
+    registering = Registering(writer, settings.max_line_bytes)
+    dispatcher.take_over(
+        "RegisterTask", registering.start, unchecked_from=limits.REGISTERED_AT_ONCE_BYTES
+    )
+    return registering
 
 
 def _waits(

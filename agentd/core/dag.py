@@ -23,9 +23,14 @@ from agentd.errors import InvalidParams, ResourceExhausted
 class NodeNames:
     """How a node is called, and what it depends on, by id or key."""
 
-    node_id: str
+    node_id: str | None
     key: str | None
     dependencies: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        return self.key or self.node_id or "one without a name"
 
 
 class Candidate(NamedTuple):
@@ -54,7 +59,7 @@ def resolve(nodes: Sequence[NodeNames]) -> list[tuple[int, ...]]:
     ]
     cycle = find_cycle(edges)
     if cycle:
-        names = [nodes[position].key or nodes[position].node_id for position in cycle]
+        names = [nodes[position].name for position in cycle]
         raise InvalidParams(
             "dependency_cycle",
             f"the nodes depend on one another in a circle: {_chain(names)}",

@@ -65,6 +65,8 @@ class Route:
     is_brief: bool = False
     start: Callable[[Call], None] | None = None
     """Takes over calls that may wait, or that others may have to wait behind."""
+    unchecked_from: int | None = None
+    """Bytes of a line from which on the params are left to `start` to check."""
 
 
 class Call:
@@ -72,6 +74,7 @@ class Call:
 
     __slots__ = (
         "_dispatcher",
+        "alone",
         "behind_waiter",
         "caller",
         "error",
@@ -91,14 +94,18 @@ class Call:
         dispatcher: Dispatcher,
         route: Route,
         request_id: RequestId,
-        params: Params,
+        params: Params | dict[str, Any],
         caller: Caller,
+        *,
+        alone: bool = False,
     ) -> None:
         self._dispatcher = dispatcher
         self.route = route
         self.request_id = request_id
         self.params: Any = params
         self.caller = caller
+        self.alone = alone
+        """Its params are not checked yet, which takes long, so it has its lane for itself."""
         self.started = perf_counter_ns()
         self.behind_waiter = False
         self.is_brief = route.is_brief
@@ -110,9 +117,9 @@ class Call:
         """Takes the outcome instead of the caller, when the call may be tried again."""
 
     @property
-    def is_write(self) -> bool:
-        """Whether it changes state, so that calls of its connection keep their order with it."""
-        return self.route.is_write
+    def lane(self) -> object:
+        """Calls of one connection run beside one another if they have the same, else in order."""
+        return self if self.alone else self.route.is_write
 
     def start(self) -> None:
         """Runs the method."""
@@ -164,6 +171,13 @@ class Call:
         """Answers with an error."""
         self.error = error
         self.finish()
+
+    async def conclude(self, work: Awaitable[None]) -> None:
+        """Awaits what leads to the answer; an exception is the answer as well."""
+        try:
+            await work
+        except Exception as error:
+            self.refuse(wire_error(error, during=self.route.method.name))
 
     async def read(self) -> None:
         """The method, for one that changes nothing."""
@@ -248,9 +262,19 @@ class Dispatcher:
         }
         self._by_any_name: dict[str, Route] = dict(self._routes)
 
-    def take_over(self, method_name: str, start: Callable[[Call], None]) -> None:
-        """Has `start` called for each call of a method, instead of running it at once."""
-        self._routes[method_name].start = start
+    def take_over(
+        self,
+        method_name: str,
+        start: Callable[[Call], None],
+        *,
+        unchecked_from: int | None = None,
+    ) -> None:
+        """Has `start` called for each call of a method, instead of running it at once.
+
+        Lines of more than `unchecked_from` bytes come to it as calls that are `alone`.
+        """
+        route = self._routes[method_name]
+        route.start, route.unchecked_from = start, unchecked_from
 
     def refuse_new(self) -> None:
         """From here on every request is answered with `shutting_down`."""
@@ -266,6 +290,8 @@ class Dispatcher:
             route = self._by_any_name.get(request.method) or self._route(request.method)
             if self._draining:
                 raise Unavailable("shutting_down", "the daemon is stopping")
+            if route.unchecked_from is not None and len(line) > route.unchecked_from:
+                return Call(self, route, request_id, request.params, caller, alone=True)
             params = validate_params(route.method.params, request.params)
         except BadRequest as bad:
             caller.answer(encode_error(bad.request_id, bad.error))

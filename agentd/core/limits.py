@@ -25,6 +25,8 @@ LEASE_SECS_MAX: Final = 7 * 24 * 3600
 WAIT_SECS_MAX: Final = 3600
 CONTEXT_EVENTS_DEFAULT: Final = 50
 
+REGISTERED_AT_ONCE_BYTES: Final = 4096
+"""A RegisterTask line of more than this may be of a task that is better stored in steps."""
 NODES_PER_TASK_MAX: Final = 100_000
 DEPENDENCIES_PER_TASK_MAX: Final = 1_000_000
 CAPABILITIES_PER_NODE_MAX: Final = 32

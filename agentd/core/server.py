@@ -65,9 +65,9 @@ class Connection(asyncio.Protocol):
         self._slots: deque[_Slot] = deque()
         """Answers that are due, in the order in which they go out."""
         self._queued: deque[tuple[Call, _Slot]] = deque()
-        """Calls that wait for those before them, which are of the other kind."""
+        """Calls that wait for those before them, which are in another lane."""
         self._running = 0
-        self._running_writes = False
+        self._running_lane: object = None
         self._waiting: dict[_Slot, Callable[[], None]] = {}
         """Calls that wait, and how to tell them to give up."""
         self._out: list[bytes] = []
@@ -223,14 +223,14 @@ class Connection(asyncio.Protocol):
         self._reading = wanted
 
     def _schedule(self, call: Call, slot: _Slot) -> None:
-        if self._queued or (self._running and self._running_writes is not call.is_write):
+        if self._queued or (self._running and self._running_lane is not call.lane):
             self._queued.append((call, slot))
         else:
             self._run(call, slot)
 
     def _run(self, call: Call, slot: _Slot) -> None:
         self._running += 1
-        self._running_writes = call.is_write
+        self._running_lane = call.lane
         slot.in_lane = True
         call.start()
 
@@ -239,9 +239,7 @@ class Connection(asyncio.Protocol):
             return
         slot.in_lane = False
         self._running -= 1
-        while self._queued and (
-            not self._running or self._running_writes is self._queued[0][0].is_write
-        ):
+        while self._queued and (not self._running or self._running_lane is self._queued[0][0].lane):
             self._run(*self._queued.popleft())
 
 

@@ -57,6 +57,12 @@ def scans(core: Core, statements: Traced) -> list[str]:
     ]
 
 
+def main_step(steps: list[str]) -> str:
+    """The only step beside the look at what is being registered."""
+    (step,) = (step for step in steps if not step.startswith(("SCALAR", "SEARCH registration")))
+    return step
+
+
 def lock_cycle(core: Core) -> None:
     core.write("AcquireResourceLock", resource_key="dir:src/deep")
     lock = core.write("AcquireResourceLock", resource_key="file:other/a.py")
@@ -120,7 +126,7 @@ def test_runnable_nodes_of_a_task_come_from_their_index_in_order(core: Core, sql
 
 @pytest.mark.parametrize("sql", [nodes.NEXT_REQUIREMENTS_ANYWHERE, nodes.FIRST_ANYWHERE])
 def test_runnable_nodes_of_any_task_come_from_their_index_in_order(core: Core, sql: str) -> None:
-    (step,) = plans(core.connection, sql, ("",))
+    step = main_step(plans(core.connection, sql, ("",)))
     assert "nodes_runnable_anywhere (requires" in step
 
 
@@ -203,7 +209,7 @@ def test_a_page_of_tasks_is_read_in_order(
     core: Core, state: TaskState | None, before_pk: int | None
 ) -> None:
     query = tasks.page_query(state=state, before_pk=before_pk, limit=10)
-    (step,) = plans(core.connection, *query)
+    step = main_step(plans(core.connection, *query))
     assert "TEMP B-TREE" not in step
     if state is not None:
         assert "tasks_by_state (state=?" in step

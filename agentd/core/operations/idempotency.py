@@ -30,15 +30,18 @@ def run_once(
     params: Params,
     now: Instant,
     operation: Callable[[Transaction, Any, Instant], Any],
+    *,
+    digest: bytes | None = None,
 ) -> Any:
     """Runs the operation, or returns what it returned under the same key before.
 
+    `digest` is the `request_digest` of the params, for whoever has it already.
     Raises `AlreadyExists` (`idempotency_mismatch`) when the key stands for another request.
     """
     key = params.idempotency_key if isinstance(params, WriteParams) else None
     if key is None:
         return operation(tx, params, now)
-    digest = _digest(params)
+    digest = digest or request_digest(params)
     stored = idempotency.find(tx.connection, key, remembered_since(now))
     if stored is not None:
         if stored.method != method_name or stored.params_digest != digest:
@@ -63,6 +66,12 @@ def _is_denial(result: Any) -> bool:
     return result is None or (isinstance(result, dict) and result.get("granted") is False)
 
 
-def _digest(params: Params) -> bytes:
+def is_remembered(key: str, tx: Transaction, now: Instant) -> bool:
+    """Whether there is an answer to some request under the key."""
+    return idempotency.find(tx.connection, key, remembered_since(now)) is not None
+
+
+def request_digest(params: Params) -> bytes:
+    """What tells a request from others that come under the same key."""
     content = params.model_dump(mode="json", exclude=_NOT_THE_REQUEST)
     return blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

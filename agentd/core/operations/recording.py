@@ -25,8 +25,12 @@ def json_text(tx: Transaction, value: Any, path: str) -> str:
 
     Raises `ResourceExhausted` (`payload_too_large`) naming the field `path`.
     """
+    return json_text_within(tx.config.payload_bytes_max, value, path)
+
+
+def json_text_within(limit: int, value: Any, path: str) -> str:
+    """The same, for a limit in bytes."""
     text = orjson.dumps(value)
-    limit = tx.config.payload_bytes_max
     if len(text) > limit:
         raise ResourceExhausted(
             "payload_too_large",

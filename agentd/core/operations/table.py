@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from agentd.core.clock import Instant
-from agentd.core.operations import decisions, journal, locks, nodes, tasks
+from agentd.core.operations import decisions, journal, locks, nodes, registration, tasks
 from agentd.core.operations.transaction import Transaction
 from agentd.core.storage.database import Reader
 
@@ -21,7 +21,7 @@ ReadOperation: TypeAlias = Callable[[Reader, Any, Instant], Awaitable[Any]]
 """Runs in the event loop, on a snapshot."""
 
 WRITES: Mapping[str, WriteOperation] = {
-    "RegisterTask": tasks.register_task,
+    "RegisterTask": registration.register_task,
     "CancelTask": tasks.cancel_task,
     "AcquireNextNode": nodes.acquire_next_node,
     "HeartbeatNode": nodes.heartbeat_node,

@@ -1,4 +1,4 @@
-"""RegisterTask, CancelTask, TaskStatus, ListTasks."""
+"""CancelTask, TaskStatus, ListTasks."""
 
 from __future__ import annotations
 
@@ -8,77 +8,21 @@ import orjson
 
 from agentd.core import journal
 from agentd.core.clock import Instant
-from agentd.core.dag import NodeNames, requirements_text, resolve
-from agentd.core.ids import NodeId, TaskId
+from agentd.core.ids import TaskId
 from agentd.core.limits import PAGE_ROWS_MAX
 from agentd.core.operations.cursors import number_cursor
 from agentd.core.operations.nodes import expire_lapsed
-from agentd.core.operations.recording import json_text, record
+from agentd.core.operations.recording import record
 from agentd.core.operations.transaction import Transaction
 from agentd.core.states import TaskState
 from agentd.core.storage import node_listing, nodes, tasks
 from agentd.core.storage.database import Reader
-from agentd.errors import AlreadyExists, InvalidState, NotFound
+from agentd.errors import InvalidState, NotFound
 from agentd.protocol.tasks import (
     CancelTaskParams,
     ListTasksParams,
-    RegisterTaskParams,
     TaskStatusParams,
 )
-
-
-def register_task(tx: Transaction, params: RegisterTaskParams, now: Instant) -> dict[str, Any]:
-    """Creates a task with all its nodes."""
-    specs = params.initial_nodes
-    node_ids = [NodeId(spec.id or tx.ids.new()) for spec in specs]
-    edges = resolve(
-        [
-            NodeNames(node_id, spec.key, spec.dependencies)
-            for node_id, spec in zip(node_ids, specs, strict=True)
-        ]
-    )
-    context = json_text(tx, params.context, "context")
-    task_id = TaskId(params.task_id or tx.ids.new())
-    _refuse_used_ids(tx, params)
-    task_pk = tasks.insert(tx.connection, task_id, params.goal, context, now)
-    rows = [
-        nodes.NewNode(
-            node_ids[position],
-            task_pk,
-            position,
-            spec.key,
-            spec.priority,
-            requirements_text(spec.requires),
-            len(edges[position]),
-            spec.max_attempts,
-            spec.timeout_secs,
-            now,
-            json_text(tx, spec.payload_schema, f"initial_nodes[{position}].payload_schema"),
-        )
-        for position, spec in enumerate(specs)
-    ]
-    nodes.insert_all(tx.connection, rows, edges)
-    record(tx, journal.task_registered(task_pk, params.goal, len(rows)), now)
-    if rows:  # Without a cycle, at least one of them can run.
-        tx.effects.runnable.add(task_id)
-    tx.effects.count("registered_tasks")
-    names = (spec.key or node_id for spec, node_id in zip(specs, node_ids, strict=True))
-    return {
-        "task_id": task_id,
-        "node_ids": node_ids,
-        "nodes": dict(zip(names, node_ids, strict=True)),
-    }
-
-
-def _refuse_used_ids(tx: Transaction, params: RegisterTaskParams) -> None:
-    if params.task_id and tasks.pk_of(tx.connection, TaskId(params.task_id)) is not None:
-        raise AlreadyExists(
-            "id_in_use", f"there is a task {params.task_id} already", id=params.task_id
-        )
-    given = [spec.id for spec in params.initial_nodes if spec.id]
-    used = nodes.any_in_use(tx.connection, given) if given else None
-    if used is not None:
-        raise AlreadyExists("id_in_use", f"there is a node {used} already", id=used)
 
 
 def cancel_task(tx: Transaction, params: CancelTaskParams, now: Instant) -> dict[str, Any]:

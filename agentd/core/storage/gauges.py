@@ -14,6 +14,7 @@ from agentd.core.storage.migrations import LATEST_VERSION
 _TASKS = (
     "SELECT count(*), coalesce(sum(pending), 0), coalesce(sum(running), 0),"
     " coalesce(sum(completed), 0), coalesce(sum(failed), 0) FROM tasks"
+    " WHERE pk IS NOT (SELECT task_pk FROM registration WHERE only_row = 1)"
 )
 _EVENTS = "SELECT coalesce(max(seq), 0) FROM journal"  # Gapless, so the last one counts them.
 LAPSED_NODES = "SELECT count(*) FROM nodes WHERE status = 'RUNNING' AND expires_at <= ?"

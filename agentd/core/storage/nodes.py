@@ -7,7 +7,7 @@ nodes a task has; the finished ones are not looked at.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import orjson
@@ -33,6 +33,10 @@ _INSERT = (
 _INSERT_DEPENDENCY = (
     "INSERT INTO node_dependencies (node_pk, position, dependency_pk) VALUES (?, ?, ?)"
 )
+_NEXT_PK = (
+    "SELECT 1 + max(coalesce((SELECT max(pk) FROM nodes), 0),"
+    " coalesce((SELECT last_node_pk FROM registration WHERE only_row = 1), 0))"
+)
 _ANY_IN_USE = (
     "SELECT nodes.id FROM json_each(?) AS given CROSS JOIN nodes ON nodes.id = given.value LIMIT 1"
 )
@@ -45,7 +49,13 @@ _FIRST = "SELECT pk, priority {} AND requires = ? ORDER BY priority DESC, {} LIM
 NEXT_REQUIREMENTS_IN_TASK = _NEXT_REQUIREMENTS.format(_FROM_TASK)
 NEXT_REQUIREMENTS_ANYWHERE = _NEXT_REQUIREMENTS.format(_FROM_ANYWHERE)
 FIRST_IN_TASK = _FIRST.format(_FROM_TASK, "position")
-FIRST_ANYWHERE = _FIRST.format(_FROM_ANYWHERE, "pk")
+_PUBLISHED = (
+    " AND pk NOT BETWEEN"
+    " coalesce((SELECT first_node_pk FROM registration WHERE only_row = 1), 0)"
+    " AND coalesce((SELECT last_node_pk FROM registration WHERE only_row = 1), 0)"
+)
+"""A task that is still being registered cannot be named, but its nodes lie among the others."""
+FIRST_ANYWHERE = _FIRST.format(_FROM_ANYWHERE + _PUBLISHED, "pk")
 
 # Few leases have lapsed, while a task may have any number of nodes.
 _LAPSED = _COLUMNS.replace("nodes AS n", "nodes AS n INDEXED BY nodes_by_expiry")
@@ -147,6 +157,7 @@ class Node(NamedTuple):
 class NewNode(NamedTuple):
     """A node to store, in the order of the table's columns."""
 
+    pk: int
     id: NodeId
     task_pk: int
     position: int
@@ -169,20 +180,24 @@ class Dependency(NamedTuple):
     """JSON text."""
 
 
-def insert_all(
-    connection: sqlite3.Connection, nodes: Sequence[NewNode], edges: Sequence[Sequence[int]]
-) -> None:
-    """Stores a task's nodes and their dependencies, given by position."""
-    first: int = connection.execute("SELECT coalesce(max(pk), 0) + 1 FROM nodes").fetchone()[0]
-    connection.executemany(_INSERT, ((first + node.position, *node) for node in nodes))
-    connection.executemany(
-        _INSERT_DEPENDENCY,
-        (
-            (first + node, position, first + dependency)
-            for node, dependencies in enumerate(edges)
-            for position, dependency in enumerate(dependencies)
-        ),
-    )
+DependencyRow = tuple[int, int, int]
+"""The node, the place among its dependencies, the node that it depends on: by row keys."""
+
+
+def next_pk(connection: sqlite3.Connection) -> int:
+    """The first row key that no node has, and that is not set aside for one."""
+    pk: int = connection.execute(_NEXT_PK).fetchone()[0]
+    return pk
+
+
+def insert(connection: sqlite3.Connection, nodes: Iterable[NewNode]) -> None:
+    """Stores new nodes."""
+    connection.executemany(_INSERT, nodes)
+
+
+def insert_dependencies(connection: sqlite3.Connection, rows: Iterable[DependencyRow]) -> None:
+    """Stores what nodes depend on. All of the nodes must be stored already."""
+    connection.executemany(_INSERT_DEPENDENCY, rows)
 
 
 def any_in_use(connection: sqlite3.Connection, node_ids: Iterable[str]) -> str | None:

@@ -24,6 +24,7 @@ _INSERT = "INSERT INTO tasks (id, created_at, goal, context) VALUES (?, ?, ?, ?)
 _BY_ID = f"{_COLUMNS} WHERE id = ?"
 _BY_PK = f"{_COLUMNS} WHERE pk = ?"
 _PK = "SELECT pk FROM tasks WHERE id = ?"
+_PUBLISHED = "pk IS NOT (SELECT task_pk FROM registration WHERE only_row = 1)"
 _CANCEL = "UPDATE tasks SET cancelled_at = ? WHERE pk = ?"
 
 
@@ -118,8 +119,8 @@ def page_query(
     """The query for a page of tasks, newest first."""
     filters = {"state = ?": state and state.value, "pk < ?": before_pk}
     given = {text: value for text, value in filters.items() if value is not None}
-    where = f" WHERE {' AND '.join(given)}" if given else ""
-    return f"{_LISTED}{where} ORDER BY pk DESC LIMIT ?", [*given.values(), limit]
+    where = " AND ".join([*given, _PUBLISHED])
+    return f"{_LISTED} WHERE {where} ORDER BY pk DESC LIMIT ?", [*given.values(), limit]
 
 
 async def read_page(
