@@ -62,7 +62,7 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """Log files."""
+        """What agents' programs wrote in a run, and the log of a daemon that a client started."""
         return self.root / "logs"
 
     @property
@@ -87,8 +87,13 @@ class Home:
 
     @property
     def scratch(self) -> Path:
-        """Worktrees that live as long as one verification."""
+        """Checkouts that live as long as one verification."""
         return self.root / "scratch"
+
+    @property
+    def bundles(self) -> Path:
+        """Bundles of runs without a daemon."""
+        return self.root / "bundles"
 
     @property
     def reviews(self) -> Path:

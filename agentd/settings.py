@@ -238,7 +238,8 @@ class Settings:
         "DEEPSEEK_API_KEY",
         kind=_TEXT,
         default=None,
-        description="The key for DeepSeek's API: `propose --with deepseek`, the DeepSeek loop.",
+        description="The key for DeepSeek's API: `run deepseek`, `propose --with deepseek`, the "
+        "DeepSeek loop.",
         secret=True,
     )
     deepseek_base_url: str = _setting(

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from agentd.cli.connect import settings
 from agentd.cli.terminal import console, print_json, styled
 
 if TYPE_CHECKING:
     from agentd.providers.adapter import Agent
-
-_VERSION_SECS_MAX: Final = 20.0
-_VERSION_CHARS_MAX: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +38,13 @@ def show_agents(*, as_json: bool) -> None:
 
 
 def _look(agent: Agent, environment: dict[str, str]) -> _Found:
+    from agentd.providers.program_version import version_of
     from agentd.providers.registry import installed_program
 
     path = installed_program(agent, environment.get("PATH"))
     if path is None:
         return _Found(agent, None, "")
-    return _Found(agent, path, _version(agent, path, environment))
-
-
-def _version(agent: Agent, path: str, environment: dict[str, str]) -> str:
-    if not agent.adapter.version_arguments:
-        return ""
-    try:
-        done = subprocess.run(
-            [path, *agent.adapter.version_arguments],
-            env={**environment, **agent.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_VERSION_SECS_MAX,
-            check=False,
-            start_new_session=True,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
-    return lines[0][:_VERSION_CHARS_MAX] if lines and done.returncode == 0 else ""
+    return _Found(agent, path, version_of(agent, path, environment))
 
 
 def _to_json(found: _Found) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,16 +107,19 @@ def hook_command() -> HookCommand:
 
 
 def _provider(name: str) -> str:
-    from agentd.providers.agents_file import canonical_name
     from agentd.providers.hook_settings.entries import VENDORS
 
+    hint = f"There are hooks for {', '.join(VENDORS)}."
+    return vendor_named(name, VENDORS, f"there is no hook for {name!r}", hint)
+
+
+def vendor_named(name: str, known: Collection[str], unknown: str, hint: str) -> str:
+    """A provider by any of its names; ends the command with a message where it is not known."""
+    from agentd.providers.agents_file import canonical_name
+
     provider = canonical_name(name)
-    if provider not in VENDORS:
-        fail(
-            f"there is no hook for {name!r}",
-            hint=f"There are hooks for {', '.join(VENDORS)}.",
-            code=ExitCode.USAGE,
-        )
+    if provider not in known:
+        fail(unknown, hint=hint, code=ExitCode.USAGE)
     return provider
 
 

@@ -62,7 +62,7 @@ def _driver(driver: Driver, policy: Policy) -> Maker:
     walls = Walls(
         policy.verification, environ=process_environment(), hidden=configured.private_paths
     )
-    scratch = configured.home / "scratch"
+    scratch = configured.home_layout.scratch
     return DriverMaker(driver, walls, scratch, bytes_max=policy.limits.bundle_bytes_max)
 
 

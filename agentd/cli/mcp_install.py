@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentd.cli.connect import fail, settings
-from agentd.cli.exit_codes import ExitCode
-from agentd.cli.hooks_command import carried_out, place_of, scope_of
+from agentd.cli.hooks_command import carried_out, place_of, scope_of, vendor_named
 from agentd.providers.mcp_settings import (
     VENDORS,
     ServerCommand,
@@ -87,13 +86,9 @@ def _command(scope: Scope) -> ServerCommand:
 
 
 def _provider(name: str) -> str:
-    from agentd.providers.agents_file import canonical_name
-
-    provider = canonical_name(name)
-    if provider not in VENDORS:
-        fail(
-            f"it is not known where {name!r} has its MCP servers",
-            hint=f"It is known of {', '.join(VENDORS)}. For others: agentd-coord mcp --help",
-            code=ExitCode.USAGE,
-        )
-    return provider
+    return vendor_named(
+        name,
+        VENDORS,
+        f"it is not known where {name!r} has its MCP servers",
+        f"It is known of {', '.join(VENDORS)}. For others: agentd-coord mcp --help",
+    )

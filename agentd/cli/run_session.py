@@ -266,7 +266,7 @@ class RunSession:
                 self.view.say("next: agentd-coord review")
         kept = self.out
         if kept is None and not journal.task_id:
-            directory = self.settings.home / "bundles"
+            directory = self.settings.home_layout.bundles
             prepare_directory(directory)
             kept = directory / f"{_file_name(self.assignment.session)}.json"
         if kept is not None:

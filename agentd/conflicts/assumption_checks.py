@@ -156,7 +156,9 @@ class AssumptionChecks:
             and base != self._tip_tree
             and self._answer(assumption, base).truth is Truth.HOLDS
         )
-        return Checked(text, assumption, answer), [_false(assumption, answer, held_before)]
+        return Checked(text, assumption, answer), [
+            _false(assumption, answer, held_before=held_before)
+        ]
 
     def _answer(self, assumption: Assumption, tree: TreeId) -> Answer:
         if assumption.kind is not AssumptionKind.COMMAND:
@@ -308,7 +310,7 @@ def _unchecked(assumption: Assumption, answer: Answer) -> Finding:
     )
 
 
-def _false(assumption: Assumption, answer: Answer, held_before: bool) -> Finding:
+def _false(assumption: Assumption, answer: Answer, *, held_before: bool) -> Finding:
     said = f"It assumes `{assumption.text[:200]}`, but at the target {answer.seen}"
     if held_before:
         return error(

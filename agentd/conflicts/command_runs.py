@@ -58,6 +58,11 @@ class CommandRun:
     problem: str | None = None
     """Why there is no result, where the status is `error` or `not_run`."""
 
+    @classmethod
+    def not_run(cls, tree: str, command: Command, problem: str) -> CommandRun:
+        """In the place of a result, where the command was not run for the reason named."""
+        return cls(command.run, command.label, RunStatus.NOT_RUN, tree, problem=problem)
+
     def to_json(self) -> dict[str, Any]:
         """The form in the review record."""
         return {

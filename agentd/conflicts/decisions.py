@@ -214,11 +214,10 @@ def _judge_symbol(
     lock = winner.live_lock
     if lock is not None:
         evidence["holder"] = lock.to_json()
-        until = f" until {lock.expires_at}" if lock.expires_at else ""
         return Action.WAIT, Reason(
             Why.SYMBOL_CONFLICT,
             f"Its lines merge with those of {winner.owner}, its names do not: {said} "
-            f"{winner.owner} holds {lock.resource_key}{until}, so wait until that has landed.",
+            f"{winner.owner} holds {lock.in_words}, so wait until that has landed.",
             evidence,
         )
     return Action.REBASE, Reason(
@@ -241,10 +240,9 @@ def _judge_assumption(
     lock = winner.live_lock
     if lock is not None:
         evidence["holder"] = lock.to_json()
-        until = f" until {lock.expires_at}" if lock.expires_at else ""
         return Action.WAIT, Reason(
             Why.ASSUMPTION_BROKEN,
-            f"{what}; {winner.owner} holds {lock.resource_key}{until}, so wait until that has "
+            f"{what}; {winner.owner} holds {lock.in_words}, so wait until that has "
             "landed and adapt the change to it.",
             evidence,
         )
@@ -270,11 +268,10 @@ def _judge_conflict(
 ) -> tuple[Action, Reason]:
     lock = winner.live_lock
     if lock is not None:
-        until = f" until {lock.expires_at}" if lock.expires_at else ""
         evidence["holder"] = lock.to_json()
         return Action.WAIT, Reason(
             Why.CONFLICTS_WITH_HOLDER,
-            f"{winner.owner} holds {lock.resource_key}{until} and changes the same place in "
+            f"{winner.owner} holds {lock.in_words} and changes the same place in "
             f"{path}; wait until that has landed, or hand in the change without {_where(edge)}.",
             evidence,
         )

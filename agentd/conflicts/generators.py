@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentd.conflicts.command_runs import CommandRun, RunStatus
+from agentd.conflicts.command_runs import CommandRun
 from agentd.conflicts.git_names import ObjectId
 from agentd.conflicts.json_fields import Fields
 from agentd.conflicts.path_globs import first_match
 from agentd.conflicts.policy import Command
 from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.recorded_runs import decode_command_run, decode_run
+from agentd.conflicts.recorded_runs import NOT_RECORDED, decode_command_run, decode_run
 from agentd.conflicts.regeneration import Generation, MadeFile
 from agentd.conflicts.verification import Verifier
 
@@ -64,14 +64,7 @@ class RecordedGenerator:
         kept = self._made.get((tree, command.run))
         if kept is not None:
             return _decoded(kept)
-        run = CommandRun(
-            command=command.run,
-            name=command.label,
-            status=RunStatus.NOT_RUN,
-            tree=tree,
-            problem="the record has no result of it on this tree",
-        )
-        return Generation(run, None)
+        return Generation(CommandRun.not_run(tree, command, NOT_RECORDED), None)
 
     @property
     def blobs(self) -> tuple[ObjectId, ...]:

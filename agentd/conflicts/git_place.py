@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, Unpack
 
-from agentd.conflicts.git_process import GitResult
+from agentd.conflicts.git_process import GitResult, RunOptions
 
 
 class Place(Protocol):
     """A repository in which git commands run."""
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        environment: Mapping[str, str] | None = None,
-        configuration: Mapping[str, str] | None = None,
-        check: bool = False,
-        large: bool = False,
-    ) -> GitResult:
+    def run(self, arguments: Sequence[str], **options: Unpack[RunOptions]) -> GitResult:
         """A git command in it."""
         ...

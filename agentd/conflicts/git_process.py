@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final, TypedDict, Unpack, cast
 
 from agentd.conflicts.git_names import decoded
 from agentd.errors import DependencyFailed, Unsupported
@@ -82,6 +82,21 @@ class GitResult:
         return decoded(self.stdout).removesuffix("\n")
 
 
+class RunOptions(TypedDict, total=False):
+    """How a git command is run, wherever that is."""
+
+    stdin: bytes | None
+    environment: Mapping[str, str]
+    """Variables beside those that every command gets."""
+    configuration: Mapping[str, str]
+    """Settings beside those that every command gets."""
+    check: bool
+    """Whether an exit status other than 0 is an error."""
+    large: bool
+    """Whether the output is read in pieces and no more of it kept than the limit; for commands that
+    say little on stderr."""
+
+
 class GitProcess:
     """Runs git commands within limits."""
 
@@ -126,25 +141,19 @@ class GitProcess:
         arguments: Sequence[str],
         *,
         directory: Path | None = None,
-        stdin: bytes | None = None,
-        environment: Mapping[str, str] | None = None,
-        configuration: Mapping[str, str] | None = None,
-        check: bool = False,
-        large: bool = False,
+        **options: Unpack[RunOptions],
     ) -> GitResult:
-        """Runs one command. Raises `git_failed` on a timeout, and on any failure with `check`.
-
-        `large` reads the output in pieces and keeps no more than the limit; for commands that say
-        little on stderr.
-        """
-        command = self._command(arguments, environment or {}, configuration or {})
-        with _input(stdin) as istream:
-            result = self._execute(command, directory, istream, large=large)
+        """Runs one command. Raises `git_failed` on a timeout, and on any failure with `check`."""
+        command = self._command(
+            arguments, options.get("environment", {}), options.get("configuration", {})
+        )
+        with _input(options.get("stdin")) as istream:
+            result = self._execute(command, directory, istream, large=options.get("large", False))
         if result.status < 0:
             raise _failed(
                 arguments, f"it was ended by signal {-result.status}, or its time ran out"
             )
-        if check and result.status != 0:
+        if options.get("check", False) and result.status != 0:
             raise _failed(arguments, result.stderr or f"exit status {result.status}")
         return result
 

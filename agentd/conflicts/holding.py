@@ -24,6 +24,12 @@ class HeldLock:
     live: bool
     shared: bool = False
 
+    @property
+    def in_words(self) -> str:
+        """What is locked, and until when."""
+        until = f" until {self.expires_at}" if self.expires_at else ""
+        return f"{self.resource_key}{until}"
+
     def covers(self, path: str) -> bool:
         """Whether the lock is on this path, or on a directory above it."""
         kind, _, name = self.resource_key.partition(":")

@@ -122,6 +122,15 @@ class Proof:
         return tuple(found)
 
 
+def run_against(
+    runner: CommandRunner, target: TreeId, tree: TreeId, command: Command
+) -> Comparison:
+    """Runs a command on a tree, and on the target's as well if it fails there."""
+    (run,) = runner.run(tree, (command,))
+    failed = run.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)
+    return compare(runner.run(target, (command,))[0] if failed else None, run)
+
+
 class Prover:
     """Proves combinations of one review."""
 
@@ -156,10 +165,7 @@ class Prover:
         return Proof(tree, tuple(checks))
 
     def _check(self, tree: TreeId, command: Command, named_by: tuple[BundleId, ...]) -> Check:
-        run = self._runner.run(tree, (command,))[0]
-        failed = run.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)
-        baseline = self._runner.run(self._tip_tree, (command,))[0] if failed else None
-        return Check(compare(baseline, run), named_by)
+        return Check(run_against(self._runner, self._tip_tree, tree, command), named_by)
 
     def blame(self, check: Check, placed: Sequence[Placed]) -> CulpritSet[BundleId]:
         """A smallest set of bundles with which the check fails.

@@ -16,9 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, ObjectId, TreeId, decoded, encoded
-from agentd.conflicts.git_process import GitProcess, GitResult, tells_of_damage
+from agentd.conflicts.git_process import GitProcess, GitResult, RunOptions, tells_of_damage
 from agentd.conflicts.isolation import asked_of_each
 from agentd.conflicts.merge_result import NO_ATTRIBUTES, Merge, MergeAttributes, MergeResult
 from agentd.conflicts.object_writing import store_objects
@@ -37,6 +38,7 @@ from agentd.conflicts.tree_entries import (
 from agentd.conflicts.tree_making import make_trees
 from agentd.conflicts.trial_merges import TrialMerges
 from agentd.errors import DependencyFailed
+from agentd.paths import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Quarantine:
         self.repository = repository
         self._git = git
         self._home = home
-        self.git_dir = home / "quarantine" / f"{repository.identity}.git"
+        self.git_dir = Home(home).quarantine / f"{repository.identity}.git"
         self.merges_file = self.git_dir / "agentd-merges.sqlite3"
         """For the memory of merges; nothing of git's."""
         self.summaries = self.git_dir / "agentd-symbols"
@@ -69,25 +71,12 @@ class Quarantine:
         """The same, with another time limit for each call."""
         return Quarantine(self._home, self.repository, self._git.with_timeout(timeout_secs))
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        environment: Mapping[str, str] | None = None,
-        configuration: Mapping[str, str] | None = None,
-        check: bool = False,
-        large: bool = False,
-    ) -> GitResult:
+    def run(self, arguments: Sequence[str], **options: Unpack[RunOptions]) -> GitResult:
         """A git command in the quarantine."""
         return self._git.run(
             [f"--git-dir={self.git_dir}", *arguments],
             directory=self.git_dir,
-            stdin=stdin,
-            environment=environment,
-            configuration=configuration,
-            check=check,
-            large=large,
+            **options,
         )
 
     # What is there
@@ -366,14 +355,9 @@ class Quarantine:
         )
         return packed.stdout
 
-    def _object_id(
-        self,
-        arguments: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        environment: Mapping[str, str] | None = None,
-    ) -> str:
-        result = self.run(arguments, stdin=stdin, environment=environment, check=True)
+    def _object_id(self, arguments: Sequence[str], **options: Unpack[RunOptions]) -> str:
+        options["check"] = True
+        result = self.run(arguments, **options)
         if not OBJECT_ID.fullmatch(result.text):
             raise DependencyFailed(
                 "git_failed", f"`git {arguments[0]}` answered {result.text[:200]!r}."

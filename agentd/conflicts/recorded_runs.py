@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from agentd.conflicts.command_runs import CommandRun, RunStatus
 from agentd.conflicts.json_fields import Fields
 from agentd.conflicts.policy import Command
 from agentd.conflicts.proof import CommandRunner
+
+NOT_RECORDED: Final = "the record has no result of it on this tree"
 
 
 class RecordingRuns:
@@ -52,13 +54,7 @@ class RecordedRuns:
         run = self._runs.get((tree, command.run))
         if run is not None:
             return decode_run(run)
-        return CommandRun(
-            command=command.run,
-            name=command.label,
-            status=RunStatus.NOT_RUN,
-            tree=tree,
-            problem="the record has no result of it on this tree",
-        )
+        return CommandRun.not_run(tree, command, NOT_RECORDED)
 
 
 def decode_runs(inputs: Fields, name: str) -> RecordedRuns:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agentd.conflicts.command_runs import CommandRun, RunStatus
+from agentd.conflicts.command_runs import CommandRun
 from agentd.conflicts.findings import BundleId, JsonObject
 from agentd.conflicts.freshness import Placed
 from agentd.conflicts.git_names import ObjectId, TreeId, encoded
@@ -48,14 +48,7 @@ class NoGenerator:
 
     def generate(self, tree: str, command: Command, globs: tuple[str, ...]) -> Generation:
         """Says that it was not run."""
-        run = CommandRun(
-            command=command.run,
-            name=command.label,
-            status=RunStatus.NOT_RUN,
-            tree=tree,
-            problem="nothing here runs generators",
-        )
-        return Generation(run, None)
+        return Generation(CommandRun.not_run(tree, command, "nothing here runs generators"), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, Unpack
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, encoded
-from agentd.conflicts.git_process import GitProcess, GitResult
+from agentd.conflicts.git_process import GitProcess, GitResult, RunOptions
 from agentd.conflicts.tree_entries import look_up
 from agentd.errors import DependencyFailed, InvalidParams
 
@@ -102,25 +102,12 @@ class Repository:
         """The same repository, seen from one of its worktrees."""
         return Repository(worktree, self._git)
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        environment: Mapping[str, str] | None = None,
-        configuration: Mapping[str, str] | None = None,
-        check: bool = False,
-        large: bool = False,
-    ) -> GitResult:
+    def run(self, arguments: Sequence[str], **options: Unpack[RunOptions]) -> GitResult:
         """A git command in the repository."""
         return self._git.run(
             arguments,
             directory=self.path,
-            stdin=stdin,
-            environment=environment,
-            configuration=configuration,
-            check=check,
-            large=large,
+            **options,
         )
 
     def commit_of(self, revision: str) -> CommitId | None:

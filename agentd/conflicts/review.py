@@ -53,6 +53,7 @@ from agentd.conflicts.verification import Verifier
 from agentd.core.clock import Clock, SystemClock, rfc3339
 from agentd.core.ids import IdSource, RandomIds
 from agentd.errors import DependencyFailed
+from agentd.paths import Home
 
 LANDING_ATTEMPTS: Final = 3
 
@@ -297,11 +298,12 @@ def _case(
 
 
 def _verifier(request: ReviewRequest, quarantine: Quarantine, policy: Policy) -> Verifier:
+    home = Home(request.home)
     return Verifier(
         quarantine,
         policy.verification,
-        scratch=request.home / "scratch",
-        results=request.home / "verification",
+        scratch=home.scratch,
+        results=home.verification,
         environ=request.environ,
         clock=request.clock,
         hidden=request.hidden,

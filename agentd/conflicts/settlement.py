@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agentd.conflicts.assumption_checks import AssumptionChecks, Broken
-from agentd.conflicts.command_runs import ending
+from agentd.conflicts.command_runs import CommandRun, ending
 from agentd.conflicts.composition import Clash, Composer, Composition
 from agentd.conflicts.culprits import Blame, CulpritSet
 from agentd.conflicts.decisions import Action, Decision, Reason, Why
@@ -25,6 +25,7 @@ from agentd.conflicts.regeneration import Finished, Regenerator, Step
 from agentd.conflicts.selection import Contender, Edge, EdgeKind, Selection, select
 
 _PARTNERS_SHOWN = 5
+_TAIL_CHARS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +207,7 @@ class Settling:
         run = check.comparison.run
         partners = [bundle for bundle in culprits.members if bundle != loser]
         evidence: dict[str, JsonValue] = {
-            "command": run.command,
-            "tree": run.tree,
-            "exit_code": run.exit_code,
-            "status": run.status.value,
-            "output_tail": run.output_tail[-4_000:],
-            "output_sha256": run.output_sha256,
+            **_evidence(run),
             "partners": list(partners),
             "named_by": list(check.named_by),
             "certain": culprits.certain,
@@ -246,14 +242,7 @@ class Settling:
             f"`{run.name}` is to make generated files anew from the merged sources and does not "
             f"({run.problem or ended}); mend it, or hand in the change without those files."
         )
-        evidence: dict[str, JsonValue] = {
-            "command": run.command,
-            "tree": run.tree,
-            "exit_code": run.exit_code,
-            "status": run.status.value,
-            "output_tail": run.output_tail[-4_000:],
-            "output_sha256": run.output_sha256,
-        }
+        evidence = _evidence(run)
         for bundle in step.bundles:
             self._put_out[bundle] = Decision(
                 bundle, Action.ESCALATE, (Reason(Why.REGENERATION_FAILED, message, evidence),)
@@ -316,13 +305,24 @@ class Settling:
                 "command": run.command,
                 "exit_code": run.exit_code,
                 "tree": run.tree,
-                "output_tail": run.output_tail[-4_000:],
+                "output_tail": run.output_tail[-_TAIL_CHARS:],
                 "tested": [
                     {"bundles": list(bundles), "outcome": outcome.value}
                     for bundles, outcome in culprits.tested
                 ],
             },
         )
+
+
+def _evidence(run: CommandRun) -> dict[str, JsonValue]:
+    return {
+        "command": run.command,
+        "tree": run.tree,
+        "exit_code": run.exit_code,
+        "status": run.status.value,
+        "output_tail": run.output_tail[-_TAIL_CHARS:],
+        "output_sha256": run.output_sha256,
+    }
 
 
 def _regenerated(finished: Finished) -> list[Finding]:

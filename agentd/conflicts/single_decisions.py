@@ -63,10 +63,9 @@ def _blocking_lock(each: Placed, placed: Sequence[Placed], holdings: Holdings) -
 
 
 def _lock_reason(lock: HeldLock) -> Reason:
-    until = f" until {lock.expires_at}" if lock.expires_at else ""
     return Reason(
         Why.LOCK_HELD,
-        f"{lock.owner} ({lock.provider}) holds {lock.resource_key}{until}; wait for its change, or "
+        f"{lock.owner} ({lock.provider}) holds {lock.in_words}; wait for its change, or "
         "hand in yours without that path.",
         {"holder": lock.to_json()},
     )

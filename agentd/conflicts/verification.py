@@ -25,7 +25,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
-from agentd.conflicts.command_runs import CommandRun, Comparison, RunStatus, compare
+from agentd.conflicts.command_runs import CommandRun, RunStatus
 from agentd.conflicts.policy import Command, Verification
 from agentd.conflicts.process_run import Ending, ProcessResult
 from agentd.conflicts.run_cache import RunCache, RunKey
@@ -136,18 +136,6 @@ class Verifier:
                 self._known_or_new(tree, command, number, len(chosen))
                 for number, command in enumerate(chosen, start=1)
             )
-
-    def run_against(
-        self, target: str, tree: str, commands: Sequence[Command] | None = None
-    ) -> tuple[Comparison, ...]:
-        """Runs commands on a tree, and those that fail there on the target's tree as well."""
-        comparisons = []
-        chosen = self._bounds.commands if commands is None else tuple(commands)
-        for command, run in zip(chosen, self.run(tree, chosen), strict=True):
-            failed = run.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)
-            baseline = self.run(target, (command,))[0] if failed else None
-            comparisons.append(compare(baseline, run))
-        return tuple(comparisons)
 
     def generate(
         self, tree: str, command: Command, wanted: Callable[[str], bool]

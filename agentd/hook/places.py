@@ -61,10 +61,6 @@ class Ground:
         found = (self._place(each) for each in dict.fromkeys((itself, real)))
         return tuple(place for place in found if place is not None)
 
-    def repository_at(self, directory: str) -> Repository | None:
-        """The repository around a directory."""
-        return self._around(os.path.realpath(directory))
-
     def _place(self, path: str) -> Place | None:
         repository = self._around(os.path.dirname(path))
         if repository is None or path == repository.worktree:

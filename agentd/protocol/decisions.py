@@ -24,7 +24,6 @@ from agentd.protocol.fields import (
 )
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=limits.NAME_CHARS_MAX)]
-Revision = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
 
 class Target(Result):

@@ -131,10 +131,3 @@ def encode_error(request_id: RequestId, error: AgentdError) -> bytes:
     return orjson.dumps(
         {"id": request_id, "error": error.to_wire()}, option=orjson.OPT_APPEND_NEWLINE
     )
-
-
-def encode_request(request_id: RequestId, method: str, params: dict[str, Any]) -> bytes:
-    """The line of a request."""
-    return orjson.dumps(
-        {"id": request_id, "method": method, "params": params}, option=orjson.OPT_APPEND_NEWLINE
-    )

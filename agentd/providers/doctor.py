@@ -6,7 +6,6 @@ program for its version, and Codex which hooks it trusts. It writes nothing of t
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +29,10 @@ from agentd.providers.hook_settings.probe import (
     unsupervised,
 )
 from agentd.providers.lock_gate import Policy
+from agentd.providers.program_version import version_of
 from agentd.providers.registry import installed_program
 
 HOLDER: Final = "agentd-doctor"
-_VERSION_SECS: Final = 20.0
 _LOCK_SECS: Final = 60
 _TRIES_MAX: Final = 3
 """A hook has a second; on a busy machine one is late now and then."""
@@ -82,7 +81,7 @@ class Ward:
         )
         if program is None:
             return Examined(agent, None, "", settings, None)
-        version = self._version(program, agent)
+        version = version_of(agent, program, self.place.variables)
         if vendor is None:
             return Examined(agent, program, version, (), self._without_hook(agent, program))
         seen = self._seen(vendor.provider, version, settings, program)
@@ -157,21 +156,6 @@ class Ward:
                 with suppress(AgentdError):
                     daemon.call("ReleaseResourceLock", released)
         return Probed(line, held, free)
-
-    def _version(self, program: str, agent: Agent) -> str:
-        """What a program says of its version, on one line; empty where it says nothing."""
-        try:
-            done = subprocess.run(
-                [program, *agent.command[1:], *agent.adapter.version_arguments],
-                env={**self.place.variables, **agent.environment},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_VERSION_SECS,
-                check=False,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return ""
-        return done.stdout.decode(errors="replace").strip().partition("\n")[0][:80]
 
 
 def _settled(ask_once: Callable[[], Answered], is_right: Callable[[Answered], bool]) -> Answered:

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from agentd.conflicts.command_runs import RunStatus, Verdict
+from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.policy import Command, parse_policy
 from agentd.conflicts.process_run import MARKER
+from agentd.conflicts.proof import run_against
 from agentd.conflicts.sandbox import find_bubblewrap
 from agentd.conflicts.verification import Step, VerificationProgress, Verifier
 from agentd.core.clock import Instant
@@ -292,7 +294,8 @@ def test_a_failure_is_held_against_the_bare_target(bare: Bench) -> None:
     bare.trees.trees.update(target={"a": "bad", "b": "good"}, merged={"a": "bad", "b": "bad"})
     commands = sh("grep -q good a", "grep -q good b", "grep -q bad b")
     verifier = bare.verifier("flaky_reruns = 0")
-    compared = verifier.run_against("target", "merged", commands)
+    target, merged = TreeId("target"), TreeId("merged")
+    compared = [run_against(verifier, target, merged, command) for command in commands]
     assert [comparison.verdict for comparison in compared] == [
         Verdict.FAILING_BEFORE,
         Verdict.BROKEN,
@@ -374,6 +377,7 @@ def test_a_command_that_takes_away_the_rights_to_clean_up(bench: Bench) -> None:
 REVIEW = """
 import sys, time
 from pathlib import Path
+from agentd.conflicts.git_names import TreeId
 from agentd.conflicts.policy import Command, Verification
 from agentd.conflicts.verification import Verifier
 from agentd.core.clock import SystemClock

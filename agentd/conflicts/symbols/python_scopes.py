@@ -13,7 +13,6 @@ from typing import Final, TypeAlias
 from agentd.conflicts.symbols.python_nodes import children, walk
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-ScopeNode: TypeAlias = FunctionNode | ast.ClassDef | ast.Module
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _INNER: Final = frozenset(
     (

@@ -300,10 +300,3 @@ class Summary:
     def importable(self) -> frozenset[str]:
         """The names that others can import."""
         return self.bound if self.offered is None else self.offered
-
-    @cached_property
-    def starred(self) -> frozenset[str]:
-        """The names that an import of everything gets."""
-        if self.star_names is not None:
-            return frozenset(self.star_names)
-        return frozenset(name for name in self.importable if not name.startswith("_"))

@@ -96,11 +96,6 @@ class TreeView:
         blob = self.blob(path)
         return None if blob is None else self._library.summary(path, blob)
 
-    def parses(self, path: str) -> bool | None:
-        """Whether the file at a path is free of errors; None where nobody can say."""
-        found = self.summary(path)
-        return None if found is None else found.parsed
-
     def stands(self, path: str) -> bool:
         """Whether the file at a path is one that its language takes."""
         blob = self.blob(path)

@@ -55,11 +55,3 @@ def installed_program(python: str) -> tuple[str, ...]:
 def is_ours(command: object) -> bool:
     """Whether a command of somebody's settings runs our hook."""
     return isinstance(command, str) and _OURS.search(command) is not None
-
-
-def words_of(line: str) -> list[str]:
-    """The words of an installed command line; none where it cannot be read."""
-    try:
-        return shlex.split(line.removesuffix(_CLOSED))
-    except ValueError:
-        return []

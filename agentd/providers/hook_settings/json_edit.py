@@ -16,7 +16,6 @@ from agentd.providers.hook_settings.json_text import (
     Item,
     Node,
     comments,
-    parse,
     skip_blank,
 )
 
@@ -122,14 +121,3 @@ def _unit(text: str) -> str:
 
 def _newline(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
-
-
-def node_at(text: str, *keys: str) -> tuple[Node, ...]:
-    """The nodes from the root to the member that the keys lead to, as far as there are any."""
-    path = [parse(text)]
-    for key in keys:
-        found = path[-1].member(key)
-        if found is None:
-            break
-        path.append(found.node)
-    return tuple(path)
