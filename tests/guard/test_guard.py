@@ -356,7 +356,6 @@ class TestPushes:
         lock(daemon, f"file:{PRICING}", namespace=guarded)
         assert git("push", "origin", "main").code == 0
 
-
     @pytest.fixture
     def handed_over(
         self, guarded: Path, git: Git, shop: ShopRepository, daemon: StartedDaemon, remote: Path
