@@ -521,6 +521,14 @@ REASONS: Mapping[str, Reason] = {
         ("path",),
         local=True,
     ),
+    "too_few_files": Reason(
+        Unavailable,
+        Retry.NO,
+        "The system lets the daemon have too few files open to serve anybody.",
+        "Raise the limit, with `ulimit -n 1200` say, and start the daemon again.",
+        ("limit",),
+        local=True,
+    ),
     "socket_path_too_long": Reason(
         InvalidParams,
         Retry.NO,

@@ -20,6 +20,7 @@ from agentd.cli.options import version_option
 from agentd.cli.proposal_commands import add_proposal_commands
 from agentd.cli.radar_commands import add_radar_commands
 from agentd.cli.review_commands import add_review_command
+from agentd.cli.streams import run_program
 
 app = typer.Typer(
     name="agentd-coord",
@@ -54,7 +55,7 @@ add_agent_commands(app)
 
 def main() -> None:
     """The entry point of `agentd-coord`."""
-    app()
+    run_program(app)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from agentd.cli import completions
 from agentd.cli.connect import connected_client, errors_explained, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.options import JsonOption, version_option
+from agentd.cli.streams import run_program
 
 app = typer.Typer(
     name="agentd",
@@ -256,7 +257,7 @@ def backup(
 
 def main() -> None:
     """The program."""
-    app()
+    run_program(app)
 
 
 if __name__ == "__main__":

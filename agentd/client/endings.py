@@ -9,6 +9,8 @@ from typing import Any, Final
 from agentd.errors import Unavailable
 
 TIMEOUT_SECS_DEFAULT: Final = 30.0
+_TOO_LONG: Final = "AF_UNIX path too long"
+"""What Python says of it; no system call fails, so there is no errno."""
 
 
 def seconds_allowed(params: Mapping[str, Any], timeout_secs: float) -> float:
@@ -22,6 +24,13 @@ def seconds_allowed(params: Mapping[str, Any], timeout_secs: float) -> float:
 def daemon_unreachable(socket_path: Path, why: OSError) -> Unavailable:
     """Nobody could be connected to."""
     reason = why.strerror or str(why)
+    if reason == _TOO_LONG:
+        return Unavailable(
+            "daemon_unreachable",
+            f"no daemon can listen on {socket_path}: the path is longer than the system takes",
+            hint="Set AGENTD_SOCKET_PATH, or AGENTD_HOME, to a shorter path.",
+            path=str(socket_path),
+        )
     return Unavailable(
         "daemon_unreachable",
         f"no daemon answers on {socket_path}: {reason[:1].lower()}{reason[1:]}",

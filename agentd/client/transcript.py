@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from agentd.errors import AgentdError, InternalError, error_from_wire
+from agentd.errors import AgentdError, InternalError, InvalidParams, error_from_wire
 from agentd.protocol.framing import LineDecoder, LineTooLong
 
 RESPONSE_BYTES_MAX: Final = 1 << 30
@@ -60,16 +60,22 @@ class Transcript:
         """A new request's id and its line.
 
         A param that is None is left out, which the daemon takes for the same. Raises `TypeError`
-        for params that are no JSON.
+        for params that are no JSON, and `InvalidParams` for text that is not UTF-8, as a name from
+        the file system or the command line may be.
         """
         self._last_id += 1
         request_id = self._last_id
         given = {name: value for name, value in params.items() if value is not None}
-        line = orjson.dumps(
-            {"id": request_id, "method": method, "params": given},
-            default=_model_as_json,
-            option=orjson.OPT_APPEND_NEWLINE,
-        )
+        try:
+            line = orjson.dumps(
+                {"id": request_id, "method": method, "params": given},
+                default=_model_as_json,
+                option=orjson.OPT_APPEND_NEWLINE,
+            )
+        except TypeError as error:
+            if "surrogates" not in str(error):
+                raise
+            raise _not_utf8(given) from None
         self._pending[request_id] = _Pending(method, len(line))
         return request_id, line
 
@@ -123,6 +129,25 @@ class Transcript:
                 if pending.line_bytes > limit:
                     return request_id
         raise error
+
+
+def _not_utf8(params: Mapping[str, Any]) -> InvalidParams:
+    name = next(name for name, value in params.items() if not _is_utf8(value))
+    return InvalidParams(
+        "invalid_field",
+        f"`{name}` is not UTF-8",
+        hint="agentd knows names in UTF-8 alone; rename the file, or leave it out.",
+        path=name,
+        rule="must be UTF-8",
+    )
+
+
+def _is_utf8(value: Any) -> bool:
+    try:
+        orjson.dumps(value, default=_model_as_json)
+    except TypeError:
+        return False
+    return True
 
 
 def _model_as_json(value: Any) -> Any:

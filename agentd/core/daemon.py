@@ -12,7 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from agentd.core.lock_waits import LockWaits
 from agentd.core.logs import configure
 from agentd.core.metrics import Metrics
 from agentd.core.node_waits import NodeWaits
+from agentd.core.open_files import room_for_clients
 from agentd.core.operations.table import READS, WRITES
 from agentd.core.operations.transaction import LeaseConfig
 from agentd.core.registering import Registering
@@ -226,6 +227,7 @@ def serve(settings: Settings) -> None:
     """Runs the daemon until it is told to stop. Raises `AgentdError` when it cannot start."""
     os.umask(0o077)
     configure(settings.log, settings.log_format, sys.stderr)
+    settings = replace(settings, max_connections=room_for_clients(settings.max_connections))
     try:
         import uvloop
     except ImportError:  # There is none for this platform.
