@@ -23,7 +23,7 @@ def printable(text: str, *, keep_newlines: bool = False) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_visible(character, keep_newlines) for character in text)
+    return "".join(_visible(character, keep_newlines=keep_newlines) for character in text)
 
 
 def pieces(text: str, *, keep_newlines: bool = False) -> Iterator[tuple[str, bool]]:
@@ -31,23 +31,28 @@ def pieces(text: str, *, keep_newlines: bool = False) -> Iterator[tuple[str, boo
     if text.isascii() and text.isprintable():
         yield text, False
         return
-    for spelled, stretch in groupby(text, key=lambda one: is_hidden(one, keep_newlines)):
-        yield "".join(_visible(character, keep_newlines) for character in stretch), spelled
+    for spelled, stretch in groupby(
+        text, key=lambda one: _is_hidden(one, keep_newlines=keep_newlines)
+    ):
+        yield (
+            "".join(_visible(character, keep_newlines=keep_newlines) for character in stretch),
+            spelled,
+        )
 
 
-def is_hidden(character: str, keep_newlines: bool = False) -> bool:
+def _is_hidden(character: str, *, keep_newlines: bool) -> bool:
     """Whether a character cannot be shown as it is."""
     if character == "\t" or (keep_newlines and character == "\n"):
         return False
     return unicodedata.category(character) in _HIDDEN
 
 
-def _visible(character: str, keep_newlines: bool) -> str:
+def _visible(character: str, *, keep_newlines: bool) -> str:
     if character == "\n":
         return "\n" if keep_newlines else "⏎"
     if character == "\t":
         return "    "
-    if not is_hidden(character):
+    if not _is_hidden(character, keep_newlines=keep_newlines):
         return character
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -48,6 +48,14 @@ ANTIGRAVITY_BUNDLE = {
 """,
 }
 
+CONFLICT = {
+    "resource_key": FILE,
+    "providers": ["openai", "antigravity"],
+    "resolution": "Codex first, Antigravity's patch bundle after it",
+    "accepted_paths": CODEX_BUNDLE["touched_paths"],
+    "rejected_alternatives": ["last-writer-wins"],
+}
+
 
 class Unexpected(Exception):
     """The story took another turn than it should."""
@@ -63,30 +71,8 @@ async def tell(codex: AsyncClient, antigravity: AsyncClient) -> None:
     antigravity_node = await leased(
         antigravity, task.task_id, "antigravity-docs-agent", "antigravity"
     )
-
-    lock = await codex.acquire_resource_lock(
-        resource_key=FILE,
-        owner="codex-docs-agent-a",
-        provider="openai",
-        ttl_secs=600,
-        metadata=CODEX_BUNDLE,
-    )
-    if not isinstance(lock, GrantedLock):
-        raise Unexpected(f"somebody else holds {FILE}; try again when they are done")
-    print(f"Codex holds {lock.resource_key}: {lock.metadata['intent']}.")
-
-    denied = await antigravity.acquire_resource_lock(
-        resource_key=FILE,
-        owner="antigravity-docs-agent",
-        provider="antigravity",
-        if_held=IfHeld.HOLDER,
-    )
-    if not isinstance(denied, LockDenied):
-        raise Unexpected("Antigravity got a lock that Codex holds")
-    print(
-        f"Antigravity is denied: {denied.holder.owner} ({denied.holder.provider}) is about to "
-        f"{denied.holder.metadata['intent']}."
-    )
+    lock = await locked_by_codex(codex)
+    await denied_to_antigravity(antigravity)
 
     # Waiting holds nothing else up: the next calls use the same connection.
     turn = asyncio.create_task(
@@ -112,22 +98,50 @@ async def tell(codex: AsyncClient, antigravity: AsyncClient) -> None:
         raise Unexpected("Antigravity should have the lock now, with a greater fencing token")
     print(f"Antigravity has its turn (fencing token {granted.fencing_token}).")
 
-    conflict = {
-        "resource_key": FILE,
-        "providers": ["openai", "antigravity"],
-        "resolution": "Codex first, Antigravity's patch bundle after it",
-        "accepted_paths": CODEX_BUNDLE["touched_paths"],
-        "rejected_alternatives": ["last-writer-wins"],
-    }
-    await report(antigravity, antigravity_node, "conflict", conflict)
+    await report(antigravity, antigravity_node, "conflict", CONFLICT)
     await antigravity.release_resource_lock(resource_key=FILE, lease_id=granted.lease_id)
     await finish(antigravity, antigravity_node)
+    await look_back(codex, task.task_id)
 
-    journal = await codex.list_events(task_id=task.task_id)
+
+async def locked_by_codex(codex: AsyncClient) -> GrantedLock:
+    """Codex's lock on the file, with what it is about to do."""
+    lock = await codex.acquire_resource_lock(
+        resource_key=FILE,
+        owner="codex-docs-agent-a",
+        provider="openai",
+        ttl_secs=600,
+        metadata=CODEX_BUNDLE,
+    )
+    if not isinstance(lock, GrantedLock):
+        raise Unexpected(f"somebody else holds {FILE}; try again when they are done")
+    print(f"Codex holds {lock.resource_key}: {lock.metadata['intent']}.")
+    return lock
+
+
+async def denied_to_antigravity(antigravity: AsyncClient) -> None:
+    """Antigravity asks for the same file and is told who holds it, and why."""
+    denied = await antigravity.acquire_resource_lock(
+        resource_key=FILE,
+        owner="antigravity-docs-agent",
+        provider="antigravity",
+        if_held=IfHeld.HOLDER,
+    )
+    if not isinstance(denied, LockDenied):
+        raise Unexpected("Antigravity got a lock that Codex holds")
+    print(
+        f"Antigravity is denied: {denied.holder.owner} ({denied.holder.provider}) is about to "
+        f"{denied.holder.metadata['intent']}."
+    )
+
+
+async def look_back(client: AsyncClient, task_id: str) -> None:
+    """The trail of both in the journal."""
+    journal = await client.list_events(task_id=task_id)
     print("The journal of the task:")
     for event in journal.events:
         print(f"  {event.seq:>4}  {event.action_type:<16} {event.owner or '-'}")
-    status = await codex.task_status(task_id=task.task_id)
+    status = await client.task_status(task_id=task_id)
     if status.state != "completed":
         raise Unexpected(f"the task is {status.state}")
     print("Next: `agentd-coord review` compares the two bundles and says what becomes of each.")

@@ -52,7 +52,7 @@ class {class_name}(ABC):
 def render(*, is_async: bool) -> str:
     """The module of one client's mixin."""
     imports = Imports()
-    methods = "\n".join(_method(method, imports, is_async) for method in METHODS.values())
+    methods = "\n".join(_method(method, imports, is_async=is_async) for method in METHODS.values())
     import_lines = "\n".join(
         f"    from {module} import {', '.join(sorted(names))}"
         for module, names in sorted(imports.names.items())
@@ -69,7 +69,7 @@ def render(*, is_async: bool) -> str:
     )
 
 
-def _method(method: Method, imports: Imports, is_async: bool) -> str:
+def _method(method: Method, imports: Imports, *, is_async: bool) -> str:
     fields = method.params.model_fields
     ordered = sorted(fields.items(), key=_place)
     result = returned(method.result, imports)

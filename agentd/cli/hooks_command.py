@@ -32,7 +32,7 @@ def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) ->
     """Installs a hook."""
     from agentd.providers.hook_settings.installation import plan_install
 
-    provider, scope = _provider(name), scope_of(project)
+    provider, scope = _provider(name), scope_of(project=project)
     place, command = place_of(repository, scope), hook_command()
     if carried_out(
         lambda: plan_install(provider, scope, place, command),
@@ -48,7 +48,7 @@ def run_uninstall(name: str, *, project: bool, dry_run: bool, repository: Path) 
     """Takes a hook out."""
     from agentd.providers.hook_settings.installation import plan_removal
 
-    provider, scope = _provider(name), scope_of(project)
+    provider, scope = _provider(name), scope_of(project=project)
     place = place_of(repository, scope)
     carried_out(
         lambda: plan_removal(provider, scope, place),
@@ -123,7 +123,7 @@ def vendor_named(name: str, known: Collection[str], unknown: str, hint: str) -> 
     return provider
 
 
-def scope_of(project: bool) -> Scope:
+def scope_of(*, project: bool) -> Scope:
     """For whom a command's settings are."""
     from agentd.providers.hook_settings.entries import Scope
 

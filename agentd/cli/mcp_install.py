@@ -27,7 +27,7 @@ _PROGRAM = "agentd-coord"
 
 def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) -> None:
     """Installs the server."""
-    provider, scope = _provider(name), scope_of(project)
+    provider, scope = _provider(name), scope_of(project=project)
     place = place_of(repository, scope)
     command = _command(scope)
     if carried_out(
@@ -40,7 +40,7 @@ def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) ->
 
 def run_uninstall(name: str, *, project: bool, dry_run: bool, repository: Path) -> None:
     """Takes the server out."""
-    provider, scope = _provider(name), scope_of(project)
+    provider, scope = _provider(name), scope_of(project=project)
     place = place_of(repository, scope)
     carried_out(
         lambda: plan_removal(provider, scope, place),

@@ -54,7 +54,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def version_option(program: str) -> OptionInfo:
     """The option that prints a program's version and ends it."""
 
-    def show(wanted: bool) -> None:
+    def show(wanted: bool) -> None:  # noqa: FBT001 (typer calls it so)
         if wanted:
             from agentd import __version__
 

@@ -189,16 +189,16 @@ def evaluate(assumption: Assumption, files: TreeFiles) -> Answer:
     match assumption.kind:
         case AssumptionKind.PATH_EXISTS:
             there = files.exists(path)
-            return _answer(there, f"{path} is {'' if there else 'not '}there")
+            return _answer(f"{path} is {'' if there else 'not '}there", holds=there)
         case AssumptionKind.PATH_ABSENT:
             there = files.exists(path)
-            return _answer(not there, f"{path} is {'' if there else 'not '}there")
+            return _answer(f"{path} is {'' if there else 'not '}there", holds=not there)
         case AssumptionKind.FILE_SHA256:
             content = files.content(path)
             if content is None:
                 return Answer(Truth.FALSE, f"{path} is no file")
             digest = hashlib.sha256(content).hexdigest()
-            return _answer(digest == assumption.expected, f"{path} has the digest {digest}")
+            return _answer(f"{path} has the digest {digest}", holds=digest == assumption.expected)
         case AssumptionKind.SYMBOL_EXISTS | AssumptionKind.SIGNATURE:
             return _about_symbol(assumption, files)
         case AssumptionKind.COMMAND:
@@ -206,7 +206,7 @@ def evaluate(assumption: Assumption, files: TreeFiles) -> Answer:
     assert_never(assumption.kind)
 
 
-def _answer(holds: bool, seen: str) -> Answer:
+def _answer(seen: str, *, holds: bool) -> Answer:
     return Answer(Truth.HOLDS if holds else Truth.FALSE, seen)
 
 

@@ -96,7 +96,7 @@ def place(
 
     One that was in step before the target moved stays in step where the move does not touch it.
     """
-    placer = _Placer(quarantine, tip, allow_stale_clean, moved)
+    placer = _Placer(quarantine, tip, moved, allow_stale_clean=allow_stale_clean)
     merges = {each.bundle_id: placer.merge_of(each) for each in candidates}
     wanted = [merge for merge in merges.values() if merge is not None]
     merged = dict(zip(wanted, asked_of_each(wanted, merger.merge_all), strict=True))
@@ -117,8 +117,9 @@ class _Placer:
         self,
         quarantine: Quarantine,
         tip: CommitId,
-        allow_stale_clean: bool,
         moved: TargetMove | None,
+        *,
+        allow_stale_clean: bool,
     ) -> None:
         self._quarantine = quarantine
         self._tip = tip

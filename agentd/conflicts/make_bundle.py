@@ -69,7 +69,7 @@ def make_bundle(
         head, tree, dirty = snapshot.head, snapshot.tree, snapshot.dirty
     base_commit = _base(workplace, target, base, head)
     bundle, patch = _difference(workplace, base_commit, tree)
-    bundle |= _change(workplace, patch, patch_bytes_max, head, dirty, worktree)
+    bundle |= _change(workplace, patch, patch_bytes_max, head, worktree, dirty=dirty)
     return MadeBundle(printable(bundle), patch, head, dirty)
 
 
@@ -131,8 +131,9 @@ def _change(
     patch: bytes,
     patch_bytes_max: int,
     head: CommitId,
-    dirty: bool,
     worktree: Path | None,
+    *,
+    dirty: bool,
 ) -> dict[str, str]:
     if len(patch) <= patch_bytes_max and _is_text(patch):
         return {"patch": patch.decode()} if patch else {}

@@ -197,7 +197,8 @@ def signature_problem(found: Sequence[Bound], expected: str) -> str | Unsure | N
         called = _called(bound)
         if called is None:
             return Unsure("it is not a function whose parameters stand here")
-        problem = _Comparison(stated, *called).problem()
+        actual, method = called
+        problem = _Comparison(stated, actual, method=method).problem()
         if problem is None:
             return None
         problems.append(problem)
@@ -217,7 +218,7 @@ def _called(bound: Bound) -> tuple[Function, bool] | None:
 
 
 class _Comparison:
-    def __init__(self, stated: Function, actual: Function, method: bool) -> None:
+    def __init__(self, stated: Function, actual: Function, *, method: bool) -> None:
         self._stated, self._actual = stated, actual
         self._wanted = [*stated.args.posonlyargs, *stated.args.args]
         self._have = [*actual.args.posonlyargs, *actual.args.args]

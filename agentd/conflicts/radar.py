@@ -297,7 +297,7 @@ def meet(
     spots += [Spot(path, Heat.SOFT) for path in _declared(left, right) if path not in met]
     if symbols is not None and not any(spot.heat is Heat.HOT for spot in spots):
         spots += [symbol_spot(clash) for clash in symbols.clashes(left, right)]
-    return encounter_of(left, right, spots, identical)
+    return encounter_of(left, right, spots, identical=identical)
 
 
 def symbol_spot(clash: SymbolClash) -> Spot:
@@ -306,7 +306,7 @@ def symbol_spot(clash: SymbolClash) -> Spot:
 
 
 def encounter_of(
-    left: Participant, right: Participant, spots: Iterable[Spot], identical: bool
+    left: Participant, right: Participant, spots: Iterable[Spot], *, identical: bool
 ) -> Encounter | None:
     """The encounter in some places; None where there are none."""
     ordered = tuple(sorted(spots, key=lambda spot: (spot.heat.rank, spot.path, spot.lines)))

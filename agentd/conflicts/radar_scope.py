@@ -52,4 +52,4 @@ def meet_at(
             for clash in symbols.clashes(left, right)
             if covers(scope, clash.path) or covers(scope, clash.changed_in)
         ]
-    return encounter_of(left, right, spots, found is not None and found.identical)
+    return encounter_of(left, right, spots, identical=found is not None and found.identical)

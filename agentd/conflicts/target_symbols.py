@@ -42,7 +42,9 @@ def with_target_symbols(
 ) -> tuple[Placed, ...]:
     """The same, with what the guard finds about those that go on although the target moved."""
     tip_tree = quarantine.tree_of(tip)
-    concerned = [each for each in everything if _goes_on(each, tip_tree, allow_stale_clean)]
+    concerned = [
+        each for each in everything if _goes_on(each, tip_tree, allow_stale_clean=allow_stale_clean)
+    ]
     if not concerned:
         return tuple(everything)
     alone = len(everything) == 1
@@ -53,7 +55,7 @@ def with_target_symbols(
     )
 
 
-def _goes_on(each: Placed, tip_tree: TreeId, allow_stale_clean: bool) -> bool:
+def _goes_on(each: Placed, tip_tree: TreeId, *, allow_stale_clean: bool) -> bool:
     fresh = each.freshness is Freshness.IN_STEP or allow_stale_clean
     return fresh and each.mergeable and each.candidate.base_tree != tip_tree
 

@@ -79,7 +79,9 @@ class _Server:
     def ended(self) -> None:
         """It writes no more."""
         if not self.is_over:
-            self._run.chronicle.tell(Failure("its app server ended before its turn did", True))
+            self._run.chronicle.tell(
+                Failure("its app server ended before its turn did", final=True)
+            )
         self.conversation.close()
         self._over.set()
 
@@ -144,4 +146,6 @@ class _Server:
         try:
             await self.conversation.call("turn/steer", params, _STEER_SECS)
         except AgentdError as error:  # The turn is over, or it cannot be told anything now.
-            self._run.chronicle.tell(Failure(f"could not be told why: {error.message}", False))
+            self._run.chronicle.tell(
+                Failure(f"could not be told why: {error.message}", final=False)
+            )

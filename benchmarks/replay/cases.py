@@ -102,13 +102,13 @@ class Replay:
         """Takes the merges of a clone of which both sides changed something."""
         git_dir = find_clone(clone.parent, clone.name) or clone
         history = GitHistory(git_dir, self.directory / "objects")
-        taken = self._merges(history, every, several_bases)
+        taken = self._merges(history, every, several_bases=several_bases)
         for merge, base, answer in islice(taken, limit or None):
             self._one(git_dir, history, merge, base, answer)
         history.close()
 
     def _merges(
-        self, history: GitHistory, every: int, several_bases: bool
+        self, history: GitHistory, every: int, *, several_bases: bool
     ) -> Iterator[tuple[Merge, str | None, MergeResult | None]]:
         merges = list(history.merges())[::every]
         for start in range(0, len(merges), _BATCH):

@@ -262,6 +262,12 @@ def _conflicting(repo: Repo) -> list[Bundle]:
         _named(repo, "brand-b", "google", {"web/logo.png": LOGO[1:]}, intent="A smaller logo"),
         _named(repo, "lock-a", "openai", {"package-lock.json": '{\n  "packages": {"a": 1}\n}\n'}),
         _named(repo, "lock-b", "google", {"package-lock.json": '{\n  "packages": {"b": 1}\n}\n'}),
+    ]
+
+
+def _crossing(repo: Repo) -> list[Bundle]:
+    """Bundles that meet several others."""
+    return [
         _named(
             repo,
             "cart-total",
@@ -360,7 +366,7 @@ def busy_record(path: Path, home: Path) -> dict[str, Any]:
     repo = busy_repository(path, home)
     daemon = FakeDaemon()
     _locked(repo, daemon)
-    outcome = repo.review(*_conflicting(repo), *_by_itself(repo), daemon=daemon)
+    outcome = repo.review(*_conflicting(repo), *_crossing(repo), *_by_itself(repo), daemon=daemon)
     return dict(outcome.record)
 
 

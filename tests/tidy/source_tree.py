@@ -73,8 +73,18 @@ def module_names() -> frozenset[str]:
 @cache
 def sources() -> tuple[Source, ...]:
     """Every module of the package, parsed."""
+    return _parsed(PACKAGE)
+
+
+@cache
+def sources_beside() -> tuple[Source, ...]:
+    """Every module that is shipped beside the package, parsed; not the tests."""
+    return (*_parsed(ROOT / "benchmarks"), *_parsed(ROOT / "examples"), *_parsed(ROOT / "tools"))
+
+
+def _parsed(directory: Path) -> tuple[Source, ...]:
     found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(directory.rglob("*.py")):
         text = path.read_text()
         found.append(Source(_module_name(path), path, text, ast.parse(text)))
     return tuple(found)

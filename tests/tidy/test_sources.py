@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.tidy.source_tree import ROOT, Source, sources
+from tests.tidy.source_tree import ROOT, Source, sources, sources_beside
 
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
@@ -29,7 +29,7 @@ def test_a_module_holds_one_idea(source: Source) -> None:
         assert source.lines <= MODULE_LINES_MAX, "split it where it holds two ideas"
 
 
-@each_source
+@pytest.mark.parametrize("source", [*sources(), *sources_beside()], ids=lambda source: source.name)
 def test_functions_are_short(source: Source) -> None:
     if source.name in GENERATED:
         return

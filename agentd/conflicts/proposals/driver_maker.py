@@ -73,7 +73,7 @@ class DriverMaker:
         filled = _laid_out(layout.tree, file)
         arguments = self._driver.arguments(filled)
         result, started = self._walls.run(layout, arguments, self._driver.timeout_secs)
-        problem = self._problem(result, started)
+        problem = self._problem(result, started=started)
         if problem is not None:
             return Declined(problem)
         result_file = Path(filled["%A"])
@@ -85,7 +85,7 @@ class DriverMaker:
             return Declined(f"its result is longer than {self._bytes_max:,} bytes")
         return content
 
-    def _problem(self, result: ProcessResult, started: bool) -> str | None:
+    def _problem(self, result: ProcessResult, *, started: bool) -> str | None:
         if result.ending is Ending.TIMEOUT:
             return f"it does not end within {self._driver.timeout_secs:g} s"
         if started and result.exit_code == 0:

@@ -255,13 +255,13 @@ def _across(
             start, end = rows.ends[left, pair], rows.ends[right, pair]
             curve = _curve(_MARGIN + width, start, right_x, end)
             room = right_x - width - _MARGIN - 18
-            lines.append(Line(pair, curve, right_x - 9, end - 5, room, "end", False))
+            lines.append(Line(pair, curve, right_x - 9, end - 5, room, "end", between_losers=False))
         elif pair in lane_of:
             high, low = sorted((rows.ends[pair.left, pair], rows.ends[pair.right, pair]))
             lane_x = right_x + width + frame.lane_label + (lane_of[pair] + 1) * _LANE
             edge, room = right_x + width, frame.lane_label - 8
             detour = _detour(edge, high, low, lane_x)
-            lines.append(Line(pair, detour, edge + 8, high - 5, room, "start", True))
+            lines.append(Line(pair, detour, edge + 8, high - 5, room, "start", between_losers=True))
     return boxes, lines
 
 

@@ -91,7 +91,11 @@ def _row(
     clashing: set[tuple[str, str]],
 ) -> Html:
     cells = [
-        _cell(bundle, touching[bundle.bundle_id], (bundle.bundle_id, path) in clashing)
+        _cell(
+            bundle,
+            touching[bundle.bundle_id],
+            clashes=(bundle.bundle_id, path) in clashing,
+        )
         if bundle.bundle_id in touching
         else element("td")
         for bundle in columns
@@ -106,7 +110,7 @@ def _path(path: str) -> Html:
     return element("code", join(path.split("/"), Html("/<wbr>")))
 
 
-def _cell(bundle: Bundle, change: Change | None, clashes: bool) -> Html:
+def _cell(bundle: Bundle, change: Change | None, *, clashes: bool) -> Html:
     action = tone(bundle.action)
     class_ = f"{action} clash" if clashes else action
     beside = "; collides" if clashes else ""

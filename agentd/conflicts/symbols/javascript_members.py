@@ -72,7 +72,7 @@ class MemberReader(ModuleReader):
         arguments = node.child_by_field_name("arguments")
         module = required_module(node)
         if module is not None:
-            self.imports.append(Import(module, None, "", line_of(node), True))
+            self.imports.append(Import(module, None, "", line_of(node), guarded=True))
         if text(function) in _MOCKS and arguments is not None:
             given = arguments.named_children
             if len(given) > 1 and given[0].type == "string":

@@ -57,8 +57,10 @@ def read_mapping(path: str, content: bytes) -> MappingKeys:
     if ending == ".toml":
         return _toml(text)
     if _TEMPLATE.search(text):
-        return MappingKeys(True, Counter())  # A template: which keys there are, it decides.
-    return MappingKeys(True, _yaml(text.splitlines()))
+        return MappingKeys(
+            parsed=True, twice=Counter()
+        )  # A template: which keys there are, it decides.
+    return MappingKeys(parsed=True, twice=_yaml(text.splitlines()))
 
 
 def key_names(content: bytes) -> Counter[str]:
@@ -99,8 +101,8 @@ def _json(text: str) -> MappingKeys:
         except (ValueError, RecursionError) as wrong:
             problem, line = problem or str(wrong), getattr(wrong, "lineno", line)
             continue
-        return MappingKeys(True, twice, not problem, problem, line)
-    return MappingKeys(False, Counter(), False, problem, line)
+        return MappingKeys(parsed=True, twice=twice, plain=not problem, problem=problem, line=line)
+    return MappingKeys(parsed=False, twice=Counter(), plain=False, problem=problem, line=line)
 
 
 def _without_comments(text: str) -> str:
@@ -115,8 +117,14 @@ def _toml(text: str) -> MappingKeys:
     except (tomllib.TOMLDecodeError, RecursionError) as wrong:
         # A key that stands twice is an error there.
         at = re.search(r"at line (\d+)", str(wrong))
-        return MappingKeys(False, Counter(), False, str(wrong), int(at[1]) if at else 1)
-    return MappingKeys(True, Counter())
+        return MappingKeys(
+            parsed=False,
+            twice=Counter(),
+            plain=False,
+            problem=str(wrong),
+            line=int(at[1]) if at else 1,
+        )
+    return MappingKeys(parsed=True, twice=Counter())
 
 
 @dataclass(slots=True)

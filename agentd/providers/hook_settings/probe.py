@@ -97,7 +97,9 @@ def ask(
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return Answered(False, f"no answer within {TIMEOUT_SECS:.0f} s", TIMEOUT_SECS)
+        return Answered(
+            refused=False, text=f"no answer within {TIMEOUT_SECS:.0f} s", seconds=TIMEOUT_SECS
+        )
     seconds = time.monotonic() - started
     texts = (out.decode(errors="replace"), err.decode(errors="replace"))
     return _answer(process.returncode, *texts, seconds)
@@ -105,7 +107,7 @@ def ask(
 
 def _answer(status: int, out: str, err: str, seconds: float) -> Answered:
     if status == 2:
-        return Answered(True, err.strip()[:_OUTPUT_CHARS_MAX], seconds)
+        return Answered(refused=True, text=err.strip()[:_OUTPUT_CHARS_MAX], seconds=seconds)
     try:
         said = dict(_flat(json.loads(out))) if out.strip() else {}
     except ValueError:
