@@ -44,7 +44,7 @@ def _look(agent: Agent, environment: dict[str, str]) -> _Found:
     path = installed_program(agent, environment.get("PATH"))
     if path is None:
         return _Found(agent, None, "")
-    return _Found(agent, path, version_of(agent, path, environment))
+    return _Found(agent, path, version_of(agent, [path], environment))
 
 
 def _to_json(found: _Found) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _to_json(found: _Found) -> dict[str, Any]:
         "title": adapter.title,
         "command": list(found.agent.command),
         "installed": found.path is not None,
-        "path": found.path,
+        "program": found.path,
         "version": found.version or None,
         "ways": [
             {

@@ -52,12 +52,12 @@ def run_doctor(*, repository: Path, as_json: bool) -> ExitCode:
 def _json(examined: Examined) -> dict[str, Any]:
     verdict = examined.verdict
     return {
-        "agent": examined.agent.name,
+        "name": examined.agent.name,
         "provider": examined.agent.adapter.name,
         "title": examined.agent.adapter.title,
         "program": examined.program,
         "version": examined.version,
-        "level": verdict.level.value if verdict else None,
+        "enforcement": verdict.level.value if verdict else None,
         "evidence": list(verdict.evidence) if verdict else [],
         "hooks": [
             {

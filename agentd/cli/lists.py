@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from agentd.cli.connect import client_if_running, connected_client, settings
 from agentd.cli.out_files import check_out_file
@@ -15,6 +15,9 @@ from agentd.cli.terminal import console, print_json, styled
 from agentd.client.listing import all_locks, all_tasks, whole_task
 from agentd.core.states import TaskState
 from agentd.errors import AgentdError, NotFound
+
+if TYPE_CHECKING:
+    from agentd.client.sync_client import Client
 
 _GOAL_CHARS = 60
 _UUID_CHARS = 36
@@ -188,7 +191,7 @@ def _shortened(goal: str) -> str:
     return goal if len(goal) <= _GOAL_CHARS else f"{goal[: _GOAL_CHARS - 1]}…"
 
 
-def _whole_task_id(client: Any, beginning: str) -> str:
+def _whole_task_id(client: Client, beginning: str) -> str:
     if len(beginning) >= _UUID_CHARS:
         return beginning
     matching = [

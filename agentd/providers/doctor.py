@@ -81,7 +81,7 @@ class Ward:
         )
         if program is None:
             return Examined(agent, None, "", settings, None)
-        version = version_of(agent, program, self.place.variables)
+        version = version_of(agent, [program, *agent.command[1:]], self.place.variables)
         if vendor is None:
             return Examined(agent, program, version, (), self._without_hook(agent, program))
         seen = self._seen(vendor.provider, version, settings, program)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agentd.providers.adapter import Agent
@@ -12,16 +12,17 @@ _SECS_MAX: Final = 20.0
 _CHARS_MAX: Final = 80
 
 
-def version_of(agent: Agent, program: str, variables: Mapping[str, str]) -> str:
+def version_of(agent: Agent, command: Sequence[str], variables: Mapping[str, str]) -> str:
     """The first line that the agent's program prints when it is asked; empty where it says nothing.
 
-    `program` is where its command was found. It may take seconds.
+    `command` is where its program was found, with the arguments that it needs to be itself. It may
+    take seconds.
     """
     if not agent.adapter.version_arguments:
         return ""
     try:
         done = subprocess.run(
-            [program, *agent.command[1:], *agent.adapter.version_arguments],
+            [*command, *agent.adapter.version_arguments],
             env={**variables, **agent.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -74,13 +74,13 @@ def test_all_that_are_installed(
     code, before = examined(coord, directory)
     assert code == 10
     known = {"codex", "claude_code", "gemini", "qwen", "antigravity"}
-    assert {name for name, each in before.items() if each["level"] == "none"} == known
-    assert before["opencode"]["level"] is None
+    assert {name for name, each in before.items() if each["enforcement"] == "none"} == known
+    assert before["opencode"]["enforcement"] is None
     assert before["opencode"]["program"] is None
     for provider in known:
         assert coord("hooks", "install", provider, at=directory).code == 0
     code, after = examined(coord, directory)
-    assert {name: after[name]["level"] for name in known} == {
+    assert {name: after[name]["enforcement"] for name in known} == {
         **dict.fromkeys(known, "guarded"),
         "antigravity": "advisory",
     }
@@ -101,12 +101,12 @@ def test_agentds_own_agent_locks_by_itself(
 ) -> None:
     environment["PATH"] = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     code, found = examined(coord, directory)
-    assert found["deepseek"]["level"] == "guarded"
+    assert found["deepseek"]["enforcement"] == "guarded"
     assert any("locks each file" in text for text in found["deepseek"]["evidence"])
     assert code == 0, "it is the only one that is installed"
     environment["AGENTD_HOOK_POLICY"] = "advisory"
     code, found = examined(coord, directory)
-    assert (code, found["deepseek"]["level"]) == (10, "advisory")
+    assert (code, found["deepseek"]["enforcement"]) == (10, "advisory")
 
 
 def test_another_program_in_its_place_is_not_taken_for_it(
@@ -120,7 +120,7 @@ def test_another_program_in_its_place_is_not_taken_for_it(
     config = Path(environment["AGENTD_HOME"]) / "config.toml"
     config.write_text('[agents.deepseek]\ncommand = "somebody"\n')
     _, found = examined(coord, directory)
-    assert found["deepseek"]["level"] == "none"
+    assert found["deepseek"]["enforcement"] == "none"
 
 
 def test_without_a_daemon_nothing_is_guarded(
@@ -129,7 +129,7 @@ def test_without_a_daemon_nothing_is_guarded(
     coord("hooks", "install", "qwen", at=directory)
     code, found = examined(coord, directory)
     assert code == 3
-    assert found["qwen"]["level"] == "none"
+    assert found["qwen"]["enforcement"] == "none"
     assert any("start the daemon" in text for text in found["qwen"]["evidence"])
 
 
@@ -140,13 +140,13 @@ def test_a_hook_that_is_gone_refuses_everything(
     settings = directory / ".qwen" / "settings.json"
     settings.write_text(settings.read_text().replace(sys.executable, "/gone/python"))
     _, found = examined(coord, directory)
-    assert found["qwen"]["level"] == "none"
+    assert found["qwen"]["enforcement"] == "none"
     assert found["qwen"]["hooks"][0]["state"] == "outdated"
     assert any("refuses everything" in text for text in found["qwen"]["evidence"])
     # An older installation's hook, without the shell's last word, lets everything through.
     settings.write_text(settings.read_text().replace(" || exit 2", ""))
     _, found = examined(coord, directory)
-    assert found["qwen"]["level"] == "none"
+    assert found["qwen"]["enforcement"] == "none"
     assert any("let a write through" in text for text in found["qwen"]["evidence"])
 
 
@@ -159,7 +159,7 @@ def test_advice_is_only_advisory(
 ) -> None:
     environment["AGENTD_HOOK_POLICY"] = "advisory"
     coord("hooks", "install", "claude_code", at=directory)
-    assert examined(coord, directory)[1]["claude_code"]["level"] == "advisory"
+    assert examined(coord, directory)[1]["claude_code"]["enforcement"] == "advisory"
 
 
 def test_codex_skips_what_it_does_not_trust(
@@ -169,7 +169,7 @@ def test_codex_skips_what_it_does_not_trust(
     (directory / ".codex" / "config.toml").write_text("")
     code, found = examined(coord, directory)
     assert code == 10
-    assert found["codex"]["level"] == "none"
+    assert found["codex"]["enforcement"] == "none"
     assert any("Codex skips the hook" in text for text in found["codex"]["evidence"])
 
 
@@ -179,7 +179,7 @@ def test_codex_that_does_not_say_is_not_believed(
     coord("hooks", "install", "codex", at=directory)
     write_program(programs / "codex", "#!/bin/sh\necho 'codex-cli 0.169.0'\n")
     _, found = examined(coord, directory)
-    assert found["codex"]["level"] == "none"
+    assert found["codex"]["enforcement"] == "none"
     assert any("does not say" in text for text in found["codex"]["evidence"])
 
 
@@ -189,7 +189,7 @@ def test_a_program_that_is_too_old(
     coord("hooks", "install", "gemini", at=directory)
     write_program(programs / "gemini", "#!/bin/sh\necho 0.1.9\n")
     found = examined(coord, directory)[1]["gemini"]
-    assert found["level"] == "none"
+    assert found["enforcement"] == "none"
     assert any("older than 0.61.0" in text for text in found["evidence"])
 
 
@@ -202,7 +202,7 @@ def test_a_session_s_own_variables_do_not_reach_the_probe(
 ) -> None:
     coord("hooks", "install", "qwen", at=directory)
     environment |= {"AGENTD_SESSION_ID": "agentd-doctor", "AGENTD_BRANCH": "agentd-doctor"}
-    assert examined(coord, directory)[1]["qwen"]["level"] == "guarded"
+    assert examined(coord, directory)[1]["qwen"]["enforcement"] == "guarded"
 
 
 def test_the_project_s_settings_count(
@@ -211,6 +211,6 @@ def test_the_project_s_settings_count(
     coord("hooks", "install", "qwen", "--project")
     found = json.loads(coord("doctor", "--json").out)["agents"]
     [qwen] = [each for each in found if each["provider"] == "qwen"]
-    assert qwen["level"] == "guarded"
+    assert qwen["enforcement"] == "guarded"
     assert [each["state"] for each in qwen["hooks"]] == ["absent", "installed"]
     assert os.path.samefile(Path(qwen["hooks"][1]["path"]).parents[1], shop.path)
