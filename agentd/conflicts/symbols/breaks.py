@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from agentd.conflicts.symbols.answers import Answer, Oracle
 from agentd.conflicts.symbols.deltas import FileDelta
 from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.ignored import is_ignored
 from agentd.conflicts.symbols.naming import siblings_of
 from agentd.conflicts.symbols.summary import Call, Import, Summary, Use, bare_owner
 from agentd.conflicts.symbols.tree_view import TreeView
@@ -72,7 +73,15 @@ class Breaks:
             return None
         if _ask(self.trees.oracle(merged, there), suspicion.path, suspicion.need) is not Answer.NO:
             return None
-        return self._finding(suspicion, left)
+        found = self._finding(suspicion, left)
+        if found is None or self._is_made(merged, found.change.path):
+            return None
+        return found
+
+    @staticmethod
+    def _is_made(merged: TreeView, path: str) -> bool:
+        """Whether a file that is gone is one that a build makes, and that git now ignores."""
+        return not merged.exists(path) and is_ignored(merged, path)
 
     def _suspicious(self, path: str, summary: Summary, need: Need) -> bool:
         if _ask(self._oracle(self.user, summary), path, need) is not Answer.YES:

@@ -59,8 +59,10 @@ class GoNaming:
         if module != manifest.package and not module.startswith(f"{manifest.package}/"):
             return ()
         inner = module[len(manifest.package) :].strip("/")
-        place = f"{directory}/{inner}" if directory and inner else directory or inner
-        return (place,) if self.files(view, place) and self._is_of(view, place, directory) else ()
+        for place in (_join(directory, inner), _join(directory, f"vendor/{module}")):
+            if self.files(view, place) and self._is_of(view, place, directory):
+                return (place,)
+        return ()
 
     @staticmethod
     def _is_of(view: TreeView, place: str, root: str) -> bool:
@@ -89,6 +91,10 @@ class GoNaming:
 
     def elsewhere(self, view: TreeView, name: str) -> bool:
         return False
+
+
+def _join(directory: str, inner: str) -> str:
+    return f"{directory}/{inner}" if directory and inner else directory or inner
 
 
 def _package(view: TreeView, path: str) -> str | None:

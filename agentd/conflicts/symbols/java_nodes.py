@@ -38,6 +38,15 @@ _UNTYPED: Final = frozenset(
 )
 
 
+_GIVING: Final = frozenset(
+    (
+        *("Getter", "Setter", "With", "Wither", "Delegate", "Builder", "SuperBuilder"),
+        *("Accessors", "Singular", "BoundProperty"),
+    )
+)
+"""What written at a member gives its class further ones."""
+
+
 def bindings(node: Node) -> Iterator[tuple[str, str]]:
     """The names that a node binds, each with its type; empty where it has none of its own."""
     if node.type in _TYPED:
@@ -108,6 +117,18 @@ def has_strange_annotation(node: Node) -> bool:
         if child.type == "modifiers"
         for inner in child.named_children
         if inner.type in ("marker_annotation", "annotation")
+    )
+
+
+def is_given_members(body: Node | None) -> bool:
+    """Whether an annotation of a member gives its class others, such as a getter."""
+    return any(
+        text(annotation.child_by_field_name("name")).rpartition(".")[2] in _GIVING
+        for member in (body.named_children if body is not None else ())
+        for child in member.named_children
+        if child.type == "modifiers"
+        for annotation in child.named_children
+        if annotation.type in ("marker_annotation", "annotation")
     )
 
 

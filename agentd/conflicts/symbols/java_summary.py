@@ -18,6 +18,7 @@ from agentd.conflicts.symbols.java_nodes import (
     call_shape,
     constructor_signature,
     has_strange_annotation,
+    is_given_members,
     method_signature,
     modifiers,
     parameter_types,
@@ -125,7 +126,7 @@ class _Reader(SyntaxReader):
             self.locals.add(name)
             self.visit_children(node, replace(context, owner=""))
             return
-        annotated = has_strange_annotation(node)
+        annotated = has_strange_annotation(node) or is_given_members(body)
         self.define(
             node,
             Kind.CLASS,

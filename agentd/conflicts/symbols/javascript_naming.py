@@ -25,7 +25,15 @@ _ENDINGS: Final = (
     ".vue",
     ".svelte",
     ".css",
+    *(".coffee", ".es6", ".astro", ".mdx", ".marko", ".node", ".wasm", ".scss", ".less"),
 )
+_PLATFORMS: Final = frozenset(
+    (
+        *("ios", "android", "native", "web", "windows", "macos", "desktop", "mobile", "electron"),
+        *("browser", "node", "server", "client", "deno", "edge"),
+    )
+)
+"""What may stand before the ending of a file that is one platform's."""
 _GLOBALS: Final = (
     "AbortController AbortSignal Array ArrayBuffer Atomics BigInt Blob Boolean Buffer Bun "
     "Date Deno Error Event EventTarget File FormData Function Headers Infinity Intl JSON JSX "
@@ -74,7 +82,7 @@ class JavaScriptNaming:
         for candidate in _candidates(target):
             if view.exists(candidate):
                 return (candidate,)
-        return ()
+        return _of_platforms(view, target)
 
     def holder(self, module: str) -> str:
         return ""
@@ -91,6 +99,17 @@ class JavaScriptNaming:
 
     def elsewhere(self, view: TreeView, name: str) -> bool:
         return False
+
+
+def _of_platforms(view: TreeView, target: str) -> Sequence[str]:
+    """The files of which a bundler takes one: `button.ios.js` and `button.web.js` for `button`."""
+    start = f"{basename(target)}."
+    return tuple(
+        path
+        for path in view.within(dirname(target))
+        if basename(path).startswith(start)
+        and basename(path).removeprefix(start).partition(".")[0] in _PLATFORMS
+    )
 
 
 def _candidates(target: str) -> Iterator[str]:

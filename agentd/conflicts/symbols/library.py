@@ -53,8 +53,12 @@ class SummaryLibrary:
 
     def stands(self, path: str, blob: str) -> bool:
         """Whether a file's language takes it; what cannot be had does."""
-        content = dict(self._reader.read_blobs([blob])).get(blob)
+        content = self.content(blob)
         return content is None or stands(path, content)
+
+    def content(self, blob: str) -> bytes | None:
+        """What is in a file; None where it cannot be had."""
+        return dict(self._reader.read_blobs([blob])).get(blob)
 
     def load(self, files: Iterable[tuple[str, str]]) -> None:
         """Reads the files that are not known yet, all in one look."""

@@ -65,10 +65,13 @@ class ExpressionReader:
             case ast.Call():
                 self._call(node, context)
             case ast.Subscript(value=ast.Attribute(value=ast.Name(id="sys"), attr="modules")):
-                # A module may be putting something in its own place, or a package inside itself;
-                # what a function puts in place is another one.
-                own = isinstance(node.slice, ast.Name) and node.slice.id == "__name__"
-                self.dynamic |= isinstance(node.ctx, ast.Store) and (own or not context.in_function)
+                self.dynamic |= _puts_modules(node, context)
+                self.expression(node.slice, context)
+            case ast.Subscript(value=ast.Call(func=ast.Name(id="globals"))):
+                # A name in a variable is one of the strings; one that is put together is not.
+                plain = isinstance(node.slice, ast.Name | ast.Constant)
+                self.dynamic |= isinstance(node.ctx, ast.Store) and not plain
+                self.expression(node.value, context)
                 self.expression(node.slice, context)
             case ast.Lambda():
                 for default in (*node.args.defaults, *node.args.kw_defaults):
@@ -196,9 +199,38 @@ class ExpressionReader:
                     self.calls.append(Call("", name, shape, (node.lineno,), context.guarded))
                     self.dynamic |= name in ("exec", "execfile") and not context.in_function
                     self.by_strings |= name in ("globals", "vars", "locals", "exec", "execfile")
+                    self.dynamic |= name == "setattr" and _is_own_module(node.args[:1])
             case ast.Attribute(value=value, attr=attr):
+                self.dynamic |= attr == "update" and _is_namespace(value, context)
                 owner = self._chain(value, context)
                 if owner is not None:
                     self.calls.append(Call(owner, attr, shape, (node.lineno,), context.guarded))
         for child in children(node):
             self.expression(child, context)
+
+
+def _puts_modules(node: ast.Subscript, context: Context) -> bool:
+    """Whether a module may put something in its own place, or a package inside itself.
+
+    What a function puts in place is another one.
+    """
+    own = isinstance(node.slice, ast.Name) and node.slice.id == "__name__"
+    return isinstance(node.ctx, ast.Store) and (own or not context.in_function)
+
+
+def _is_namespace(node: ast.expr, context: Context) -> bool:
+    """Whether an expression is the module's own names, into which anything may be put."""
+    match node:
+        case ast.Call(func=ast.Name(id="globals"), args=[]):
+            return True
+        case ast.Call(func=ast.Name(id="locals" | "vars"), args=[]):
+            return not context.in_function and not context.qualifier
+    return False
+
+
+def _is_own_module(nodes: list[ast.expr]) -> bool:
+    """Whether the first of some expressions is the module itself, by its name."""
+    match nodes:
+        case [ast.Subscript(value=ast.Attribute(attr="modules"), slice=ast.Name(id="__name__"))]:
+            return True
+    return False

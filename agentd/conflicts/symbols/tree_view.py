@@ -101,6 +101,11 @@ class TreeView:
         blob = self.blob(path)
         return blob is None or self._library.stands(path, blob)
 
+    def content(self, path: str) -> bytes | None:
+        """What is in the file at a path; None where there is none."""
+        blob = self.blob(path)
+        return None if blob is None else self._library.content(blob)
+
     def within(self, directory: str) -> Sequence[str]:
         """The files right inside a directory, in order."""
         base = self._listing.within(directory)
