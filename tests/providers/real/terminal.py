@@ -41,13 +41,12 @@ class Terminal:
         if self._pid == 0:
             try:
                 os.chdir(directory)
-                os.execvpe(argv[0], argv, environment)
+                os.execvpe(argv[0], list(argv), environment)
             finally:
                 os._exit(127)
         size = struct.pack("HHHH", ROWS, COLUMNS, 0, 0)
         fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, size)
         self.output = b""
-        self._answered = 0
         self.has_ended = False
 
     def states(self) -> list[str]:
