@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JOBS ?= auto
 
 .PHONY: demo test test-browser test-real test-slow check format docs bench clean help
 
@@ -20,8 +21,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)    ## watch the referee decide between three providers' patches, in a temporary home
 	@$(BIN)/agentd-coord demo
 
-test: $(STAMP)    ## the fast test suites
-	@$(BIN)/python -m pytest -m 'not slow and not real_clients' -rs
+test: $(STAMP)    ## the fast test suites, in JOBS processes (one for each processor)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow and not real_clients' -rs
 
 test-browser: $(STAMP) ## the report in a real Chromium; `make test` skips these where there is none
 	@$(BIN)/python -c 'import sys; from tests.browser.chromium import find_chromium as find; \

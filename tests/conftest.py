@@ -18,9 +18,18 @@ from agentd.core.clock import Instant
 from agentd.core.daemon import Daemon, Sources
 from agentd.core.storage.database import open_writer
 from tests.fakes.clock import FakeClock
+from tests.fakes.forked_commands import ForkedCommands, forked_commands
 from tests.fakes.ids import SequentialIds
-from tests.fakes.raw_client import PATIENCE_SECS, RawClient
+from tests.fakes.patience import PATIENCE_SECS
+from tests.fakes.raw_client import RawClient
 from tests.fakes.settings import settings_for
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[ForkedCommands]:
+    """Runs `agentd-coord` again and again; what that needs is imported once."""
+    with forked_commands() as commands:
+        yield commands
 
 
 @pytest.fixture

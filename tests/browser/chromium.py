@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.fakes.patience import PATIENCE_SECS
+
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _FLAGS: Final = (
     "--headless",
@@ -43,7 +45,6 @@ os.dup2(ends[1], 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
 """The browser reads on 3 and writes on 4; this puts two pipes there and becomes the browser."""
-_ANSWER_SECS: Final = 60.0
 _READ_BYTES: Final = 1 << 20
 
 
@@ -83,7 +84,7 @@ class Chromium:
             return result
 
     def _next(self) -> dict[str, Any]:
-        deadline = time.monotonic() + _ANSWER_SECS
+        deadline = time.monotonic() + PATIENCE_SECS
         while b"\0" not in self._waiting:
             ready, _, _ = select.select([self.from_browser], [], [], deadline - time.monotonic())
             read = os.read(self.from_browser, _READ_BYTES) if ready else b""
@@ -191,4 +192,4 @@ def running_chromium(program: str, directory: Path) -> Iterator[Chromium]:
         os.close(to_browser)
         os.close(from_browser)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_SECS)

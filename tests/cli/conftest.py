@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +14,8 @@ import pytest
 
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon, private_environment, running_daemon
+from tests.fakes.forked_commands import ForkedCommands
+from tests.fakes.patience import PATIENCE_SECS
 
 PRICING = "shop/pricing.py"
 SHIPPING = "    return SHIPPING\n"
@@ -77,24 +77,16 @@ def shop(directory: Path, environment: dict[str, str]) -> ShopRepository:
 @pytest.fixture
 def daemon(environment: dict[str, str]) -> Iterator[StartedDaemon]:
     """A daemon in a process of its own."""
-    with running_daemon(environment) as started:
+    with running_daemon(environment, start_secs=PATIENCE_SECS) as started:
         yield started
 
 
 @pytest.fixture
-def coord(shop: ShopRepository, environment: dict[str, str]) -> Command:
+def coord(shop: ShopRepository, environment: dict[str, str], commands: ForkedCommands) -> Command:
     """Runs `agentd-coord` in the repository, or `at` another place."""
 
     def run(*arguments: str, at: Path | None = None, **variables: str) -> Ended:
-        done = subprocess.run(
-            [sys.executable, "-m", "agentd.cli.coord", *arguments],
-            cwd=at or shop.path,
-            env={**environment, **variables},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = commands.run(arguments, at or shop.path, {**environment, **variables})
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from agentd.client.autostart import StartedDaemon
+from tests.fakes.patience import PATIENCE_SECS
 
 Environment = dict[str, str]
+PATIENT = (
+    "import sys; from agentd.cli import completions, {module}; "
+    f"completions._ANSWER_SECS_MAX = {PATIENCE_SECS}; "
+    "sys.argv = ['{program}']; {module}.main()"
+)
+"""The program as a script of its name runs it, with as much time as a busy machine may need."""
+
+
+def command(program: str) -> list[str]:
+    module = {"agentd": "daemon", "agentd-coord": "coord"}[program]
+    return [sys.executable, "-c", PATIENT.format(module=module, program=program)]
 
 
 def offered(environment: Environment, *words: str) -> list[str]:
     """What bash is offered for the last word."""
     program = words[0]
     ended = subprocess.run(
-        [Path(sys.executable).with_name(program)],
+        command(program),
         env={
             **environment,
             f"_{program.upper().replace('-', '_')}_COMPLETE": "complete_bash",
@@ -89,7 +100,7 @@ def test_no_name_of_an_agents_choice_reaches_the_shells_evaluation(
             client.register_task(goal=f"{number} {name}")
     for words in ("locks ", "tasks ", "locks --owner "):
         ended = subprocess.run(
-            [Path(sys.executable).with_name("agentd-coord")],
+            command("agentd-coord"),
             env={
                 **environment,
                 "_AGENTD_COORD_COMPLETE": f"complete_{shell}",

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.fakes.patience import PATIENCE_SECS
+
 DECISION = re.compile(r"^[✔↻…✘!] (\w+) +([a-z-]+) ", re.MULTILINE)
 README = Path(__file__).parents[2] / "README.md"
 
@@ -21,7 +23,7 @@ def test_the_story_ends_in_all_of_merge_wait_rebase_and_reject(
         env={**environment, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

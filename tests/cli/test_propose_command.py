@@ -18,6 +18,7 @@ from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
 from tests.cli.conftest import PRICING, Command, branch_with
 from tests.fakes.model_server import Reply, refusal, replacements, serving
+from tests.fakes.patience import PATIENCE_SECS
 
 TESTS = "tests/test_shop.py"
 LAST_TEST = '        self.assertTrue(receipt([(1000, 2)]).endswith("total 2490"))\n'
@@ -30,7 +31,6 @@ LOGGED = '    print("sold")\n    return amount + shipping(amount)\n'
 COUNTED = "    amount += 0\n    return amount + shipping(amount)\n"
 BOTH = '    print("sold")\n    amount += 0\n'
 KEY = "sk-0123456789abcdef"
-PATIENCE_SECS = 60
 DRIVER = """
 [proposals]
 makers = ["union", "entity"]

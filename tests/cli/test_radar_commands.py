@@ -22,9 +22,9 @@ import pytest
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
 from tests.cli.conftest import PRICING, SHIPPING, Command
+from tests.fakes.patience import PATIENCE_SECS
 from tests.fakes.signals import default_signals
 
-WAIT_SECS = 60.0
 INTERRUPTED = 130
 
 
@@ -122,7 +122,7 @@ def read_until(process: subprocess.Popen[bytes], wanted: str) -> list[str]:
     """The lines up to one that holds a text."""
     assert process.stdout is not None
     lines: list[str] = []
-    deadline = time.monotonic() + WAIT_SECS
+    deadline = time.monotonic() + PATIENCE_SECS
     buffered = b""
     while time.monotonic() < deadline:
         if select.select([process.stdout], [], [], 1.0)[0]:
@@ -154,7 +154,7 @@ def test_each_change_is_a_line_and_a_signal_ends_it_cleanly(
         shop.git("checkout", "--quiet", ".", at=agents[0])
         read_until(process, "parted agy × codex")
         process.send_signal(number)
-        _, err = process.communicate(timeout=WAIT_SECS)
+        _, err = process.communicate(timeout=PATIENCE_SECS)
         assert process.returncode == code
         assert b"Traceback" not in err
 
@@ -179,7 +179,7 @@ def test_each_change_is_a_json_document_and_the_journal_is_followed(
         daemon.stop()
         assert json.loads(read_until(process, '"daemon"')[-1])["daemon"] is False
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=WAIT_SECS)
+        process.communicate(timeout=PATIENCE_SECS)
         assert process.returncode == INTERRUPTED
 
 
@@ -205,7 +205,7 @@ def test_on_a_terminal_a_table_is_kept_up_and_the_cursor_given_back(
         assert "codex" in _read_screen(ours, f"{PRICING}:13 (content)")
         process.send_signal(signal.SIGINT)
         assert "\x1b[?25h" in _read_screen(ours, "interrupted; nothing was left half done")
-        assert process.wait(WAIT_SECS) == INTERRUPTED
+        assert process.wait(PATIENCE_SECS) == INTERRUPTED
     finally:
         process.kill()
         process.wait()
@@ -214,7 +214,7 @@ def test_on_a_terminal_a_table_is_kept_up_and_the_cursor_given_back(
 
 def _read_screen(terminal: int, wanted: str) -> str:
     text = ""
-    deadline = time.monotonic() + WAIT_SECS
+    deadline = time.monotonic() + PATIENCE_SECS
     while wanted not in text:
         assert time.monotonic() < deadline, text
         if select.select([terminal], [], [], 1.0)[0]:

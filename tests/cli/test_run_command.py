@@ -16,6 +16,7 @@ import pytest
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
 from tests.cli.conftest import Command, Ended
+from tests.fakes.patience import PATIENCE_SECS
 from tests.providers.conftest import STAND_INS
 
 README = "README.md"
@@ -247,7 +248,7 @@ def test_ctrl_c_ends_all_of_it(
         if "working" in line:
             break
     os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECS)
     assert process.returncode == 130, err
     last = json.loads(out.splitlines()[-1])
     assert (last["ended"], last["why"]) == ("failed", "it was interrupted")

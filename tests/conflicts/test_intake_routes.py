@@ -17,6 +17,7 @@ from agentd.conflicts.collect import collect, from_bundle_file, from_patch_file
 from agentd.protocol.locks import GrantedLock
 from tests.conflicts.repo_builder import patch_bundle
 from tests.conflicts.test_patch_forms import FORMS
+from tests.fakes.patience import PATIENCE_SECS
 
 OWNED = {f"agent-{number}": form for number, form in enumerate(FORMS)}
 """Each form, by the owner who hands it in."""
@@ -29,7 +30,10 @@ def client() -> Iterator[Client]:
     """A client of a daemon in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="agentd-", dir="/tmp") as home:
         environment = private_environment(os.environ, Path(home))
-        with running_daemon(environment) as daemon, daemon.client() as client:
+        with (
+            running_daemon(environment, start_secs=PATIENCE_SECS) as daemon,
+            daemon.client() as client,
+        ):
             yield client
 
 

@@ -19,8 +19,7 @@ from agentd.conflicts.process_run import (
     end_marked,
     run_process,
 )
-
-PATIENCE_SECS = 30.0
+from tests.fakes.patience import PATIENCE_SECS
 
 
 def shell(

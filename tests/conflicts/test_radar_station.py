@@ -29,9 +29,9 @@ from agentd.conflicts.worktree_snapshot import take_snapshot
 from agentd.errors import Unavailable
 from tests.conflicts.fake_daemon import FakeDaemon
 from tests.conflicts.repo_builder import FileContent, Repo, numbered, only
+from tests.fakes.patience import PATIENCE_SECS
 
 LINES = numbered(40)
-WAIT_SECS = 60.0
 
 Files = Mapping[str, FileContent]
 
@@ -595,13 +595,13 @@ class Follower:
 
     def wait_for(self, wanted: Callable[[Sighting], bool]) -> Sighting:
         with self._changed:
-            assert self._changed.wait_for(lambda: any(map(wanted, self._seen)), WAIT_SECS)
+            assert self._changed.wait_for(lambda: any(map(wanted, self._seen)), PATIENCE_SECS)
             return next(filter(wanted, self._seen))
 
     def end(self, stir: Callable[[], None]) -> None:
         self._over.set()
         stir()
-        self._thread.join(WAIT_SECS)
+        self._thread.join(PATIENCE_SECS)
         assert not self._thread.is_alive()
 
 
@@ -624,7 +624,7 @@ def watched(
 
 def test_a_saved_file_is_seen(watched: tuple[Place, Path, Follower]) -> None:
     place, agent, follower = watched
-    assert follower.armed.wait(WAIT_SECS)
+    assert follower.armed.wait(PATIENCE_SECS)
     other = place.worktree("other")
     follower.wait_for(lambda seen: len(seen.picture.participants) == 3)
     place.repo.write(edit("a.py", 5, "other\n"), at=other)

@@ -20,6 +20,7 @@ from agentd.conflicts.sandbox import (
     looks_secret,
     scratch_environment,
 )
+from tests.fakes.patience import PATIENCE_SECS
 
 ENVIRON = {
     "PATH": "/usr/bin:relative/bin::/bin:.",
@@ -101,7 +102,7 @@ def run_limited(layout: Layout, command: str, bounds: Verification) -> tuple[int
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE_SECS,
         )
         os.close(telling)
         return ended.returncode, ended.stdout, reading.read() == b"started\n"
@@ -183,7 +184,7 @@ def walled(user: dict[str, str], layout: Layout, script: str, *, network: bool =
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECS,
     )
     return ended.stdout
 

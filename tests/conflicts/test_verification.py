@@ -23,9 +23,9 @@ from agentd.conflicts.sandbox import find_bubblewrap
 from agentd.conflicts.verification import Step, VerificationProgress, Verifier
 from agentd.core.clock import Instant
 from agentd.errors import DependencyFailed
+from tests.fakes.patience import PATIENCE_SECS
 from tests.fakes.signals import default_signals
 
-PATIENCE_SECS = 30.0
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "MY_TOKEN": "t", "PASSED": "p"}
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.raw_client import PATIENCE_SECS, BlockingRawClient
+from tests.fakes.patience import PATIENCE_SECS
+from tests.fakes.raw_client import BlockingRawClient
 
 KEYS = [f"file:src/{number}.py" for number in range(12)] + ["dir:src", "tool:fmt"]
 

@@ -15,8 +15,8 @@ import pytest
 from agentd.client.autostart import private_environment, running_daemon
 from agentd.settings import process_environment
 from tests.docs.markdown import ROOT, Block, blocks
+from tests.fakes.patience import PATIENCE_SECS
 
-PATIENCE_SECS = 30
 RUNNABLE = [block for block in blocks(ROOT / "docs" / "protocol.md") if block.runnable]
 PROGRAMS = {"sh": ["sh", "-eu", "-c"], "python": [sys.executable, "-c"]}
 
@@ -26,7 +26,7 @@ def environment() -> Iterator[dict[str, str]]:
     """Leads to a daemon of the tests' own."""
     with tempfile.TemporaryDirectory(prefix="agentd-", dir="/tmp") as home:
         private = private_environment(process_environment(), Path(home))
-        with running_daemon(private) as started:
+        with running_daemon(private, start_secs=PATIENCE_SECS) as started:
             yield {**private, "AGENTD_SOCKET_PATH": str(started.socket_path)}
 
 

@@ -20,13 +20,13 @@ from agentd.settings import process_environment
 from tests.cli.conftest import PRICING, branch_with
 from tests.docs.markdown import ROOT, blocks
 from tests.fakes.model_server import replacements, serving
+from tests.fakes.patience import PATIENCE_SECS
 
 PAGE = ROOT / "docs" / "proposals.md"
 TEXT = PAGE.read_text("utf-8")
 RUN = re.compile(
     r"<!-- run(?:: exit (\d+))? -->\n```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL
 )
-PATIENCE_SECS = 60
 
 TESTS = "tests/test_shop.py"
 LAST_TEST = '        self.assertTrue(receipt([(1000, 2)]).endswith("total 2490"))\n'

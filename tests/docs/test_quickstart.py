@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.patience import PATIENCE_SECS
+
 PAGE = Path(__file__).parents[2] / "docs" / "quickstart.md"
 BLOCK = re.compile(r"<!-- run(?:: ([a-z0-9 ]+))? -->\n```sh\n(.*?)```", re.DOTALL)
-PATIENCE_SECS = 60
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PATIENCE_SECS = 20.0
+from tests.fakes.patience import PATIENCE_SECS
+
 """How long a test waits for what must come, before it fails."""
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-PATIENCE_SECS = 20.0
+from tests.fakes.patience import PATIENCE_SECS
 
 
 class Visitor:

@@ -12,6 +12,7 @@ import pytest
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
 from tests.cli.conftest import Command, coord, daemon, directory, environment, shop
+from tests.fakes.patience import PATIENCE_SECS
 
 __all__ = ["coord", "daemon", "directory", "environment", "shop"]
 
@@ -39,7 +40,7 @@ def git(shop: ShopRepository, environment: dict[str, str]) -> Git:
             capture_output=True,
             text=True,
             errors="surrogateescape",
-            timeout=60,
+            timeout=PATIENCE_SECS,
         )
         return Ended(done.returncode, done.stdout + done.stderr)
 

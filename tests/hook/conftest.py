@@ -16,7 +16,7 @@ import pytest
 import agentd.hook.__main__ as entry
 from agentd.client.sync_client import Client
 from tests.conflicts.repo_builder import Repo
-from tests.fakes.raw_client import PATIENCE_SECS
+from tests.fakes.patience import PATIENCE_SECS
 
 COMMAND = [sys.executable, "-I", "-S", "-X", "utf8"]
 INSTALLED = [*COMMAND, str(entry.__file__)]
@@ -25,8 +25,9 @@ PATIENT = [
     *COMMAND,
     "-c",
     f"import sys; sys.path.append({str(Path(entry.__file__).parents[2])!r}); "
-    "from agentd.hook import program; "
-    f"program.SECS_MAX = program.DAEMON_SECS_MAX = {PATIENCE_SECS}; program.main()",
+    "from agentd.hook import program, unfinished; "
+    f"program.SECS_MAX = program.DAEMON_SECS_MAX = unfinished._GIT_SECS_MAX = {PATIENCE_SECS}; "
+    "program.main()",
 ]
 """The same with as much time as a busy machine may need."""
 

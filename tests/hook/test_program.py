@@ -18,6 +18,7 @@ from agentd.hook.dialects import DIALECTS
 from agentd.hook.kin import MCP_CLIENT
 from tests.conflicts.repo_builder import Repo
 from tests.conftest import DaemonProcess
+from tests.fakes.patience import PATIENCE_SECS
 from tests.hook.conftest import Hook
 from tests.hook.payloads import moment, patch, write_call
 
@@ -355,7 +356,7 @@ def test_an_answer_that_nobody_reads_stops_the_tool(hook: Hook, repo: Repo) -> N
     process.stdout.close()
     process.stdin.write(json.dumps(write_call("codex", "s2", repo.path, "src/app.py")).encode())
     process.stdin.close()
-    assert process.wait(timeout=20) == 2
+    assert process.wait(timeout=PATIENCE_SECS) == 2
     assert process.stderr is not None
     process.stderr.close()
 

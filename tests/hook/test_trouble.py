@@ -16,6 +16,7 @@ from agentd.client.sync_client import Client
 from agentd.hook.dialects import DIALECTS
 from tests.conflicts.repo_builder import Repo
 from tests.conftest import StartProcess
+from tests.fakes.patience import PATIENCE_SECS
 from tests.hook.conftest import Hook
 from tests.hook.payloads import moment, write_call
 
@@ -107,7 +108,7 @@ def test_what_answers_nonsense_refuses(hook: Hook, repo: Repo, home: Path) -> No
         connection, _ = server.accept()
         with connection:
             connection.sendall(b'HTTP/1.1 200 OK\r\n\r\n{"id": 0, "result": null}\n')
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=PATIENCE_SECS)
     assert (process.returncode, out) == (2, b"")
     assert b"no agentd" in err
 
@@ -137,7 +138,7 @@ def test_garbage_is_refused_on_purpose(provider: str, data: bytes, hook: Hook) -
 def test_an_input_that_never_ends_is_refused_in_time(installed_hook: Hook) -> None:
     process = installed_hook.start("claude_code")
     # Its standard input stays open until it has ended by itself.
-    assert process.wait(timeout=20) == 2
+    assert process.wait(timeout=PATIENCE_SECS) == 2
     assert process.stderr is not None
     assert b"within" in process.stderr.read()
     process.communicate()

@@ -16,7 +16,7 @@ from agentd.cli.exit_codes import ExitCode
 from agentd.core.storage.migrations import LATEST_VERSION
 from agentd.protocol.methods import METHODS
 from tests.conftest import DaemonProcess, StartProcess
-from tests.fakes.raw_client import PATIENCE_SECS
+from tests.fakes.patience import PATIENCE_SECS
 
 
 class Agentd:

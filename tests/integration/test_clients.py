@@ -42,7 +42,8 @@ from agentd.protocol.methods import METHODS, Method
 from agentd.protocol.service import MetricsText
 from agentd.protocol.tasks import NodeSpec
 from agentd.settings import process_environment
-from tests.fakes.scripted_server import PATIENCE_SECS, Visitor, scripted_server
+from tests.fakes.patience import PATIENCE_SECS
+from tests.fakes.scripted_server import Visitor, scripted_server
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,9 @@ def daemon() -> Iterator[StartedDaemon]:
     """One daemon for all tests that do it no harm; each uses keys of its own."""
     with (
         tempfile.TemporaryDirectory(prefix="agentd-", dir="/tmp") as home,
-        running_daemon(private_environment(process_environment(), Path(home))) as started,
+        running_daemon(
+            private_environment(process_environment(), Path(home)), start_secs=PATIENCE_SECS
+        ) as started,
     ):
         yield started
 
@@ -354,18 +357,20 @@ class TestTrouble:
 class TestAutostart:
     def test_a_client_survives_a_restart_of_the_daemon(self, home: Path) -> None:
         environment = private_environment(process_environment(), home)
-        first = start_daemon(environment)
+        first = start_daemon(environment, start_secs=PATIENCE_SECS)
         try:
             client = first.client()
             lock = client.acquire_resource_lock(resource_key="file:a", owner="a")
         finally:
             assert first.stop() == 0
-        with running_daemon(environment), client:
+        with running_daemon(environment, start_secs=PATIENCE_SECS), client:
             assert isinstance(lock, GrantedLock)
             client.release_resource_lock(resource_key="file:a", lease_id=lock.lease_id)
 
     def test_a_killed_daemon_ends_the_calls_that_wait(self, home: Path) -> None:
-        with running_daemon(private_environment(process_environment(), home)) as started:
+        with running_daemon(
+            private_environment(process_environment(), home), start_secs=PATIENCE_SECS
+        ) as started:
             with started.client() as holder, started.client() as waiter:
                 holder.acquire_resource_lock(resource_key="file:a", owner="a")
                 with ThreadPoolExecutor(1) as pool:

@@ -10,7 +10,7 @@ import pytest
 
 from agentd.core import limits
 from tests.conftest import RunningDaemon, StartDaemon
-from tests.fakes.raw_client import PATIENCE_SECS
+from tests.fakes.patience import PATIENCE_SECS
 
 
 async def test_pipelined_requests_are_answered_in_order(running_daemon: RunningDaemon) -> None:

@@ -20,12 +20,12 @@ from agentd.client.sync_client import Client
 from agentd.settings import process_environment
 from examples.deepseek_agent_loop import NODES, STEPS, make_repository
 from tests.fakes.model_server import Reply, answer, refusal, serving
+from tests.fakes.patience import PATIENCE_SECS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LOOP = EXAMPLES / "deepseek_agent_loop.py"
 WORKER = EXAMPLES / "deepseek_loop" / "worker.py"
 STAND_IN = EXAMPLES / "deepseek_loop" / "stand_in.py"
-PATIENCE_SECS = 90
 KEY = "sk-0123456789abcdef0123"
 
 ARTIFACTS = {"worker.py", "ipc-contract.md", "review.md", "summary.md"}
@@ -45,7 +45,7 @@ def environment(home: Path) -> dict[str, str]:
 @pytest.fixture
 def daemon(environment: dict[str, str]) -> Iterator[StartedDaemon]:
     """The user's daemon."""
-    with running_daemon(environment) as started:
+    with running_daemon(environment, start_secs=PATIENCE_SECS) as started:
         yield started
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from agentd.client.autostart import private_environment, running_daemon
 from agentd.settings import process_environment
+from tests.fakes.patience import PATIENCE_SECS
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
-PATIENCE_SECS = 60
 
 CLIENTS = {
     "plain_socket_client.py": ([sys.executable], "the task is completed"),
@@ -33,7 +33,7 @@ def environment() -> Iterator[dict[str, str]]:
     """Leads to a daemon of the tests' own."""
     with tempfile.TemporaryDirectory(prefix="agentd-", dir="/tmp") as home:
         private = private_environment(process_environment(), Path(home))
-        with running_daemon(private) as started:
+        with running_daemon(private, start_secs=PATIENCE_SECS) as started:
             yield {**private, "AGENTD_SOCKET_PATH": str(started.socket_path)}
 
 

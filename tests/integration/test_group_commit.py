@@ -23,6 +23,7 @@ from agentd.core.writer import BATCH_REQUESTS_MAX, Writer
 from agentd.errors import Unavailable
 from tests.conftest import RunningDaemon, StartDaemon
 from tests.fakes.clock import FakeClock
+from tests.fakes.patience import PATIENCE_SECS
 
 
 async def test_one_request_that_fails_undoes_only_itself(running_daemon: RunningDaemon) -> None:
@@ -71,9 +72,6 @@ async def test_more_requests_than_fit_into_one_transaction(running_daemon: Runni
     assert sum(lock is not None for lock in granted) == per_client
 
 
-ANSWER_SECS_MAX = 30
-
-
 @contextmanager
 def opened_writer(
     path: Path, commits_take: float = 0.0, clock: Clock | None = None
@@ -91,7 +89,7 @@ def opened_writer(
 async def test_the_event_loop_goes_on_beside_a_request_that_takes_long(tmp_path: Path) -> None:
     with opened_writer(tmp_path / "a.db") as writer:
         told = threading.Event()
-        chore = Chore(lambda tx, now: told.wait(ANSWER_SECS_MAX))
+        chore = Chore(lambda tx, now: told.wait(PATIENCE_SECS))
         writer.submit(chore)
         later = Chore(lambda tx, now: told.is_set())
         await asyncio.sleep(0)
@@ -122,9 +120,7 @@ async def test_who_has_gathered_does_not_wait_for_who_is_silent(tmp_path: Path) 
             for chore in chores:
                 writer.submit(chore)
                 await asyncio.sleep(0)
-            await asyncio.wait_for(
-                asyncio.gather(*(chore.done for chore in chores)), ANSWER_SECS_MAX
-            )
+            await asyncio.wait_for(asyncio.gather(*(chore.done for chore in chores)), PATIENCE_SECS)
         await writer.stop()
 
 
@@ -138,7 +134,7 @@ class Brief(Chore):
 
 async def where_it_ran(writer: Writer, write: Chore) -> str:
     writer.submit(write)
-    name: str = await asyncio.wait_for(write.done, ANSWER_SECS_MAX)
+    name: str = await asyncio.wait_for(write.done, PATIENCE_SECS)
     return name
 
 
@@ -196,7 +192,7 @@ async def test_a_request_is_judged_by_when_it_came_and_leases_count_from_now(
     clock = FakeClock()
     with opened_writer(tmp_path / "a.db", clock=clock) as writer:
         told = threading.Event()
-        large = Chore(lambda tx, now: told.wait(ANSWER_SECS_MAX))
+        large = Chore(lambda tx, now: told.wait(PATIENCE_SECS))
         writer.submit(large)
         await asyncio.sleep(0)
         came = clock.now()

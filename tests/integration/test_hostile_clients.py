@@ -11,7 +11,8 @@ import pytest
 from agentd.core import limits
 from agentd.protocol.framing import LineDecoder
 from tests.conftest import RunningDaemon, StartDaemon
-from tests.fakes.raw_client import PATIENCE_SECS, RawClient
+from tests.fakes.patience import PATIENCE_SECS
+from tests.fakes.raw_client import RawClient
 
 HEALTH = b'{"id":"h","method":"Health"}\n'
 

@@ -28,6 +28,7 @@ from agentd.paths import Home, unusable_home
 from agentd.settings import Settings
 from tests.conftest import RunningDaemon, StartDaemon, StartProcess
 from tests.fakes.clock import START, FakeClock
+from tests.fakes.patience import PATIENCE_SECS
 from tests.fakes.raw_client import BlockingRawClient
 from tests.fakes.settings import settings_for
 
@@ -264,7 +265,7 @@ def test_the_daemon_serves_on_a_socket_that_systemd_made(home: Path) -> None:
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
     ):
         systemd.bind(str(home / "notify"))
-        systemd.settimeout(20)
+        systemd.settimeout(PATIENCE_SECS)
         listening.bind(str(path))
         listening.listen()
         # What systemd does between fork and exec: the socket as descriptor 3, and whose it is.
@@ -290,7 +291,7 @@ def test_the_daemon_serves_on_a_socket_that_systemd_made(home: Path) -> None:
                 assert client.call("Health")["status"] == "ok"
             process.terminate()
             assert systemd.recv(100) == b"STOPPING=1"
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE_SECS) == 0
         finally:
             process.kill()
             process.wait()

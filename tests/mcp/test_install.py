@@ -23,6 +23,7 @@ from agentd.providers.mcp_settings import (
     plan_removal,
 )
 from tests.cli.conftest import Command, coord
+from tests.fakes.patience import PATIENCE_SECS
 from tests.mcp.conftest import Connect
 
 __all__ = ["coord"]
@@ -238,6 +239,6 @@ def test_what_is_installed_can_be_started(
         input=json.dumps(hello) + "\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECS,
     )
     assert json.loads(done.stdout)["result"]["serverInfo"]["name"] == "agentd"

@@ -9,6 +9,7 @@ from agentd.client.async_client import AsyncClient
 from agentd.mcp.identity import Identity
 from agentd.mcp.session import NODE_LEASE_SECS, HeldNode, Session
 from tests.conftest import RunningDaemon
+from tests.fakes.patience import PATIENCE_SECS
 
 
 async def test_nodes_are_renewed_until_the_session_ends(
@@ -43,7 +44,7 @@ async def test_nodes_are_renewed_until_the_session_ends(
 async def until_renewed(daemon: RunningDaemon, task: str, node_id: str) -> None:
     """Returns when the node's lease is a whole one again."""
     whole = daemon.clock.now() // 1000 + NODE_LEASE_SECS
-    async with AsyncClient(daemon.socket_path) as client, asyncio.timeout(10):
+    async with AsyncClient(daemon.socket_path) as client, asyncio.timeout(PATIENCE_SECS):
         while True:
             status = await client.task_status(task_id=task)
             (node,) = (node for node in status.nodes if node.id == node_id)

@@ -14,6 +14,7 @@ import pytest
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
 from agentd.hook import kin
+from tests.fakes.patience import PATIENCE_SECS
 from tests.hook.conftest import PATIENT
 from tests.mcp.conftest import Connect
 
@@ -439,7 +440,7 @@ class TestTrouble:
 
         async with connect("any") as tools:
             await tools.refused("locks_list")
-            with running_daemon(environment):
+            with running_daemon(environment, start_secs=PATIENCE_SECS):
                 assert (await tools("locks_list"))["locks"] == []
 
     async def test_no_repository(

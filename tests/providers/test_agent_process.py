@@ -13,6 +13,7 @@ from agentd.providers.adapter import Adapter, Launch, Transport, Way
 from agentd.providers.agent_events import Progress
 from agentd.providers.command import ADAPTER as COMMAND
 from agentd.providers.outcome import Ended
+from tests.fakes.patience import PATIENCE_SECS
 from tests.providers.conftest import Stage
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="orphans come back on Linux alone")
@@ -71,7 +72,7 @@ async def test_a_run_that_is_cancelled(stage: Stage) -> None:
         )
     )
     pids = stage.home / "gone.pids"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECS):
         await started.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

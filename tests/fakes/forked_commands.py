@@ -1,0 +1,165 @@
+"""Runs `agentd-coord` as a process without waiting for its imports: forked off one that has them.
+
+Each run is a process of its own, with its own arguments, directory, environment, output and exit
+code, that runs the module from its first line. Only what an interpreter does before that is shared.
+Started as a program, this module is the process that is forked off.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.fakes.patience import PATIENCE_SECS
+
+_MODULE: Final = "agentd.cli.coord"
+_FULL_OF_IMPORTS: Final = ("agentd.cli", "agentd.conflicts", "agentd.client")
+_READ_BY_INTERPRETERS: Final = ("PYTHON", "LC_", "LANG", "TZ")
+_REQUEST_BYTES_MAX: Final = 2**20
+_HERE: Final = Path(__file__).parents[2]
+
+
+class ForkedCommands:
+    """A process that has imported what commands need; `run` has it fork one off."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def run(
+        self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs `agentd-coord` to its end, as `subprocess.run` does with captured output.
+
+        Raises `subprocess.TimeoutExpired`, after killing it.
+        """
+        if _is_for_interpreters(environment):
+            command = [sys.executable, "-m", _MODULE, *arguments]
+            return subprocess.run(
+                command, cwd=directory, env=dict(environment), capture_output=True, text=True,
+                timeout=PATIENCE_SECS, check=False,
+            )  # fmt: skip
+        request = json.dumps([list(arguments), os.fspath(directory), dict(environment)]).encode()
+        assert len(request) <= _REQUEST_BYTES_MAX
+        pipes = [os.pipe() for _ in range(3)]
+        try:
+            socket.send_fds(self._connection, [request], [writing for _, writing in pipes])
+        finally:
+            for _, writing in pipes:
+                os.close(writing)
+        out, err, ended = _read_all([reading for reading, _ in pipes])
+        return subprocess.CompletedProcess(
+            list(arguments), os.waitstatus_to_exitcode(int(ended)), out.decode(), err.decode()
+        )
+
+
+def _is_for_interpreters(environment: Mapping[str, str]) -> bool:
+    """Whether it has what counts when an interpreter starts, other than ours has."""
+    names = {*environment, *os.environ}
+    return any(
+        environment.get(name) != os.environ.get(name)
+        for name in names
+        if name.startswith(_READ_BY_INTERPRETERS)
+    )
+
+
+def _read_all(pipes: Sequence[int]) -> list[bytes]:
+    """What comes through pipes until all their writers have closed them."""
+    read = {pipe: bytearray() for pipe in pipes}
+    deadline = time.monotonic() + PATIENCE_SECS
+    with selectors.DefaultSelector() as selector:
+        for pipe in pipes:
+            selector.register(pipe, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(deadline - time.monotonic())
+            assert ready, f"it did not end; it has written: {read}"
+            for key, _ in ready:
+                chunk = os.read(key.fd, 65_536)
+                read[key.fd] += chunk
+                if not chunk:
+                    selector.unregister(key.fd)
+                    os.close(key.fd)
+    return [bytes(read[pipe]) for pipe in pipes]
+
+
+@contextmanager
+def forked_commands() -> Iterator[ForkedCommands]:
+    """Has the process that is forked off, for the duration of a `with` block."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                cwd=_HERE,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _REQUEST_BYTES_MAX)
+        yield ForkedCommands(ours)
+    assert process.wait(PATIENCE_SECS) == 0
+
+
+def _import_all() -> None:
+    for name in _FULL_OF_IMPORTS:
+        package = importlib.import_module(name)
+        for found in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if found.name not in (_MODULE, "agentd.cli.daemon") and "__main__" not in found.name:
+                importlib.import_module(found.name)
+
+
+def _serve(connection: socket.socket) -> list[str] | None:
+    """Forks off commands; returns one's arguments, in its process, and None at the end."""
+    waiting = 0
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(connection, _REQUEST_BYTES_MAX, 3)
+        if not request:
+            return None
+        if os.fork() == 0:
+            connection.close()
+            return _become(request, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        waiting += 1
+        while waiting and os.waitpid(-1, os.WNOHANG) != (0, 0):
+            waiting -= 1
+
+
+def _become(request: bytes, descriptors: Sequence[int]) -> list[str]:
+    """Forks once more: the one tells the exit code of the other, which becomes the command."""
+    out, err, ended = descriptors
+    command = os.fork()
+    if command:
+        os.close(out)
+        os.close(err)
+        os.write(ended, str(os.waitpid(command, 0)[1]).encode())
+        os._exit(0)
+    os.close(ended)
+    for descriptor, place in ((out, 1), (err, 2)):
+        os.dup2(descriptor, place)
+        os.close(descriptor)
+    arguments, directory, environment = json.loads(request)
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    return [str(argument) for argument in arguments]
+
+
+if __name__ == "__main__":
+    _import_all()
+    gc.freeze()
+    given = _serve(socket.socket(fileno=int(sys.argv[1])))
+    if given is not None:
+        sys.argv[1:] = given
+        runpy.run_module(_MODULE, run_name="__main__", alter_sys=True)
