@@ -16,7 +16,8 @@ import pytest
 from agentd.cli.exit_codes import ExitCode
 from agentd.core.open_files import FILES_OF_ITS_OWN
 from tests.conftest import DaemonProcess, StartProcess
-from tests.fakes.raw_client import PATIENCE_SECS, BlockingRawClient
+from tests.fakes.patience import PATIENCE_SECS
+from tests.fakes.raw_client import BlockingRawClient
 
 Done = subprocess.CompletedProcess[str]
 
