@@ -37,6 +37,7 @@ from agentd.core.server import Server
 from agentd.core.service import Service
 from agentd.core.storage import registration
 from agentd.core.storage.database import Reader, backup, open_writer, translated_errors
+from agentd.core.storage.database_file import DatabaseFile
 from agentd.core.storage.journal import last_instant, resources_mark
 from agentd.core.storage.migrations import LATEST_VERSION
 from agentd.core.waiting import WaitingRoom
@@ -88,8 +89,7 @@ class Daemon:
         settings, sources = self._settings, self._sources
         lock = InstanceLock.take(settings.home_layout, settings.database_path)
         stack.callback(lock.release)
-        connection = sources.open_writer(settings.database_path)
-        stack.callback(_close, connection)
+        connection, file = self._open_database(stack)
         reader = await Reader.open(settings.database_path)
         stack.push_async_callback(reader.close)
 
@@ -98,7 +98,8 @@ class Daemon:
             indexed_up_to = resources_mark(connection)
             is_half_registered = registration.find(connection) is not None
         metrics = Metrics()
-        writer = Writer(connection, clock, sources.ids, _lease_config(settings))
+        config = _lease_config(settings)
+        writer = Writer(connection, clock, sources.ids, config, is_gone=file.is_gone)
         stack.push_async_callback(writer.stop)
         expiry = Expiry(writer, clock, settings.sweep_secs)
         service = Service(settings=settings, reader=reader, clock=clock, metrics=metrics)
@@ -143,6 +144,16 @@ class Daemon:
         lock.announce()
         notify_systemd(sources.environment, f"READY=1\nMAINPID={os.getpid()}")
         self._say_where()
+
+    def _open_database(self, stack: AsyncExitStack) -> tuple[sqlite3.Connection, DatabaseFile]:
+        path = self._settings.database_path
+        connection = self._sources.open_writer(path)
+        try:
+            file = DatabaseFile(path)
+            stack.callback(file.close)
+        finally:
+            stack.callback(_close, connection)
+        return connection, file
 
     def _say_where(self) -> None:
         fields = {

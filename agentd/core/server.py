@@ -27,6 +27,10 @@ from agentd.protocol.framing import LineDecoder, LineTooLong
 logger = logging.getLogger(__name__)
 
 _ROOT_UID: Final = 0
+REFUSED_SECS: Final = 1.0
+"""How long a client that was refused may take to read why."""
+_REFUSED_AT_ONCE: Final = 32
+"""How many of them are given that time; there are as many files to spare."""
 _HANG_UP_POLL_SECS: Final = 0.5
 """How soon the end of a client is noticed that had closed its sending side before."""
 
@@ -88,7 +92,9 @@ class Connection(asyncio.Protocol):
         if refusal is not None:
             self._refused = True
             transport.write(encode_error(None, refusal))
-            transport.close()
+            # Closed at once, a client that sends before it reads would not come to read why.
+            transport.write_eof()
+            self._server.close_soon(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: its waits end; what it had sent is still done."""
@@ -107,6 +113,8 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client sends nothing more; the connection stays open for its answers."""
+        if self._refused:
+            return False
         self._ended = True
         self._backlog.extend(self._decoder.finish())
         self._pump()
@@ -284,6 +292,8 @@ class Server:
         self._listening: asyncio.Server | None = None
         self._half_closed: set[Connection] = set()
         """Clients that send nothing more but wait: their end would not show by itself."""
+        self._refused: deque[asyncio.Transport] = deque()
+        """The last clients that were refused; they may be gone."""
         self._hang_up_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -329,6 +339,13 @@ class Server:
         self._all_gone.clear()
         self._metrics.connections = len(self._connections)
         return None
+
+    def close_soon(self, transport: asyncio.Transport) -> None:
+        """Closes a connection that was refused, if the client has not done so by then."""
+        if len(self._refused) >= _REFUSED_AT_ONCE:
+            self._refused.popleft().close()
+        self._refused.append(transport)
+        self._loop.call_later(REFUSED_SECS, transport.close)
 
     def forget(self, connection: Connection) -> None:
         """A connection is closed."""

@@ -98,8 +98,13 @@ class Writer:
         ids: IdSource,
         config: LeaseConfig,
         stopwatch: Callable[[], float] = perf_counter,
+        is_gone: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`stopwatch` gives seconds since any moment, for the time that commits take."""
+        """Makes the writer.
+
+        `stopwatch` gives seconds since any moment, for the time that commits take; `is_gone` says
+        whether the database was deleted, so that nothing may be called stored any more.
+        """
         self._connection = connection
         self._locks = LockTable(connection)
         self._clock = clock
@@ -108,6 +113,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._listeners: list[EffectsListener] = []
         self._stopwatch = stopwatch
+        self._is_gone = is_gone
         self._gathered: _Batch = []
         self._gathering = Gathering(BATCH_REQUESTS_MAX)
         self._quick_commits = QuickCommits()
@@ -236,7 +242,7 @@ class Writer:
         """Carries a batch out. Calls `at_commit` when nothing but the commit is left to do."""
         try:
             settled, commit_secs = self._transact(batch, at_commit)
-        except (sqlite3.Error, _TransactionLost) as error:
+        except (sqlite3.Error, _TransactionLost, _DatabaseGone) as error:
             self._roll_back()
             failure = _failure_of(error)
             logger.error(
@@ -251,6 +257,8 @@ class Writer:
         """What the requests did, on disk, and how many seconds the commit took."""
         execute = self._connection.execute
         try:
+            if self._is_gone():
+                raise _DatabaseGone("the database was deleted while the daemon had it open")
             begun = self._clock.now()
             execute("BEGIN IMMEDIATE")
             self._locks.begin()
@@ -348,7 +356,14 @@ class _TransactionLost(Exception):
     """SQLite rolled back everything by itself, as it does when a disk is full."""
 
 
-def _failure_of(error: sqlite3.Error | _TransactionLost) -> AgentdError:
+class _DatabaseGone(Exception):
+    """What would be written now would be lost."""
+
+
+def _failure_of(error: sqlite3.Error | _TransactionLost | _DatabaseGone) -> AgentdError:
+    if isinstance(error, _DatabaseGone):
+        hint = "Stop the daemon and start it again; it begins with a new database."
+        return Unavailable("disk_full", str(error), hint=hint)
     if isinstance(error, _TransactionLost):
         return Unavailable("disk_full", str(error))
     return translate(error) or record_incident(error, during="commit")

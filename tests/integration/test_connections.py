@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from agentd.core import limits
+from agentd.core import limits, server
 from tests.conftest import RunningDaemon, StartDaemon
 from tests.fakes.patience import PATIENCE_SECS
+from tests.fakes.raw_client import BlockingRawClient, Json
 
 
 async def test_pipelined_requests_are_answered_in_order(running_daemon: RunningDaemon) -> None:
@@ -195,6 +196,27 @@ async def test_one_client_more_than_allowed_is_told_so(start_daemon: StartDaemon
         while (await first.call("Metrics"))["runtime"]["connections"] != 1:
             pass  # Each look is a round trip.
     assert (await (await daemon.client()).call("Health"))["status"] == "ok"
+
+
+async def test_who_is_refused_may_send_before_reading_why(
+    start_daemon: StartDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "REFUSED_SECS", 10 * PATIENCE_SECS)
+    daemon = await start_daemon(max_connections=1)
+    first = await daemon.client()
+    await first.call("Health")
+
+    def send_twice() -> Json:
+        with BlockingRawClient(daemon.socket_path) as refused:
+            answer = refused.receive()
+            refused.send("Health")
+            refused.send("Health")
+            with pytest.raises(EOFError):
+                refused.receive()
+        return answer
+
+    error = (await asyncio.to_thread(send_twice))["error"]
+    assert error["data"]["reason"] == "too_many_connections"
 
 
 async def test_a_client_that_does_not_read_holds_nobody_else_up(
