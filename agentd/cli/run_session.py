@@ -25,11 +25,12 @@ from agentd.conflicts.worktree_snapshot import Snapshot, take_snapshot
 from agentd.errors import AgentdError
 from agentd.paths import prepare_directory
 from agentd.providers.adapter import Agent, Assignment, Enforcement, Way
-from agentd.providers.agent_events import AgentEvent, Refusal
+from agentd.providers.agent_events import AgentEvent, Refusal, event_to_json
 from agentd.providers.agent_run import Run, RunEnd, run_agent
 from agentd.providers.chronicle import Chronicle
 from agentd.providers.lock_gate import LockGate, Policy, Session
-from agentd.providers.outcome import Ended, Outcome, Tally, needs_log_in
+from agentd.providers.needs import Needs
+from agentd.providers.outcome import Ended, Outcome, Tally
 from agentd.providers.prices import price_of_model
 from agentd.providers.run_journal import RunJournal
 from agentd.settings import Settings, process_environment
@@ -57,7 +58,11 @@ class RunSession:
     out: Path | None
     _tally: Tally = field(default_factory=Tally)
     _refusals: asyncio.Queue[Refusal] = field(default_factory=asyncio.Queue)
+    _needs: Needs = field(init=False)
     _interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        self._needs = Needs(self.agent.adapter.log_in)
 
     async def run(self) -> ExitCode:
         """Runs the agent, hands in what it changed, and says how that went."""
@@ -150,10 +155,11 @@ class RunSession:
         return end
 
     def _heard(self, event: AgentEvent) -> None:
-        self._tally.add(event)
         if isinstance(event, Refusal):
             self._refusals.put_nowait(event)
-        self.view.event(event)
+        for each in self._needs.taken_in(event):
+            self._tally.add(each)
+            self.view.event(each)
 
     def _outcome(self, end: RunEnd) -> Outcome:
         if self._interrupted:
@@ -179,6 +185,8 @@ class RunSession:
             locks_all=self.way.enforcement is Enforcement.GUARDED,
         )
         self.view.warn_of(change)
+        if outcome.ended is not Ended.FAILED:
+            self._needs.ended_well()
         summary = self._summary(outcome, change)
         await self._hand_in(journal, outcome, change, summary)
         changed = change.bundle["touched_paths"] if self.place.is_shared else []
@@ -186,8 +194,6 @@ class RunSession:
         with contextlib.suppress(AgentdError):  # Without a daemon, or one that lost patience.
             await journal.end(outcome, summary)
         self.view.ended(outcome, summary)
-        if outcome.ended is Ended.FAILED and needs_log_in(outcome.why):
-            self.view.say(f"hint: {self.agent.adapter.log_in}")
 
     async def _lock_holders(self, client: AsyncClient) -> tuple[list[str] | None, list[str]]:
         """The keys that the session and that others have locked.
@@ -220,6 +226,7 @@ class RunSession:
             "ended": outcome.ended.value,
             "why": outcome.why,
             "refusals": [refusal.text for refusal in tally.refusals],
+            "needs": [event_to_json(each) for each in self._needs.told],
             "conversation": tally.conversation,
             "model": tally.model,
             "usage": tally.usage.to_json(),

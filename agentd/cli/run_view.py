@@ -62,6 +62,8 @@ class RunView:
         spent = f"{tokens['prompt_tokens']:,} tokens in, {tokens['completion_tokens']:,} out"
         money = f", ${cost:.4f}" if cost is not None else ""
         sys.stdout.write(f"{outcome.ended.value:<9} {spent}{money}{why}\n")
+        for need in summary["needs"]:
+            self.say(f"needs you: {_advised(need['text'], need['advice'])}")
 
     def warn_of(self, change: RunChange) -> None:
         """Says what of the checkout's changes is not plainly the run's."""
@@ -83,6 +85,10 @@ class RunView:
         sys.stdout.buffer.flush()
 
 
+def _advised(text: str, advice: str) -> str:
+    return f"{text}. To do: {advice}" if advice else text
+
+
 def _line(event: AgentEvent) -> tuple[str, str] | None:
     match event:
         case Began():
@@ -95,7 +101,7 @@ def _line(event: AgentEvent) -> tuple[str, str] | None:
         case Refusal():
             return "refused", event.text
         case Attention():
-            return event.level.value, event.text
+            return event.level.value, _advised(event.text, event.advice)
         case Failure():
             return ("failed" if event.final else "trouble"), event.text
         case Result() | Spending():

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from agentd import __version__
 from agentd.providers import acp_updates
-from agentd.providers.agent_events import Began, Events, Intent
+from agentd.providers.agent_events import SHELL_WANTED, Began, Events, Intent
 from agentd.providers.agent_process import AgentProcess
 from agentd.providers.agent_run import DriverEnd, Run
 from agentd.providers.dialogue import converse
@@ -132,6 +132,7 @@ class _Client:
             return True
         title = text_of(tool_call.get("title"), 300)
         self._run.gate.refuse(f"nothing but reading and editing files is allowed here: {title}")
+        self._run.chronicle.tell(SHELL_WANTED)
         return False
 
     async def _may_write(self, paths: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from agentd.providers.completion import Usage
 
@@ -20,6 +20,20 @@ class AttentionLevel(StrEnum):
     INFO = "info"
     NOTICE = "notice"
     ACTION = "action"
+
+
+class Need(StrEnum):
+    """What a person is needed for."""
+
+    LOG_IN = "log_in"
+    RATE_LIMIT = "rate_limit"
+    QUOTA = "quota"
+    SERVICE = "service"
+    """Nothing but to wait, or to find out why the model's service does not answer."""
+    PERMISSION = "permission"
+    """It wants to do something that nobody here may allow."""
+    ANSWER = "answer"
+    """It asks a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,19 @@ class Attention:
     event: ClassVar[str] = "attention"
     level: AttentionLevel
     text: str
+    need: Need | None = None
+    """What for, where that is known."""
+    advice: str = ""
+    """What the person can do."""
+
+
+SHELL_WANTED: Final = Attention(
+    AttentionLevel.ACTION,
+    "it wants to run commands that are not allowed here",
+    Need.PERMISSION,
+    "run it with --allow-shell; no lock holds back what such a command writes",
+)
+"""Whoever is asked for a command's sake tells this beside the refusal."""
 
 
 @dataclass(frozen=True, slots=True)

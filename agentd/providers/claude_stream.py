@@ -46,7 +46,9 @@ def read(message: Message) -> Events | None:
             return _answered(object_of(message, "message"))
         case "result":
             return _result(message)
-        case "stream_event" | "tool_progress" | "rate_limit_event":
+        case "rate_limit_event":
+            return _rate_limit(object_of(message, "rate_limit_info"))
+        case "stream_event" | "tool_progress":
             return ()
         case _:
             return None
@@ -64,6 +66,15 @@ def _system(message: Message) -> Events | None:
             return ()
         case _:
             return None
+
+
+def _rate_limit(info: Message) -> Events:
+    """Not documented, but in its SDK's types. It goes on by itself where it may."""
+    status = text_of(info.get("status"))
+    if status not in ("rejected", "allowed_warning"):
+        return ()
+    kind = text_of(info.get("rateLimitType")) or "no kind given"
+    return (Failure(f"rate limit: {status} ({kind})", final=False),)
 
 
 def _said(message: Message) -> Events:

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from agentd import __version__
 from agentd.errors import AgentdError
-from agentd.providers.agent_events import Events, Failure
+from agentd.providers.agent_events import SHELL_WANTED, Events, Failure
 from agentd.providers.agent_process import AgentProcess
 from agentd.providers.agent_run import DriverEnd, Run
-from agentd.providers.codex_notifications import Notifications
+from agentd.providers.codex_notifications import QUESTION, Notifications
 from agentd.providers.dialogue import converse
 from agentd.providers.json_rpc import Answer, Conversation
 from agentd.providers.json_values import Message, object_of, text_of
@@ -101,9 +101,11 @@ class _Server:
                 return {"decision": self._command(params)}
             case "item/tool/requestUserInput":
                 self._run.gate.refuse("nobody is there to answer a question")
+                self._run.chronicle.tell(QUESTION)
                 return {"answers": {}}
             case "mcpServer/elicitation/request":
                 self._run.gate.refuse("nobody is there to answer a tool's question")
+                self._run.chronicle.tell(QUESTION)
                 return {"action": "decline", "content": None}
             case _:
                 self._run.gate.refuse(f"it asked for {method[:100]}, which nobody here can give")
@@ -129,6 +131,7 @@ class _Server:
             return "accept"
         command = text_of(params.get("command"), 300)
         self._run.gate.refuse(f"no command may run outside of the sandbox here: {command}")
+        self._run.chronicle.tell(SHELL_WANTED)
         return "decline"
 
     def _steer(self, reason: str) -> None:

@@ -16,6 +16,7 @@ from agentd.providers.agent_events import (
     Events,
     Failure,
     Intent,
+    Need,
     Progress,
     Result,
     Spending,
@@ -40,6 +41,14 @@ _QUIET: Final = (
     *("item/", "configWarning", "deprecationNotice", "guardianWarning", "warning"),
 )
 """What begins so says nothing that a run is judged by."""
+
+
+QUESTION: Final = Attention(
+    AttentionLevel.ACTION,
+    "it asks a question, and nobody is there to answer",
+    Need.ANSWER,
+    "put the answer into the prompt, or start it in a terminal",
+)
 
 
 class Notifications:
@@ -145,5 +154,5 @@ def _spending(total: Message) -> Spending:
 
 def _status(status: Message) -> Events:
     if "waitingOnUserInput" in texts_of(status.get("activeFlags")):
-        return (Attention(AttentionLevel.ACTION, "waits for an answer of its user"),)
+        return (QUESTION,)
     return ()

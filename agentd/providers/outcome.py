@@ -6,23 +6,11 @@ and with no result at all. Pure.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
 from agentd.providers.agent_events import AgentEvent, Began, Failure, Refusal, Result, Spending
 from agentd.providers.completion import Usage
-
-_LOGGED_OUT: Final = re.compile(
-    r"\b401\b|unauthori[sz]ed|\bAPI[ _]key\b|_API_KEY|not logged in|\bauth(entication)?\b",
-    re.IGNORECASE,
-)
-
-
-def needs_log_in(why: str) -> bool:
-    """Whether a program that failed sounds as if nobody were logged in."""
-    return _LOGGED_OUT.search(why) is not None
 
 
 class Ended(StrEnum):

@@ -283,7 +283,43 @@ def test_a_program_that_nobody_is_logged_in_to(
     configure([{"end": "failed", "why": "unexpected status 401 Unauthorized"}])
     ended = coord("run", "codex", "x")
     assert ended.code == 1
-    assert "hint: run `codex login`" in ended.err
+    assert "needs you: nobody is logged in, as it seems: unexpected status 401" in ended.err
+    assert "To do: run `codex login`" in ended.err
+
+
+@pytest.mark.usefixtures("daemon")
+def test_what_it_needs_a_person_for_is_told_once_and_at_the_end(
+    coord: Command, configure: Callable[..., Path]
+) -> None:
+    retry = json.dumps(
+        {"method": "error", "params": {"error": {"message": "429 Too Many"}, "willRetry": True}}
+    )
+    steps = [{"raw": retry}, {"raw": retry}, {"run": "sed -i s/a/b/ x"}, {"run": "rm x"}]
+    configure([*steps, {"end": "failed", "why": "Quota exceeded. Check your plan."}])
+    ended = coord("run", "codex", "x", "--json")
+    assert ended.code == 1
+    needs = [(each["need"], each["level"]) for each in lines(ended) if each["event"] == "attention"]
+    assert needs == [("rate_limit", "notice"), ("permission", "action"), ("quota", "action")]
+    assert [each["need"] for each in lines(ended)[-1]["needs"]] == [need for need, _ in needs]
+    assert all(each["advice"] for each in lines(ended)[-1]["needs"])
+
+    ended = coord("run", "codex", "x")
+    assert (
+        "notice    its provider lets it ask no more for now: 429 Too Many. To do: wait" in ended.out
+    )
+    assert "action    it wants to run commands that are not allowed here. To do: " in ended.out
+    assert ended.err.count("needs you: ") == 3
+    assert "To do: run it with --allow-shell" in ended.err
+
+
+@pytest.mark.usefixtures("daemon")
+def test_what_only_held_up_a_run_that_ended_well_needs_nobody(play: Play) -> None:
+    retry = json.dumps(
+        {"method": "error", "params": {"error": {"message": "429 Too Many"}, "willRetry": True}}
+    )
+    ended = play({"raw": retry}, {"ask": ["item/tool/requestUserInput", {}]}, options=["--json"])
+    assert ended.code == 10, ended.err
+    assert [each["need"] for each in lines(ended)[-1]["needs"]] == ["answer"]
 
 
 def test_a_program_that_is_not_installed(coord: Command) -> None:
