@@ -11,8 +11,9 @@ import orjson
 
 from agentd.cli.connect import connected_client, fail, settings
 from agentd.cli.exit_codes import ExitCode
+from agentd.cli.hand_in import hand_in_result
 from agentd.cli.out_files import check_out_file, write_whole
-from agentd.cli.terminal import print_json, printable
+from agentd.cli.terminal import print_json, printable, say
 from agentd.client.listing import all_locks
 from agentd.core.resource_keys import ResourceKey, overlap
 
@@ -66,9 +67,9 @@ def run_bundle(options: BundleOptions) -> None:
     bundle = _described(options, workplace, made)
     if options.out is not None:
         _write(options.out, bundle)
-        _say(f"wrote {options.out}: {bundle['diff_summary']}")
+        say(f"wrote {options.out}: {bundle['diff_summary']}")
     if options.task_id is not None:
-        _hand_in_as_event(options, bundle)
+        _hand_in_as_event(options, options.task_id, bundle)
     if options.lock:
         _hand_in_as_locks(options, workplace, bundle)
     if options.out is None and options.task_id is None and not options.lock:
@@ -159,19 +160,11 @@ def _default_owner(options: BundleOptions, workplace: Workplace) -> str:
     return here.name
 
 
-def _hand_in_as_event(options: BundleOptions, bundle: dict[str, Any]) -> None:
-    with connected_client() as client:
-        params: dict[str, Any] = {
-            "task_id": options.task_id,
-            "action_type": "result",
-            "payload": bundle,
-        }
-        if options.node_id is not None:
-            params["node_id"] = options.node_id
-        if options.lease_id is not None:
-            params["lease_id"] = options.lease_id
-        committed = client.call("CommitEvent", params)
-    _say(f"handed in as event {committed['seq']}: {bundle['diff_summary']}")
+def _hand_in_as_event(options: BundleOptions, task_id: str, bundle: dict[str, Any]) -> None:
+    seq = hand_in_result(
+        bundle, task_id=task_id, node_id=options.node_id, lease_id=options.lease_id
+    )
+    say(f"handed in as event {seq}: {bundle['diff_summary']}")
 
 
 def _hand_in_as_locks(options: BundleOptions, workplace: Workplace, bundle: dict[str, Any]) -> None:
@@ -197,7 +190,7 @@ def _hand_in_as_locks(options: BundleOptions, workplace: Workplace, bundle: dict
     for lock in granted["locks"]:
         sys.stdout.write(f"{printable(lock['resource_key'])} {lock['lease_id']}\n")
     count = len(granted["locks"])
-    _say(f"handed in with {count} lock{'' if count == 1 else 's'} for {options.ttl_secs} s")
+    say(f"handed in with {count} lock{'' if count == 1 else 's'} for {options.ttl_secs} s")
 
 
 def _refuse_if_held_anywhere(client: Client, bundle: dict[str, Any]) -> None:
@@ -219,7 +212,3 @@ def _refuse(holder: dict[str, Any]) -> NoReturn:
         f"{holder['owner']} holds {holder['resource_key']}; nothing was locked",
         hint=_HAND_IN_OTHERWISE,
     )
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{printable(text)}\n")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from agentd.cli.connect import client_if_running, fail, settings
+from agentd.cli.connect import daemon_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.terminal import print_json, printable
 
@@ -83,12 +83,8 @@ def _locks(asked: Asked, place: _Place) -> Answer:
 def _everything(options: CheckOptions, asked: Asked) -> Answer:
     from agentd.conflicts.radar_check import look_around
 
-    client = client_if_running()
-    try:
+    with daemon_if_running() as client:
         return look_around(_workplace(options, asked), asked, daemon=client, target=options.target)
-    finally:
-        if client is not None:
-            client.close()
 
 
 def _workplace(options: CheckOptions, asked: Asked) -> Workplace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 from agentd.cli.exit_codes import ExitCode
@@ -62,8 +62,15 @@ def connected_client() -> Client:
     return client
 
 
-def client_if_running() -> Client | None:
-    """A client of the daemon, or None where none answers."""
+@contextmanager
+def daemon_if_running() -> Iterator[Client | None]:
+    """A client of the daemon for as long as the block lasts, or None where none answers."""
+    client = _client_if_running()
+    with nullcontext() if client is None else client:
+        yield client
+
+
+def _client_if_running() -> Client | None:
     try:
         return connected_client()
     except AgentdError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentd.cli.connect import client_if_running, settings
+from agentd.cli.connect import daemon_if_running, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.hooks_command import hook_command, user_place, worktree_around
 from agentd.cli.terminal import console, print_json, styled
@@ -26,19 +26,15 @@ def run_doctor(*, repository: Path, as_json: bool) -> ExitCode:
 
     current = settings()
     project = worktree_around(repository)
-    client = client_if_running()
-    ward = Ward(
-        place=user_place(project or repository.resolve()),
-        scopes=list(Scope) if project is not None else [Scope.USER],
-        command=hook_command(),
-        daemon=client,
-        no_daemon="" if client else f"no daemon answers on {current.socket_path}",
-    )
-    try:
+    with daemon_if_running() as client:
+        ward = Ward(
+            place=user_place(project or repository.resolve()),
+            scopes=list(Scope) if project is not None else [Scope.USER],
+            command=hook_command(),
+            daemon=client,
+            no_daemon="" if client else f"no daemon answers on {current.socket_path}",
+        )
         examined = [ward.examine(agent) for agent in agents(current) if agent.command]
-    finally:
-        if client is not None:
-            client.close()
     if as_json:
         print_json({"daemon": client is not None, "agents": [_json(each) for each in examined]})
     else:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentd.cli.connect import client_if_running, fail, settings
+from agentd.cli.connect import daemon_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.records import NO_DAEMON_REVIEWS, Record, all_records
 from agentd.cli.review_view import ACTION_STYLES, owners_by_bundle, target_name
-from agentd.cli.terminal import console, print_json, styled
+from agentd.cli.terminal import console, print_json, say, styled
 
 if TYPE_CHECKING:
     from agentd.conflicts.repository import Repository
@@ -43,10 +43,10 @@ def explain(repository: Path, what: str, *, as_json: bool) -> None:
     from agentd.conflicts.review import open_workplace
 
     opened = open_workplace(repository, settings().home).repository
-    client = client_if_running()
-    if client is None:
-        sys.stderr.write(f"{NO_DAEMON_REVIEWS}\n")
-    records = all_records(client, settings().home_layout.reviews, repository=opened.namespace)
+    with daemon_if_running() as client:
+        if client is None:
+            say(NO_DAEMON_REVIEWS)
+        records = all_records(client, settings().home_layout.reviews, repository=opened.namespace)
     if not what:
         fail("nothing was named", hint=_NAME_SOMETHING, code=ExitCode.USAGE)
     commit = opened.commit_of(what)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agentd.cli.connect import fail, settings
 from agentd.cli.exit_codes import ExitCode
-from agentd.cli.terminal import console, print_json, printable, styled
+from agentd.cli.terminal import console, print_json, printable, say, styled
 
 if TYPE_CHECKING:
     from agentd.providers.hook_settings.changes import Change
@@ -40,8 +40,8 @@ def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) ->
         nothing="the hook is installed already",
     ):
         if remark := _AFTER.get((provider, project)):
-            _say(remark)
-        _say("Sessions that run already may have to be started anew. Check: agentd-coord doctor")
+            say(remark)
+        say("Sessions that run already may have to be started anew. Check: agentd-coord doctor")
 
 
 def run_uninstall(name: str, *, project: bool, dry_run: bool, repository: Path) -> None:
@@ -178,11 +178,7 @@ def carried_out(plan: Callable[[], Sequence[Change]], *, dry_run: bool, nothing:
             for change in changes:
                 apply(change)
                 done = "removed" if change.after is None else "wrote"
-                _say(f"{done} {change.path}")
+                say(f"{done} {change.path}")
     if not changes:
-        _say(nothing)
+        say(nothing)
     return bool(changes) and not dry_run
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{printable(text)}\n")

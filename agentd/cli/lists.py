@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentd.cli.connect import client_if_running, connected_client, settings
+from agentd.cli.connect import connected_client, daemon_if_running, settings
 from agentd.cli.out_files import check_out_file
 from agentd.cli.records import NO_DAEMON_REVIEWS, Record, all_records, find_record
 from agentd.cli.report_file import write_report
@@ -112,14 +112,17 @@ def show_reviews(repository: Path | None, *, as_json: bool) -> None:
     """The reviews that are kept, newest first."""
     from rich.table import Table
 
-    client = client_if_running()
-    records = all_records(client, settings().home_layout.reviews, repository=_namespace(repository))
+    with daemon_if_running() as client:
+        is_whole = client is not None
+        records = all_records(
+            client, settings().home_layout.reviews, repository=_namespace(repository)
+        )
     records.reverse()
     if as_json:
         print_json({"reviews": records})
         return
     out = console()
-    if client is None:
+    if not is_whole:
         sys.stderr.write(f"{NO_DAEMON_REVIEWS}\n")
     if not records:
         out.print("No reviews are kept yet. Run `agentd-coord review`.")
@@ -148,7 +151,8 @@ def show_review(review_id: str, *, hunks: bool, html: Path | None, as_json: bool
     from agentd.cli.review_view import print_review
 
     check_out_file(html, "--html")
-    record = _whole(find_record(client_if_running(), settings().home_layout.reviews, review_id))
+    with daemon_if_running() as client:
+        record = _whole(find_record(client, settings().home_layout.reviews, review_id))
     if as_json:
         print_json(record)
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agentd.cli.connect import fail, settings
 from agentd.cli.hooks_command import carried_out, place_of, scope_of, vendor_named
+from agentd.cli.terminal import say
 from agentd.providers.mcp_settings import (
     VENDORS,
     ServerCommand,
@@ -35,7 +36,7 @@ def run_install(name: str, *, project: bool, dry_run: bool, repository: Path) ->
         dry_run=dry_run,
         nothing="the server is installed already",
     ):
-        sys.stderr.write("Sessions that run already have to be started anew.\n")
+        say("Sessions that run already have to be started anew.")
 
 
 def run_uninstall(name: str, *, project: bool, dry_run: bool, repository: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import orjson
 
 from agentd.cli.connect import fail
 from agentd.cli.out_files import write_whole
-from agentd.cli.terminal import printable
+from agentd.cli.terminal import say
 
 if TYPE_CHECKING:
     from agentd.conflicts.proposals.offer import Offer
@@ -42,8 +41,3 @@ def _write(offer: Offer, path: Path) -> None:
         write_whole(patch_file, offer.patch)
     content = orjson.dumps(offer.to_json(patch_file), option=orjson.OPT_INDENT_2)
     write_whole(path, content + b"\n")
-
-
-def say(text: str) -> None:
-    """Tells the user something, beside what a program reads."""
-    sys.stderr.write(f"{printable(text)}\n")

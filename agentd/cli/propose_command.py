@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agentd.cli.connect import client_if_running, fail, settings
+from agentd.cli.connect import daemon_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.makers import check_models, makers
 from agentd.cli.named_bundles import NamedBundles
-from agentd.cli.offer_files import say, write_offers
+from agentd.cli.offer_files import write_offers
 from agentd.cli.out_files import check_out_file
-from agentd.cli.rebase_command import kept_records
-from agentd.cli.review_command import progress_line
-from agentd.cli.terminal import console, print_json, styled
+from agentd.cli.records import kept_records
+from agentd.cli.terminal import console, print_json, progress_line, say, styled
 
 if TYPE_CHECKING:
     from agentd.conflicts.proposals.making import Attempt
@@ -112,12 +111,9 @@ def _record(
 
 
 def _last_record(workplace: Workplace) -> Mapping[str, Any]:
-    client = client_if_running()
-    try:
-        record = next(kept_records(workplace, client), None)
-    finally:
-        if client is not None:
-            client.close()
+    with daemon_if_running() as client:
+        kept = kept_records(workplace, client, settings().home_layout.reviews)
+        record = next(kept, None)
     if record is None:
         fail(
             "no review of this repository is kept",

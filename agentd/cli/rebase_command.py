@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentd.cli.connect import client_if_running, connected_client, fail, settings
+from agentd.cli.connect import connected_client, daemon_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
-from agentd.cli.offer_files import say, write_offers
+from agentd.cli.hand_in import hand_in_result
+from agentd.cli.offer_files import write_offers
 from agentd.cli.out_files import check_out_file
-from agentd.cli.records import all_records
-from agentd.cli.terminal import print_json
+from agentd.cli.records import kept_records
+from agentd.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
     from agentd.client.sync_client import Client
@@ -75,8 +76,7 @@ def _rebase(options: RebaseOptions, workplace: Workplace) -> Rebased | NotRebase
     if tip is None:
         fail(f"the target {name!r} names no commit", hint="Name a branch with --target.")
     policy, _ = read_policy(workplace.quarantine, tip)
-    client = client_if_running()
-    try:
+    with daemon_if_running() as client:
         submission = Origins(
             workplace.quarantine,
             tip,
@@ -85,30 +85,13 @@ def _rebase(options: RebaseOptions, workplace: Workplace) -> Rebased | NotRebase
             kept=_kept_cases(workplace, client),
             directory=Path.cwd(),
         ).find(options.what)
-    finally:
-        if client is not None:
-            client.close()
     return rebase(submission, workplace.quarantine, tip, policy)
-
-
-def kept_records(workplace: Workplace, client: Client | None) -> Iterator[dict[str, Any]]:
-    """The kept reviews of the repository with their inputs, the newest first."""
-    from agentd.conflicts.archive import kept_reviews
-    from agentd.conflicts.replay import kept_record
-
-    records = all_records(
-        client, settings().home_layout.reviews, repository=workplace.repository.namespace
-    )
-    replayable = set(kept_reviews(workplace.quarantine))
-    for record in reversed(records):
-        if record["review_id"] in replayable:
-            yield kept_record(workplace, record["review_id"])
 
 
 def _kept_cases(workplace: Workplace, client: Client | None) -> Iterator[Case]:
     from agentd.conflicts.case_codec import decode_case
 
-    for record in kept_records(workplace, client):
+    for record in kept_records(workplace, client, settings().home_layout.reviews):
         yield decode_case(record["inputs"]["case"])
 
 
@@ -139,18 +122,13 @@ def _hand_in(options: RebaseOptions, offer: Offer) -> None:
             "the bundle came from no task, so there is none to hand it in to",
             hint="Write it with --out FILE, or put it into your lock with --lock KEY=LEASE.",
         )
-    params: dict[str, Any] = {
-        "task_id": task,
-        "action_type": "result",
-        "payload": _as_text(offer),
-    }
-    if node := offer.said.get("node_id"):
-        params["node_id"] = node
-    if options.lease_id is not None:
-        params["lease_id"] = options.lease_id
-    with connected_client() as client:
-        committed = client.call("CommitEvent", params)
-    say(f"handed in as event {committed['seq']}")
+    seq = hand_in_result(
+        _as_text(offer),
+        task_id=task,
+        node_id=offer.said.get("node_id"),
+        lease_id=options.lease_id,
+    )
+    say(f"handed in as event {seq}")
 
 
 def _lease_of(text: str) -> tuple[str, str]:

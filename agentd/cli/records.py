@@ -13,6 +13,7 @@ from agentd.errors import NotFound
 
 if TYPE_CHECKING:
     from agentd.client.sync_client import Client
+    from agentd.conflicts.review import Workplace
 
 Record = Mapping[str, Any]
 
@@ -59,6 +60,20 @@ def all_records(
         for record in _kept_by_daemon(client, repository):
             records[record["review_id"]] = record
     return sorted(records.values(), key=lambda record: str(record.get("created_at", "")))
+
+
+def kept_records(
+    workplace: Workplace, client: Client | None, directory: Path
+) -> Iterator[dict[str, Any]]:
+    """The kept reviews of the repository with their inputs, the newest first."""
+    from agentd.conflicts.archive import kept_reviews
+    from agentd.conflicts.replay import kept_record
+
+    records = all_records(client, directory, repository=workplace.repository.namespace)
+    replayable = set(kept_reviews(workplace.quarantine))
+    for record in reversed(records):
+        if record["review_id"] in replayable:
+            yield kept_record(workplace, record["review_id"])
 
 
 def find_record(client: Client | None, directory: Path, review_id: str) -> Record:

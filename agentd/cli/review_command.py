@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentd.cli.connect import client_if_running, fail, settings
+from agentd.cli.connect import daemon_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.named_bundles import NamedBundles
 from agentd.cli.out_files import check_out_file
 from agentd.cli.records import Record, load_record, record_path, save_record
 from agentd.cli.report_file import write_report
 from agentd.cli.review_view import conflicting_hunks, print_review
-from agentd.cli.terminal import console, print_json, printable
+from agentd.cli.terminal import console, print_json, printable, progress_line
 from agentd.errors import AgentdError, InvalidParams
 
 if TYPE_CHECKING:
@@ -51,20 +49,16 @@ def run_review(options: ReviewOptions) -> ExitCode:
     """Reviews, records, prints."""
     _check(options)
     configured = settings()
-    client = client_if_running()
-    if client is None and not options.named.is_given:
-        fail(
-            f"no daemon answers on {configured.socket_path}, and no bundle was named",
-            hint="Start the daemon with `agentd`, or name bundles with --bundle, --patch or "
-            "--branch.",
-            code=ExitCode.NO_DAEMON,
-        )
-    try:
+    with daemon_if_running() as client:
+        if client is None and not options.named.is_given:
+            fail(
+                f"no daemon answers on {configured.socket_path}, and no bundle was named",
+                hint="Start the daemon with `agentd`, or name bundles with --bundle, --patch or "
+                "--branch.",
+                code=ExitCode.NO_DAEMON,
+            )
         outcome = _review(options, configured, client)
         kept = _keep(options, configured, client, outcome.record)
-    finally:
-        if client is not None:
-            client.close()
     _print(options, outcome, kept)
     if options.html_file is not None:
         write_report(options.html_file, outcome.record, as_json=options.as_json)
@@ -161,16 +155,6 @@ def _policy_text(path: Path | None) -> str | None:
             path="--policy",
             rule="must be a readable file",
         ) from None
-
-
-@contextmanager
-def progress_line(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that says what is being done; nothing where there is no terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with console(stderr=True).status("reviewing") as status:
-        yield lambda text: status.update(printable(text))
 
 
 def _keep(

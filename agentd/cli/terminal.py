@@ -6,6 +6,8 @@ Colour is for people only; what a program reads stays plain.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from agentd.plain_text import printable
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["console", "print_json", "printable", "styled"]
+__all__ = ["console", "print_json", "printable", "progress_line", "say", "styled"]
 
 
 def styled(text: str, style: str = "", *, keep_newlines: bool = False) -> Text:
@@ -39,3 +41,18 @@ def print_json(value: Any) -> None:
         orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     )
     sys.stdout.buffer.flush()
+
+
+def say(text: str) -> None:
+    """Tells the user something on standard error, beside what a program reads."""
+    sys.stderr.write(f"{printable(text)}\n")
+
+
+@contextmanager
+def progress_line(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A line on the terminal that says what is being done; nothing where there is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with console(stderr=True).status("reviewing") as status:
+        yield lambda text: status.update(printable(text))
