@@ -149,6 +149,9 @@ def _become(request: bytes, descriptors: Sequence[int]) -> list[str]:
     for descriptor, place in ((out, 1), (err, 2)):
         os.dup2(descriptor, place)
         os.close(descriptor)
+    # The streams that are there may be of a file, and remember that it can be gone back in.
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     arguments, directory, environment = json.loads(request)
     os.chdir(directory)
     os.environ.clear()
