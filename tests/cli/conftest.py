@@ -15,6 +15,7 @@ import pytest
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon, private_environment, running_daemon
 from tests.fakes.forked_commands import ForkedCommands
+from tests.fakes.git_identity import ALWAYS_THEN, SOMEBODY
 from tests.fakes.patience import PATIENCE_SECS
 
 PRICING = "shop/pricing.py"
@@ -51,18 +52,9 @@ def environment(directory: Path) -> dict[str, str]:
     return {
         **private_environment(kept, directory / "home"),
         "HOME": str(directory),
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_CONFIG_NOSYSTEM": "1",
+        **SOMEBODY,
+        **ALWAYS_THEN,
         "COLUMNS": "100",
-        **{
-            f"GIT_{role}_{key}": value
-            for role in ("AUTHOR", "COMMITTER")
-            for key, value in {
-                "NAME": "Somebody",
-                "EMAIL": "somebody@example.invalid",
-                "DATE": "2026-01-31T12:00:00Z",
-            }.items()
-        },
     }
 
 

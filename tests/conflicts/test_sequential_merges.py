@@ -66,13 +66,25 @@ ORDERS: Mapping[str, Sequence[Mapping[str, FileContent]]] = {
 }
 
 
+def known_steps(quarantine: Quarantine, tip: TreeId, trees: Sequence[TreeId]) -> list[Step]:
+    """Steps of which it is known what they change."""
+    named = {BundleId(str(number)): tree for number, tree in enumerate(trees)}
+    footprints = take_footprints(quarantine, tip, named)
+    return [Step(tree, each.files) for tree, each in zip(trees, footprints, strict=True)]
+
+
+def eight_beside_one_another(repo: Repo) -> list[TreeId]:
+    """Changes of one file in eight places."""
+    for number in range(8):
+        repo.branch(f"b{number}", {"a.txt": numbered(40, {4 * number + 2: f"by {number}\n"})})
+    return [tree_of(repo, f"b{number}") for number in range(8)]
+
+
 def both_ways(
     quarantine: Quarantine, tip: TreeId, trees: Sequence[TreeId]
 ) -> tuple[list[object], list[object]]:
     """What merging some trees in order gives, many at a time and one by one."""
-    named = {BundleId(str(number)): tree for number, tree in enumerate(trees)}
-    footprints = take_footprints(quarantine, tip, named)
-    known = [Step(tree, each.files) for tree, each in zip(trees, footprints, strict=True)]
+    known = known_steps(quarantine, tip, trees)
     blind = [Step(tree, None) for tree in trees]
     together, singly = (
         [(each.clean, each.tree, each.conflicted_paths) for each in results]
@@ -106,9 +118,7 @@ def test_no_more_is_foreseen_than_may_be_held(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo = make_repo(START)
-    for number in range(8):
-        repo.branch(f"b{number}", {"a.txt": numbered(40, {4 * number + 2: f"by {number}\n"})})
-    trees = [tree_of(repo, f"b{number}") for number in range(8)]
+    trees = eight_beside_one_another(repo)
     held: list[int] = []
     make_trees = Quarantine.make_trees
 
@@ -159,9 +169,7 @@ def test_right_guesses_are_merged_in_one_call(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo = make_repo(START)
-    for number in range(8):
-        repo.branch(f"b{number}", {"a.txt": numbered(40, {4 * number + 2: f"by {number}\n"})})
-    trees = [tree_of(repo, f"b{number}") for number in range(8)]
+    trees = eight_beside_one_another(repo)
     asked: list[int] = []
     merge_all = Quarantine.merge_all
 
@@ -171,9 +179,7 @@ def test_right_guesses_are_merged_in_one_call(
 
     quarantine = quarantine_of(repo)
     tip = tree_of(repo, "main")
-    named = {BundleId(str(number)): tree for number, tree in enumerate(trees)}
-    footprints = take_footprints(quarantine, tip, named)
-    steps = [Step(tree, each.files) for tree, each in zip(trees, footprints, strict=True)]
+    steps = known_steps(quarantine, tip, trees)
     monkeypatch.setattr(Quarantine, "merge_all", watched)
     results = merge_in_order(quarantine, Merger(quarantine), tip, steps)
     assert all(each.clean for each in results)

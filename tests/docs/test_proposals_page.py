@@ -19,6 +19,7 @@ from agentd.conflicts.proposals.propose import Became
 from agentd.settings import process_environment
 from tests.cli.conftest import PRICING, branch_with
 from tests.docs.markdown import ROOT, blocks
+from tests.fakes.git_identity import ALWAYS_THEN, SOMEBODY
 from tests.fakes.model_server import replacements, serving
 from tests.fakes.patience import PATIENCE_SECS
 
@@ -44,17 +45,8 @@ def user() -> Iterator[tuple[Path, dict[str, str]]]:
             **private_environment(inherited, home / "home"),
             "HOME": str(home),
             "PATH": f"{Path(sys.executable).parent}:{inherited['PATH']}",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            # Fixed dates: who of equals comes first is a matter of ids, and so of commits.
-            **{
-                f"GIT_{role}_{key}": value
-                for role in ("AUTHOR", "COMMITTER")
-                for key, value in {
-                    "NAME": "Somebody",
-                    "EMAIL": "somebody@example.invalid",
-                    "DATE": "2026-01-31T12:00:00Z",
-                }.items()
-            },
+            **SOMEBODY,
+            **ALWAYS_THEN,
         }
         shop = ShopRepository(home / "shop", environment)
         shop.create()

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.git_identity import SOMEBODY
 from tests.fakes.patience import PATIENCE_SECS
 
 PAGE = Path(__file__).parents[2] / "docs" / "quickstart.md"
@@ -50,11 +51,7 @@ def user() -> Iterator[tuple[Path, dict[str, str]]]:
         environment = {
             "HOME": name,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_AUTHOR_NAME": "Somebody",
-            "GIT_AUTHOR_EMAIL": "somebody@example.invalid",
-            "GIT_COMMITTER_NAME": "Somebody",
-            "GIT_COMMITTER_EMAIL": "somebody@example.invalid",
+            **SOMEBODY,
         }
         repository = home / "project"
         repository.mkdir()

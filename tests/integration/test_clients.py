@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -259,6 +259,18 @@ def be_healthy(visitor: Visitor) -> None:
         visitor.reply(request, HEALTH)
 
 
+def late_once(given_up: threading.Event) -> Callable[[Visitor], None]:
+    """Answers the first request when it has been given up, and the second at once."""
+
+    def answer(visitor: Visitor) -> None:
+        first = visitor.request()
+        assert given_up.wait(PATIENCE_SECS)
+        visitor.reply(first, {"late": True})
+        visitor.reply(visitor.request(), HEALTH)
+
+    return answer
+
+
 HEALTH = METHODS["Health"].example.result
 
 MISBEHAVIOUR = [
@@ -309,15 +321,8 @@ class TestTrouble:
 
     def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(self, home: Path) -> None:
         given_up = threading.Event()
-
-        def late(visitor: Visitor) -> None:
-            first = visitor.request()
-            assert given_up.wait(PATIENCE_SECS)
-            visitor.reply(first, {"late": True})
-            visitor.reply(visitor.request(), HEALTH)
-
         path = home / "s.sock"
-        with scripted_server(path, late), Client(path) as client:
+        with scripted_server(path, late_once(given_up)), Client(path) as client:
             with pytest.raises(Unavailable, match=r"0\.05 seconds") as caught:
                 client.call("Health", timeout_secs=0.05)
             assert caught.value.reason == "no_answer"
@@ -326,15 +331,8 @@ class TestTrouble:
 
     async def test_the_asyncio_client_drops_the_late_answer_too(self, home: Path) -> None:
         given_up = threading.Event()
-
-        def late(visitor: Visitor) -> None:
-            first = visitor.request()
-            assert given_up.wait(PATIENCE_SECS)
-            visitor.reply(first, {"late": True})
-            visitor.reply(visitor.request(), HEALTH)
-
         path = home / "s.sock"
-        with scripted_server(path, late):
+        with scripted_server(path, late_once(given_up)):
             async with AsyncClient(path) as client:
                 with pytest.raises(Unavailable) as caught:
                     await client.call("Health", timeout_secs=0.05)

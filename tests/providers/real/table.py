@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from agentd.client.autostart import StartedDaemon, private_environment, running_daemon
+from tests.fakes.git_identity import SOMEBODY
 from tests.providers.real.clients import Client, client_home, programs
 from tests.providers.real.dialects import Step
 from tests.providers.real.namespace import ModelPlace, model_running
@@ -154,12 +155,7 @@ def table(scripts: Scripts, files: Mapping[str, str] = FILES) -> Iterator[Table]
                 (str(programs()), str(Path(sys.executable).parent), os.environ["PATH"])
             ),
             "TERM": "xterm-256color",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            **{
-                f"GIT_{role}_{key}": value
-                for role in ("AUTHOR", "COMMITTER")
-                for key, value in (("NAME", "Somebody"), ("EMAIL", "somebody@example.invalid"))
-            },
+            **SOMEBODY,
         }
         repository = home / "project"
         for path, text in files.items():
