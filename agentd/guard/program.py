@@ -15,10 +15,11 @@ from typing import Any, Final, NamedTuple, NoReturn
 from agentd.guard import changes
 from agentd.guard.committer import committer, own_heads
 from agentd.guard.verdict import Intrusion, intrusions
-from agentd.hook.ending import DaemonTrouble, HookTrouble, NoDaemon
+from agentd.hook.ending import HookTrouble, NoDaemon
+from agentd.hook.listing import listed_locks
 from agentd.hook.options import BadUsage, Policy, home_directory, named, policy, socket_path
 from agentd.hook.refusal import whose
-from agentd.hook.wire import Call, Wire, WireError
+from agentd.hook.wire import Wire
 from agentd.plain_text import printable
 
 _DAEMON_SECS_MAX: Final = 3.0
@@ -127,18 +128,13 @@ def _intrusions(guard: Guard) -> list[Intrusion]:
     return found if push is None else _without_their_own(found, push)
 
 
-def _locks(guard: Guard, place: changes.Place) -> list[Mapping[str, Any]]:
+def _locks(guard: Guard, place: changes.Place) -> list[dict[str, Any]]:
     """The locks that may be of this repository."""
     wire = Wire(guard.socket, time.monotonic() + _DAEMON_SECS_MAX)
     is_usual = os.path.basename(place.common_dir) == ".git"
     top = os.path.dirname(place.common_dir) if is_usual else place.common_dir
     namespaces = ("", os.path.realpath(top))
-    locks = []
-    for answer in wire.ask([Call("ListResourceLocks", {"namespace": each}) for each in namespaces]):
-        if isinstance(answer, WireError):
-            raise DaemonTrouble(f"the daemon refuses the question: {answer.message}")
-        locks += answer["locks"]
-    return locks
+    return listed_locks(wire, [{"namespace": each} for each in namespaces])
 
 
 def _without_their_own(found: list[Intrusion], push: changes.Push) -> list[Intrusion]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from agentd.hook.ending import DaemonTrouble
 from agentd.hook.kin import MCP_CLIENT
+from agentd.hook.listing import listed_locks, refused
 from agentd.hook.places import Place
 from agentd.hook.session_file import KeptLease, SessionFile
 from agentd.hook.wire import Call, Wire, WireError
@@ -80,7 +80,7 @@ class Locking:
             elif answer.reason in _LEASE_GONE:
                 self._session.forget(lease)
             else:
-                raise _trouble(answer)
+                raise refused(answer)
 
     def release(self, leases: Sequence[KeptLease]) -> None:
         """Gives locks back. One that has ended in the meantime is as good as given back."""
@@ -99,9 +99,7 @@ class Locking:
     def _unnamed_holder(self, places: Sequence[Place]) -> Refusal | None:
         """Whoever holds one of the places without having said in which repository."""
         keys = [place.resource_key for place in places]
-        prefixes = ["dir:", *keys] if len(keys) <= _ASKED_ONE_BY_ONE_MAX else ["dir:", "file:"]
-        calls = [Call("ListResourceLocks", {"namespace": "", "prefix": each}) for each in prefixes]
-        locks = [lock for answer in self._wire.ask(calls) for lock in _locks(answer)]
+        locks = self._listed(keys, {"namespace": ""})
         return next(
             (
                 Refusal(key, lock)
@@ -175,7 +173,7 @@ class Locking:
             ]
         )
         if isinstance(answer, WireError):
-            raise _trouble(answer)
+            raise refused(answer)
         return answer if isinstance(answer, dict) else None
 
     def _is_own(self, lock: Mapping[str, Any]) -> bool:
@@ -188,19 +186,20 @@ class Locking:
         self, namespace: str, places: Sequence[Place], names: Iterable[str]
     ) -> list[Place]:
         """The places that no exclusive lock covers which one of these names holds."""
-        calls = [
-            Call("ListResourceLocks", {"namespace": namespace, "owner": name})
-            for name in sorted(names)
-        ]
         keys = [place.resource_key for place in places]
         covered = {
             key
-            for answer in self._wire.ask(calls)
-            for lock in _locks(answer)
+            for name in sorted(names)
+            for lock in self._listed(keys, {"namespace": namespace, "owner": name})
             if lock["mode"] == "exclusive"
             for key in _overlapped(lock, keys)
         }
         return [place for place in places if place.resource_key not in covered]
+
+    def _listed(self, keys: Sequence[str], query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The locks that may cover files: of these and of directories, or of all where many."""
+        prefixes = ["dir:", *keys] if len(keys) <= _ASKED_ONE_BY_ONE_MAX else ["dir:", "file:"]
+        return listed_locks(self._wire, [{**query, "prefix": each} for each in prefixes])
 
     def _heartbeat(self, lease: KeptLease) -> Call:
         return Call(
@@ -211,12 +210,6 @@ class Locking:
                 "ttl_secs": self._party.ttl_secs,
             },
         )
-
-
-def _locks(answer: Any) -> list[dict[str, Any]]:
-    if isinstance(answer, WireError):
-        raise _trouble(answer)
-    return list(answer["locks"])
 
 
 def _is_denied(answer: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
@@ -230,7 +223,3 @@ def _overlapped(lock: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
 
     held = ResourceKey(lock["resource_key"])
     return [key for key in keys if overlap(held, ResourceKey(key))]
-
-
-def _trouble(error: WireError) -> DaemonTrouble:
-    return DaemonTrouble(f"the daemon refuses the question ({error.reason}): {error.message}")

@@ -49,6 +49,7 @@ class Locks(BaseModel):
     """Live locks."""
 
     locks: list[Held]
+    left_out: int = Field(description="How many more there are. Name a narrower prefix or path.")
 
 
 class Holders(BaseModel):
@@ -57,6 +58,7 @@ class Holders(BaseModel):
     resource_key: str
     free: bool = Field(description="Nobody else holds it.")
     holders: list[Held]
+    left_out: int = Field(description="How many more there are. Name a narrower prefix or path.")
 
 
 class Node(BaseModel):

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Final
 
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
+from agentd.client.listing import all_locks_async
 from agentd.core.resource_keys import ResourceKey
 from agentd.core.states import LockMode
 from agentd.errors import LeaseLost, NotFound
 from agentd.hook.kin import MCP_CLIENT
-from agentd.mcp.answers import Holders, LockAnswer, Locks, Released, held
+from agentd.mcp.answers import Held, Holders, LockAnswer, Locks, Released, held
 from agentd.mcp.errors import told
 from agentd.mcp.ground import Ground, overlaps
 from agentd.mcp.identity import Identity
 from agentd.mcp.session import Session
-from agentd.protocol.locks import GrantedLock, IfHeld, LockInfo
+from agentd.protocol.locks import GrantedLock, IfHeld
 
 _WAIT_SECS_MAX: Final = 50
 """Clients give a tool a minute."""
+_SHOWN_MAX: Final = 200
+"""More locks only fill a model's context."""
 
 Resource = Annotated[
     str,
@@ -84,7 +88,7 @@ class LockTools:
             )
         if answer is None:
             return self._denied(key, None, who)
-        if self._session.hook_holds(answer.holder.model_dump(mode="json")):
+        if self._session.is_hook_s(answer.holder.owner):
             return LockAnswer(
                 granted=True,
                 resource_key=key,
@@ -92,7 +96,7 @@ class LockTools:
                 holder=None,
                 advice="The hook of your program holds it for you and renews it while you work.",
             )
-        return self._denied(key, answer.holder, who)
+        return self._denied(key, answer.holder.model_dump(mode="json"), who)
 
     async def lock_release(self, resource: Resource) -> Released:
         """Gives a lock of this session's back."""
@@ -120,7 +124,8 @@ class LockTools:
         with told():
             found = await self._locks(self._session.ground(), prefix)
             who = self._session.identity(context)
-        return Locks(locks=[held(lock, mine=self._session.holds(lock, who)) for lock in found])
+        locks, left_out = self._shown(found, who)
+        return Locks(locks=locks, left_out=left_out)
 
     async def who_holds(self, resource: Resource, context: Context) -> Holders:
         """Says who holds a lock that covers a file or directory, or a part of it."""
@@ -129,40 +134,41 @@ class LockTools:
             key = ground.key(resource)
             who = self._session.identity(context)
             locks = await self._locks(ground, "")
-        holders = [
-            held(lock, mine=self._session.holds(lock, who)) for lock in locks if overlaps(lock, key)
-        ]
-        free = all(holder.mine for holder in holders)
-        return Holders(resource_key=key, free=free, holders=holders)
+        there = [lock for lock in locks if overlaps(lock, key)]
+        own = self._session.own_names(there, who)
+        holders, left_out = self._shown(there, who)
+        free = all(lock["owner"] in own for lock in there)
+        return Holders(resource_key=key, free=free, holders=holders, left_out=left_out)
 
     async def _locks(self, ground: Ground, prefix: str) -> list[dict[str, Any]]:
-        listed = await self._session.client.list_resource_locks(prefix=prefix or None)
-        locks = [lock.model_dump(mode="json") for lock in listed.locks]
-        return [lock for lock in locks if ground.is_about(lock)]
+        listed = await all_locks_async(self._session.client, {"prefix": prefix or None})
+        return [lock for lock in listed if ground.is_about(lock)]
 
-    async def _unnamed_holder(self, key: ResourceKey, who: Identity) -> LockInfo | None:
+    def _shown(self, locks: Sequence[dict[str, Any]], who: Identity) -> tuple[list[Held], int]:
+        """Locks as a model is shown them, others' first, and how many it is not shown."""
+        own = self._session.own_names(locks, who)
+        shown = sorted(locks, key=lambda lock: lock["owner"] in own)[:_SHOWN_MAX]
+        return [held(lock, mine=lock["owner"] in own) for lock in shown], len(locks) - len(shown)
+
+    async def _unnamed_holder(self, key: ResourceKey, who: Identity) -> dict[str, Any] | None:
         """Whoever holds it without having said in which repository: it may be this one."""
-        listed = await self._session.client.list_resource_locks(namespace="")
-        for lock in listed.locks:
-            shown = lock.model_dump(mode="json")
-            theirs = lock.mode is LockMode.EXCLUSIVE and not self._session.holds(shown, who)
-            if theirs and overlaps(shown, key):
-                return lock
-        return None
+        listed = await all_locks_async(self._session.client, {"namespace": ""})
+        there = [lock for lock in listed if lock["mode"] == "exclusive" and overlaps(lock, key)]
+        own = self._session.own_names(there, who)
+        return next((lock for lock in there if lock["owner"] not in own), None)
 
     def _metadata(self, intent: str) -> dict[str, str]:
         """What the lock says; the hook of the same program knows it by the program."""
         program = self._session.program
         return {"intent": intent, **({MCP_CLIENT: program} if program else {})}
 
-    def _denied(self, key: ResourceKey, holder: LockInfo | None, who: Identity) -> LockAnswer:
-        there = holder.model_dump(mode="json") if holder is not None else None
-        shown = held(there, mine=self._session.holds(there, who)) if there is not None else None
-        by = f"{shown.owner} holds it." if shown else "Somebody who came first waits for it."
+    def _denied(self, key: ResourceKey, holder: dict[str, Any] | None, who: Identity) -> LockAnswer:
+        shown, _ = self._shown([holder] if holder is not None else [], who)
+        by = f"{shown[0].owner} holds it." if shown else "Somebody who came first waits for it."
         return LockAnswer(
             granted=False,
             resource_key=key,
             expires_at=None,
-            holder=shown,
+            holder=shown[0] if shown else None,
             advice=f"{by} {INSTEAD}",
         )

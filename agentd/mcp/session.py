@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,17 +67,18 @@ class Session:
         params = context.request_context.session.client_params
         return self.who(params.client_info.name if params is not None else "")
 
-    def holds(self, lock: Mapping[str, Any], who: Identity) -> bool:
-        """Whether a lock is this session's: its own, or one that its program's hook took."""
-        return lock["owner"] == who.owner or self.hook_holds(lock)
+    def own_names(self, locks: Iterable[Mapping[str, Any]], who: Identity) -> frozenset[str]:
+        """Which owners of some locks are this session: by its name, or by its program's hook's."""
+        owners = {str(lock["owner"]) for lock in locks}
+        return frozenset(owner for owner in owners if owner == who.owner or self.is_hook_s(owner))
 
-    def hook_holds(self, lock: Mapping[str, Any]) -> bool:
-        """Whether the hook of the program that started the server took a lock.
+    def is_hook_s(self, owner: str) -> bool:
+        """Whether a name is that of the hook of the program that started the server.
 
         Where no supervisor named the session, the hook has another name for it.
         """
         directory = str(self.settings.home_layout.hooks)
-        return self.program != "" and self.program in clients_of(directory, lock["owner"])
+        return self.program != "" and self.program in clients_of(directory, owner)
 
     def ground(self) -> Ground:
         """The repository. Raises where the directory is in none."""

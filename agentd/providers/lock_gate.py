@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentd.client.async_client import AsyncClient
+from agentd.client.listing import all_locks_async
 from agentd.core.limits import LOCKS_PER_REQUEST_MAX
 from agentd.core.resource_keys import BadResourceKey, ResourceKey, normalise, overlap
 from agentd.errors import AgentdError
@@ -179,12 +180,11 @@ class LockGate:
 
     async def _taken(self, keys: Sequence[ResourceKey]) -> str | None:
         """Takes some locks; why not, where it cannot."""
-        unnamed = (await self._client.list_resource_locks(namespace="")).locks
-        for lock in unnamed:
-            theirs = lock.owner != self._session.owner and lock.mode == "exclusive"
-            met = [key for key in keys if overlap(ResourceKey(lock.resource_key), key)]
+        for lock in await all_locks_async(self._client, {"namespace": ""}):
+            theirs = lock["owner"] != self._session.owner and lock["mode"] == "exclusive"
+            met = [key for key in keys if overlap(ResourceKey(lock["resource_key"]), key)]
             if theirs and met:
-                return refusal.held(met[0], lock.model_dump(mode="json"), self._now())
+                return refusal.held(met[0], lock, self._now())
         answer = await self._acquired(keys)
         if answer is not None and answer.get("granted") is False:
             holder = answer["holder"]
@@ -218,11 +218,10 @@ class LockGate:
         )
 
     async def _not_ours(self, keys: Sequence[ResourceKey]) -> list[ResourceKey]:
-        """Those that no lock covers which the session's name holds, however it came by it."""
-        listed = await self._client.list_resource_locks(
-            namespace=self._session.namespace, owner=self._session.owner
-        )
-        own = [ResourceKey(lock.resource_key) for lock in listed.locks]
+        """Those that no exclusive lock covers which the session holds, however it came by it."""
+        of_session = {"namespace": self._session.namespace, "owner": self._session.owner}
+        listed = await all_locks_async(self._client, of_session)
+        own = [ResourceKey(lock["resource_key"]) for lock in listed if lock["mode"] == "exclusive"]
         return [key for key in keys if not any(overlap(each, key) for each in own)]
 
     def _held(self, holder: Mapping[str, Any], keys: Sequence[ResourceKey]) -> str:

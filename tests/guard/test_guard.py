@@ -13,6 +13,7 @@ import pytest
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
 from tests.cli.conftest import Command
+from tests.fakes.many_locks import lock_many
 from tests.guard.conftest import Git, lock
 
 PRICING = "shop/pricing.py"
@@ -107,6 +108,14 @@ class TestCommits:
         self, guarded: Path, git: Git, daemon: StartedDaemon
     ) -> None:
         lock(daemon, f"file:{PRICING}")
+        change(guarded)
+        assert commit(git, "--all") is not None
+
+    def test_of_very_many_locks_none_is_overlooked(
+        self, guarded: Path, git: Git, daemon: StartedDaemon
+    ) -> None:
+        with daemon.client() as client:
+            lock_many(client, "dir:shop", owner="codex-a", namespace=str(guarded))
         change(guarded)
         assert commit(git, "--all") is not None
 

@@ -16,6 +16,7 @@ from agentd.client.sync_client import Client
 from agentd.hook.dialects import DIALECTS
 from tests.conflicts.repo_builder import Repo
 from tests.conftest import StartProcess
+from tests.fakes.many_locks import lock_many
 from tests.fakes.patience import PATIENCE_SECS
 from tests.hook.conftest import Hook
 from tests.hook.payloads import moment, write_call
@@ -38,6 +39,22 @@ def test_who_named_no_repository_is_respected(
     assert '"script"' in refused
     assert '"format"' in refused
     assert hook("qwen", write_call("qwen", "s1", repo.path, "README.md")).refusal is None
+
+
+def test_of_very_many_locks_none_is_overlooked(
+    hook: Hook, repo: Repo, daemon_process: StartProcess, client: OpenClient
+) -> None:
+    daemon_process()
+    namespace = str(repo.path.resolve())
+    with client() as connection:
+        lock_many(connection, "dir:src", owner="script")
+        lock_many(connection, "dir:docs", owner="night-shift", namespace=namespace)
+    refused = hook("codex", write_call("codex", "s1", repo.path, "src/app.py")).refusal
+    assert refused is not None
+    assert '"script"' in refused
+    call = write_call("codex", "s1", repo.path, "docs/a.md")
+    assert hook("codex", call, AGENTD_SESSION_ID="night-shift").refusal is None
+    assert hook("codex", call).refusal is not None
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

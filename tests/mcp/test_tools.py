@@ -14,6 +14,7 @@ import pytest
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import StartedDaemon
 from agentd.hook import kin
+from tests.fakes.many_locks import lock_many
 from tests.fakes.patience import PATIENCE_SECS
 from tests.hook.conftest import PATIENT
 from tests.mcp.conftest import Connect
@@ -145,6 +146,24 @@ class TestLocks:
                 last = expired.events[-1].seq
                 client.list_events(action_types=["lock.expired"], after_seq=last, wait_secs=30)
             assert (await tools("lock_release", resource="b"))["was_held"] is False
+
+    async def test_of_very_many_locks_none_is_overlooked_and_few_are_shown(
+        self, connect: Connect, daemon: StartedDaemon
+    ) -> None:
+        with daemon.client() as client:
+            lock_many(client, "dir:shop", owner="script")
+        async with connect("one") as tools:
+            await tools("lock_acquire", resource="README.md", intent="x")
+            everything = await tools("locks_list")
+            assert len(everything["locks"]) == 200
+            assert everything["left_out"] == 2002 - 200
+            around = await tools("who_holds", resource=PRICING)
+            assert (around["free"], around["left_out"]) == (False, 0)
+            assert [each["resource_key"] for each in around["holders"]] == ["dir:shop"]
+            denied = await tools("lock_acquire", resource=PRICING, intent="x")
+            assert denied["holder"]["owner"] == "script"
+            (own,) = (await tools("locks_list", prefix="file:"))["locks"]
+            assert own["mine"] is True
 
     async def test_waiting_in_line(self, connect: Connect, daemon: StartedDaemon) -> None:
         async with connect("one") as one, connect("two") as two:
