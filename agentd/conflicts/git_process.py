@@ -9,17 +9,23 @@ not know what the commands are for. `git.*` exceptions end here.
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, TypedDict, Unpack, cast
+from typing import IO, TYPE_CHECKING, Final, TypedDict, Unpack, cast
 
 from agentd.conflicts.git_names import decoded
 from agentd.errors import DependencyFailed, Unsupported
+
+if TYPE_CHECKING:
+    from git import Git
 
 GIT_VERSION_MIN: Final = (2, 38)
 """`merge-tree --write-tree` came with 2.38."""
@@ -188,24 +194,51 @@ class GitProcess:
         from git import Git
         from git.exc import GitError
 
-        sink = _BoundedSink(self._output_bytes_max) if large else None
+        git = Git(str(directory) if directory else "/")
         try:
-            status, stdout, stderr = Git(str(directory) if directory else "/").execute(
-                command,
-                istream=cast(io.BytesIO, istream),
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                kill_after_timeout=self._timeout_secs,
-                output_stream=cast("io.BytesIO | None", sink),
+            result = (
+                self._in_pieces(git, command, istream)
+                if large
+                else self._at_once(git, command, istream)
             )
         except (GitError, OSError) as failure:
             raise DependencyFailed("git_failed", f"git could not be run: {failure}") from failure
-        output = sink.data if sink is not None else stdout
-        if len(output) > self._output_bytes_max or (sink is not None and sink.overflowed):
+        if len(result.stdout) > self._output_bytes_max:
             raise _too_much(self._output_bytes_max)
-        return GitResult(int(status), bytes(output), str(stderr))
+        return result
+
+    def _at_once(self, git: Git, command: list[str], istream: IO[bytes]) -> GitResult:
+        # GitPython's own time limit outlives whatever interrupts the waiting: the timer's thread
+        # would hold up the end of the process for as long as git might have taken.
+        process = git.execute(
+            command, istream=cast(io.BytesIO, istream), as_process=True, start_new_session=True
+        )
+        try:
+            stdout, stderr = process.communicate(timeout=self._timeout_secs)
+        except BaseException as ending:
+            if process.returncode is None:  # Not reaped, so the number is still its own.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+            if not isinstance(ending, subprocess.TimeoutExpired):
+                raise
+            return GitResult(-signal.SIGKILL, b"", "")
+        return GitResult(process.returncode, stdout, decoded(stderr).removesuffix("\n"))
+
+    def _in_pieces(self, git: Git, command: list[str], istream: IO[bytes]) -> GitResult:
+        sink = _BoundedSink(self._output_bytes_max)
+        status, _, stderr = git.execute(
+            command,
+            istream=cast(io.BytesIO, istream),
+            with_extended_output=True,
+            with_exceptions=False,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            kill_after_timeout=self._timeout_secs,
+            output_stream=cast(io.BytesIO, sink),
+        )
+        if sink.overflowed:
+            raise _too_much(self._output_bytes_max)
+        return GitResult(int(status), bytes(sink.data), str(stderr))
 
 
 class _BoundedSink:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +29,7 @@ from tests.conflicts.repo_builder import (
     first_reasons,
     numbered,
 )
+from tests.fakes.patience import PATIENCE_SECS
 
 MakeRepo = Callable[[Mapping[str, FileContent]], Repo]
 SEVEN = {"a.txt": numbered(20, {7: "seven\n"})}
@@ -142,6 +147,42 @@ def test_a_git_call_that_takes_too_long_is_an_error(make_repo: MakeRepo) -> None
     with pytest.raises(AgentdError, match="time ran out") as failure:
         git.run(["-c", "alias.wait=!sleep 30", "wait"], directory=repo.path)
     assert failure.value.reason == "git_failed"
+
+
+class Interrupted(Exception):
+    """Raised by the handler of a signal."""
+
+
+def test_an_interrupted_git_call_leaves_nothing_that_runs_on(
+    make_repo: MakeRepo, tmp_path: Path
+) -> None:
+    repo = make_repo({"a.txt": numbered(20)})
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+
+    def interrupt() -> None:
+        with fifo.open() as begun:
+            assert begun.readline() == "begun\n"
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert begun.read() == "", "it is open for as long as git's child lives"
+
+    def on_signal(number: int, frame: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, on_signal)
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    try:
+        with pytest.raises(Interrupted):
+            GitProcess(timeout_secs=2 * PATIENCE_SECS).run(
+                ["-c", f"alias.wait=!exec >{fifo}; echo begun; sleep {int(PATIENCE_SECS)}", "wait"],
+                directory=repo.path,
+            )
+        interrupter.join(PATIENCE_SECS / 2)
+        assert not interrupter.is_alive()
+        assert not any(isinstance(each, threading.Timer) for each in threading.enumerate())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_output_without_end_is_cut_off(make_repo: MakeRepo) -> None:
