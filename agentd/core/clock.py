@@ -30,17 +30,32 @@ class SystemClock:
     """The wall clock, kept from going backwards.
 
     A step back of the system's clock (or a daemon restarted on a machine whose clock is behind)
-    must not revive leases that had expired, so the last instant seen or stored is a floor.
+    must not revive leases that had expired, so the last instant seen or stored is a floor. It must
+    not make the others last longer either, so while the wall clock is behind the floor, time goes
+    on from there at its usual pace.
     """
 
     def __init__(self, floor: Instant = Instant(0)) -> None:
         self._last = floor
+        self._stepped: tuple[int, int] | None = None
+        """While the wall clock is behind: the instant at which that was seen, and when it was by
+        the system's other clock, in nanoseconds. In one value, because two threads may ask."""
 
     def now(self) -> Instant:
-        """The wall clock's instant, or the last one given out if that is later."""
-        instant = time.time_ns() // 1_000_000
-        if instant > self._last:
-            self._last = Instant(instant)
+        """The wall clock's instant, or where time has come to since it was stepped back."""
+        wall = time.time_ns() // 1_000_000
+        if self._stepped is None and wall >= self._last:
+            self._last = Instant(wall)
+            return self._last
+        return self._since_step(wall)
+
+    def _since_step(self, wall: int) -> Instant:
+        monotonic = time.monotonic_ns()
+        stepped = self._stepped or (self._last, monotonic)
+        last, then = stepped
+        instant = max(self._last, last + (monotonic - then) // 1_000_000)
+        self._stepped = stepped if wall < instant else None
+        self._last = Instant(max(instant, wall))
         return self._last
 
 
