@@ -227,7 +227,7 @@ def _look_for_blobs(place: Place, walks: Sequence[_Walk]) -> None:
             if isinstance(info, DependencyFailed):
                 walk.finding = unreadable(info, f"Its file {path!r}")
             elif info is None:
-                missing = DependencyFailed("git_failed", f"The object {blob} is missing.")
+                missing = DependencyFailed("git_failed", f"the object {blob} is missing")
                 walk.finding = unreadable(missing, f"Its file {path!r}")
             elif info.kind != "blob":
                 walk.finding = _malformed(f"{path!r} as a file, which is a {info.kind}", "")

@@ -124,11 +124,11 @@ class GitProcess:
         match = re.search(r"(\d+)\.(\d+)(?:\.\d+)*", text)
         need = ".".join(str(part) for part in GIT_VERSION_MIN)
         if match is None:
-            raise Unsupported("git_too_old", "No git was found.", need=need, have=text or "none")
+            raise Unsupported("git_too_old", "no git was found", need=need, have=text or "none")
         if (int(match[1]), int(match[2])) < GIT_VERSION_MIN:
             raise Unsupported(
                 "git_too_old",
-                f"git {match[0]} cannot merge without a checkout; the referee needs {need}.",
+                f"git {match[0]} cannot merge without a checkout; the referee needs {need}",
                 need=need,
                 have=match[0],
             )
@@ -171,7 +171,7 @@ class GitProcess:
     ) -> list[str]:
         program = self._program
         if program is None:
-            raise Unsupported("git_too_old", "No git was found.", need="2.38", have="none")
+            raise Unsupported("git_too_old", "no git was found", need="2.38", have="none")
         variables = {
             "PATH": f"{Path(program).parent}:/usr/bin:/bin",
             **_ENVIRONMENT,

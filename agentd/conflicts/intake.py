@@ -114,7 +114,7 @@ class Intake:
     def _store_patches(self) -> None:
         stored = store_objects(self.quarantine, "blob", list(self._patches.values()))
         if stored != tuple(self._patches):
-            raise DependencyFailed("git_failed", "`git hash-object` gave other ids than expected.")
+            raise DependencyFailed("git_failed", "`git hash-object` gave other ids than expected")
         self._patches.clear()
 
     def _tied(self, bundle: Bundle) -> Submission:

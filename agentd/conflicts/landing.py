@@ -87,7 +87,7 @@ class Landing:
 def _stuck(branch: str, done: str, problem: str) -> DependencyFailed:
     return DependencyFailed(
         "git_failed",
-        f"The branch {branch} cannot be {done}: {problem[:500]}",
+        f"the branch {branch} cannot be {done}: {problem[:500]}",
         hint="Nothing was landed; mend what git says, then review again with --apply.",
     )
 
@@ -97,7 +97,7 @@ def check_movable(target_ref: str | None) -> str:
     if target_ref is None:
         raise InvalidParams(
             "invalid_field",
-            "The target is no branch, so there is nothing to move.",
+            "the target is no branch, so there is nothing to move",
             hint="Review with --target BRANCH, or land on a new branch.",
             path="target",
             rule="must be a branch to be moved",
@@ -114,7 +114,7 @@ def check_branch_name(repository: Repository, branch: str) -> None:
     if not well_formed or branch.startswith(("-", "refs/")) or branch == "HEAD":
         raise InvalidParams(
             "invalid_field",
-            f"{branch!r} is no name for a branch.",
+            f"{branch!r} is no name for a branch",
             hint="Choose another name.",
             path="branch",
             rule="must be a name for a branch",
@@ -124,7 +124,7 @@ def check_branch_name(repository: Repository, branch: str) -> None:
         there = taken.removeprefix("refs/heads/")
         raise InvalidParams(
             "invalid_field",
-            f"The branch {branch} cannot be made: {there} exists already.",
+            f"the branch {branch} cannot be made: {there} exists already",
             hint="Choose another name with --branch-name, or delete that branch.",
             path="branch",
             rule="must be a name for a new branch",

@@ -63,7 +63,7 @@ def make_bundle(
         if snapshot.unmerged:
             raise DependencyFailed(
                 "worktree_failed",
-                f"The worktree has unresolved conflicts in {snapshot.unmerged[0]}.",
+                f"the worktree has unresolved conflicts in {snapshot.unmerged[0]}",
                 hint="Resolve them first.",
             )
         head, tree, dirty = snapshot.head, snapshot.tree, snapshot.dirty
@@ -155,7 +155,7 @@ def _base(workplace: Workplace, target: str, base: str | None, head: CommitId) -
     if found is None:
         raise DependencyFailed(
             "git_failed",
-            "The work has no history in common with the target.",
+            "the work has no history in common with the target",
             hint=(
                 "This clone is shallow: fetch the rest with `git fetch --unshallow`."
                 if workplace.repository.is_shallow

@@ -31,7 +31,7 @@ def store_objects(place: Place, kind: str, contents: Sequence[bytes]) -> tuple[O
         )
     ids = answer.text.split("\n")
     if len(ids) != len(distinct) or not all(OBJECT_ID.fullmatch(each) for each in ids):
-        raise DependencyFailed("git_failed", "`git hash-object` gave no id for some object.")
+        raise DependencyFailed("git_failed", "`git hash-object` gave no id for some object")
     made = {content: ObjectId(each) for content, each in zip(distinct, ids, strict=True)}
     return tuple(made[content] for content in contents)
 
@@ -40,4 +40,4 @@ def store_commits(place: Place, contents: Mapping[CommitId, bytes]) -> None:
     """Keeps commits whose ids are known. Raises `git_failed` where git gives them others."""
     stored = store_objects(place, "commit", list(contents.values()))
     if [str(each) for each in stored] != [str(each) for each in contents]:
-        raise DependencyFailed("git_failed", "`git hash-object` gave other ids than expected.")
+        raise DependencyFailed("git_failed", "`git hash-object` gave other ids than expected")

@@ -90,7 +90,7 @@ class Quarantine:
         found = self.trees_there(commits)
         for commit in commits:
             if commit not in found:
-                raise DependencyFailed("git_failed", f"The tree of {commit} cannot be read.")
+                raise DependencyFailed("git_failed", f"the tree of {commit} cannot be read")
         return found
 
     def trees_there(self, commits: Sequence[CommitId]) -> dict[CommitId, TreeId]:
@@ -149,7 +149,7 @@ class Quarantine:
         contents = {}
         for object_id, (kind, content) in read_objects(self, ids).items():
             if kind != "blob":
-                raise DependencyFailed("git_failed", f"The object {object_id} cannot be read.")
+                raise DependencyFailed("git_failed", f"the object {object_id} cannot be read")
             contents[object_id] = content
         return contents
 
@@ -169,7 +169,7 @@ class Quarantine:
         looked = []
         for object_id, info in zip(ids, look_up(self, ids), strict=True):
             if info is None:
-                raise DependencyFailed("git_failed", f"The object {object_id} cannot be read.")
+                raise DependencyFailed("git_failed", f"the object {object_id} cannot be read")
             looked.append(info)
         return looked
 
@@ -360,6 +360,6 @@ class Quarantine:
         result = self.run(arguments, **options)
         if not OBJECT_ID.fullmatch(result.text):
             raise DependencyFailed(
-                "git_failed", f"`git {arguments[0]}` answered {result.text[:200]!r}."
+                "git_failed", f"`git {arguments[0]}` answered {result.text[:200]!r}"
             )
         return result.text

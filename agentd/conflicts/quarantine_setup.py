@@ -29,7 +29,7 @@ def unusable(git_dir: Path, why: str) -> Unavailable:
     """The error for a home that has no room for a quarantine."""
     return Unavailable(
         "home_unusable",
-        f"The quarantine {git_dir} cannot be made or written: {why}.",
+        f"the quarantine {git_dir} cannot be made or written: {why}",
         path=str(git_dir),
     )
 

@@ -29,7 +29,7 @@ def without_unreadable(
     for number, (each, commits) in enumerate(zip(submissions, named, strict=True)):
         gone = [commit for commit in commits if commit not in trees]
         if gone:
-            missing = DependencyFailed("git_failed", f"The tree of {gone[0]} is missing.")
+            missing = DependencyFailed("git_failed", f"the tree of {gone[0]} is missing")
             base = None if each.base in gone else each.base
             told[number] = _without_change(each, unreadable(missing), base)
         elif each.base is not None and each.head is not None:

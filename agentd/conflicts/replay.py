@@ -60,12 +60,12 @@ def kept_record(workplace: Workplace, review_id: str) -> dict[str, Any]:
     if kept is None:
         raise NotFound(
             "review_not_found",
-            f"{len(ids) or 'No'} kept reviews of this repository have the id {review_id!r}.",
+            f"{len(ids) or 'no'} kept reviews of this repository have the id {review_id!r}",
             hint="Call ListDecisions, or `agentd-coord decisions`, for the ids.",
         )
     record = orjson.loads(kept)
     if not isinstance(record, dict):
-        raise NotFound("review_not_found", f"What is kept of review {review_id!r} is no record.")
+        raise NotFound("review_not_found", f"what is kept of review {review_id!r} is no record")
     return record
 
 
@@ -77,8 +77,8 @@ def replay_record(workplace: Workplace, record: Mapping[str, Any]) -> Replay:
     if record.get("engine_version") != ENGINE_VERSION:
         raise NotFound(
             "review_not_found",
-            f"The review was made by version {record.get('engine_version')} of the engine, and "
-            f"this is version {ENGINE_VERSION}.",
+            f"the review was made by version {record.get('engine_version')} of the engine, and "
+            f"this is version {ENGINE_VERSION}",
             hint="Replay it with the agentd that made it, or review again.",
         )
     review_id = str(record.get("review_id"))
@@ -112,7 +112,7 @@ def _inputs(
     except FieldProblem as wrong:
         raise InvalidParams(
             "invalid_field",
-            f"Review {review_id} cannot be replayed: in its record {wrong}.",
+            f"review {review_id} cannot be replayed: in its record {wrong}",
             hint="Name a record as the review wrote it, or the review's id.",
             path=wrong.path,
             rule=wrong.rule,
@@ -169,8 +169,8 @@ def _unreadable(record: Mapping[str, Any]) -> int:
 def _gone(review_id: str, what: str) -> NotFound:
     return NotFound(
         "review_not_found",
-        f"Review {review_id} cannot be replayed: {what} from the repository and from the quarantine"
-        ", as after a rewritten history is pruned.",
+        f"review {review_id} cannot be replayed: {what} from the repository and from the quarantine"
+        ", as after a rewritten history is pruned",
         hint="Its record still says what was decided and why; for a new verdict, review again.",
     )
 

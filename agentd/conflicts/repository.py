@@ -65,7 +65,7 @@ class Repository:
         if found.status != 0:
             raise DependencyFailed(
                 "git_failed",
-                f"{self.path.absolute()} is in no git repository.",
+                f"{self.path.absolute()} is in no git repository",
                 hint="Name a repository with --repo, or run this inside one.",
             )
         return found.text.split("\n")
@@ -74,7 +74,7 @@ class Repository:
         if not self.path.is_dir():
             raise DependencyFailed(
                 "git_failed",
-                f"{self.path} is no directory.",
+                f"{self.path} is no directory",
                 hint="Name a repository with --repo, or run this inside one.",
             )
         return self.path
@@ -127,9 +127,9 @@ class Repository:
         found = self.commit_of(revision)
         if found is not None:
             return found
-        message = f"The {what} {revision!r} names no commit of {self.path}."
+        message = f"the {what} {revision!r} names no commit of {self.path}"
         if not self.run(["for-each-ref", "--count=1"]).text and self.commit_of("HEAD") is None:
-            message = f"{self.path} has no commit yet."
+            message = f"{self.path} has no commit yet"
             hint = "Commit something first: changes are compared on a commit."
         raise InvalidParams(
             "invalid_field",

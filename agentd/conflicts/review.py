@@ -155,7 +155,7 @@ def _review_until_landed(request: ReviewRequest, progress: Progress) -> ReviewOu
             progress("the target moved; reviewing again")
     raise DependencyFailed(
         "git_failed",
-        f"The target moved during each of {LANDING_ATTEMPTS} reviews; nothing was landed.",
+        f"the target moved during each of {LANDING_ATTEMPTS} reviews; nothing was landed",
         hint="Try again when nobody else pushes to it.",
     )
 

@@ -63,7 +63,7 @@ def change_of_run(
     if after.unmerged:
         raise DependencyFailed(
             "worktree_failed",
-            f"The worktree has unresolved conflicts in {after.unmerged[0]}.",
+            f"the worktree has unresolved conflicts in {after.unmerged[0]}",
             hint="Resolve them, then hand the work in with `agentd-coord bundle`.",
         )
     head_tree = quarantine.tree_of(before.head)

@@ -54,7 +54,7 @@ def look_up(place: Place, names: Sequence[str]) -> tuple[ObjectInfo | None, ...]
                 found.append(None)  # As newer versions of git call what is in no repository here.
                 continue
             if end < 0 or len(fields) != 3 or not fields[2].isdigit():
-                raise DependencyFailed("git_failed", "`git cat-file` did not answer to the end.")
+                raise DependencyFailed("git_failed", "`git cat-file` did not answer to the end")
             object_id, kind, size = fields
             found.append(ObjectInfo(ObjectId(object_id.decode()), kind.decode(), int(size)))
     return tuple(found)
@@ -98,7 +98,7 @@ def read_objects(place: Place, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[
         end = output.find(b"\n", offset)
         header = output[offset:end].split(b" ")
         if end < 0 or len(header) != 3:
-            raise DependencyFailed("git_failed", f"The object {object_id} cannot be read.")
+            raise DependencyFailed("git_failed", f"the object {object_id} cannot be read")
         offset = end + 1
         size = int(header[2])
         contents[object_id] = header[1].decode(), output[offset : offset + size]

@@ -32,7 +32,7 @@ def make_trees(place: Place, wanted: Sequence[tuple[TreeId | None, Edits]]) -> t
         line.startswith(b"040000 tree ") and OBJECT_ID.fullmatch(tree)
         for line, tree in zip(lines, trees, strict=True)
     ):
-        raise DependencyFailed("git_failed", "`git fast-import` did not answer with trees.")
+        raise DependencyFailed("git_failed", "`git fast-import` did not answer with trees")
     return tuple(TreeId(tree) for tree in trees)
 
 

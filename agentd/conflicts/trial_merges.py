@@ -98,7 +98,7 @@ class TrialMerges:
         told = self._place.run(["cat-file", "--batch-check"], stdin=stdin, check=True).text
         for tree, line in zip(new, told.split("\n"), strict=True):
             if line.split(" ")[:2] != [tree, "tree"]:
-                raise DependencyFailed("git_failed", f"The tree {tree} cannot be read.")
+                raise DependencyFailed("git_failed", f"the tree {tree} cannot be read")
         self._seen.update(new)
 
     def _batch(

@@ -38,7 +38,7 @@ def take_snapshot(quarantine: Quarantine, worktree: Path, user: Repository) -> S
     if head is None:
         raise DependencyFailed(
             "git_failed",
-            f"The worktree {worktree} has no commit yet.",
+            f"the worktree {worktree} has no commit yet",
             hint="Commit something in it first: changes are compared on a commit.",
         )
     with tempfile.TemporaryDirectory(prefix="agentd-index-") as directory:
@@ -95,7 +95,7 @@ def _add_all(
         )
     written = quarantine.run(["write-tree"], environment=environment, check=True).text
     if not OBJECT_ID.fullmatch(written):
-        raise DependencyFailed("git_failed", f"`git write-tree` answered {written[:200]!r}.")
+        raise DependencyFailed("git_failed", f"`git write-tree` answered {written[:200]!r}")
     return TreeId(written)
 
 

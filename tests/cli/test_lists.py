@@ -89,7 +89,7 @@ def test_where_there_is_no_repository_the_place_is_named(
         check=False,
     )
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"error: {directory} is in no git repository.")
+    assert ended.stderr.startswith(f"error: {directory} is in no git repository\n")
 
 
 def test_explain_finds_by_path_owner_bundle_and_commit(

@@ -285,7 +285,7 @@ def test_a_repository_without_commits_has_no_target(tmp_path: Path) -> None:
         repo.review(patch_bundle("x", "--- a/a\n+++ b/a\n@@ -0,0 +1 @@\n+x\n"))
     assert failure.value.reason == "invalid_field"
     assert (failure.value.message, failure.value.hint) == (
-        f"{repo.path} has no commit yet.",
+        f"{repo.path} has no commit yet",
         "Commit something first: changes are compared on a commit.",
     )
 

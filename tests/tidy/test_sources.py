@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from agentd import errors
 from tests.tidy.source_tree import ROOT, Source, sources, sources_beside
 
 MODULE_LINES_MAX = 400
@@ -94,3 +95,29 @@ def test_nothing_is_left_for_later() -> None:
 def test_every_module_is_in_the_package() -> None:
     for directory in {source.path.parent for source in sources()}:
         assert (directory / "__init__.py").exists(), directory.relative_to(ROOT)
+
+
+@each_source
+def test_messages_of_errors_read_alike(source: Source) -> None:
+    """They stand behind `error: ` and inside other sentences."""
+    kinds = {name for name, kind in vars(errors).items() if is_error(kind)}
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in kinds and len(node.args) > 1:
+            first, last = ends_of(node.args[1])
+            where = f"{source.name}:{node.lineno}"
+            word = first.partition(" ")[0]
+            assert not word.istitle(), f"{where}: it begins like a sentence"
+            assert not last.endswith("."), f"{where}: it ends like a sentence"
+
+
+def is_error(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, errors.AgentdError)
+
+
+def ends_of(message: ast.expr) -> tuple[str, str]:
+    """The first and the last stretch of a message that the source has word for word."""
+    parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+    first, last = (
+        str(part.value) if isinstance(part, ast.Constant) else "" for part in (parts[0], parts[-1])
+    )
+    return first, last

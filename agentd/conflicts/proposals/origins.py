@@ -97,7 +97,7 @@ class Origins:
 def _not_one(what: str, problem: str, hint: str) -> InvalidParams:
     return InvalidParams(
         "invalid_field",
-        f"{what!r} {problem}.",
+        f"{what!r} {problem}",
         hint=hint,
         path="BUNDLE",
         rule="must name one bundle",
