@@ -23,11 +23,21 @@ from agentd.errors import DependencyFailed
 
 
 def check_ledger(
-    quarantine: Quarantine, tip_tree: TreeId, result: TreeId, accepted: Sequence[Placed]
+    quarantine: Quarantine,
+    tip_tree: TreeId,
+    result: TreeId,
+    accepted: Sequence[Placed],
+    *,
+    text_bytes_max: int,
 ) -> LedgerSummary:
-    """Accounts for every line between the tip, the accepted bundles and the result."""
+    """Accounts for every line between the tip, the accepted bundles and the result.
+
+    What merging took as a whole is accounted for as a whole; a result may be twice as large as the
+    texts that it was merged from.
+    """
     (integrated,) = quarantine.changes([(str(tip_tree), str(result))], renames=True)
-    books = _open_books(quarantine, tip_tree, result, accepted, integrated)
+    bytes_max = 2 * text_bytes_max
+    books = _open_books(quarantine, tip_tree, result, accepted, integrated, bytes_max)
     return summarise_ledger(
         books,
         audit(books),
@@ -47,8 +57,9 @@ def _open_books(
     result: TreeId,
     accepted: Sequence[Placed],
     integrated: Sequence[TreeChange],
+    bytes_max: int,
 ) -> Books:
-    """Reads the files of all sides that differ anywhere."""
+    """Reads the files of all sides that differ anywhere; larger ones have no lines."""
     bases = sorted({str(each.candidate.base_tree) for each in accepted})
     pairs = [(base, str(tip_tree)) for base in bases if base != tip_tree]
     target_renames = _renames(_drift(quarantine, pairs))
@@ -64,9 +75,11 @@ def _open_books(
     books = Books(target, after, entries, contents={}, target_renames=target_renames)
     wanted = {ObjectId(blob) for blob in blobs_to_read(books)}
     wanted |= {blob for each in woven for blob in (each.base, each.result)}
-    contents = quarantine.read_blobs(sorted(wanted))
+    sizes = quarantine.sizes_of(sorted(wanted))
+    contents = quarantine.read_blobs([blob for blob in sizes if sizes[blob] <= bytes_max])
     return replace(
         books,
+        whole=frozenset(sizes.keys() - contents.keys()),
         contents={str(blob): content for blob, content in contents.items()},
         woven=read_woven(woven, contents),
     )

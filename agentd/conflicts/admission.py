@@ -162,6 +162,7 @@ class Admission:
         if tree is not None and base_tree is not None and submission.head != submission.base:
             try:
                 findings += self._judge_changes(submission.bundle, changes)
+                findings += self._scattered(base_tree, tree, changes)
             except DependencyFailed as failure:
                 findings.append(unreadable(failure))
         findings += _judge_claims(submission.bundle)
@@ -198,6 +199,32 @@ class Admission:
             *self._rule_findings(changes),
             *self._symlink_findings(changes),
             *_misdeclared(bundle, changes),
+        ]
+
+    def _scattered(
+        self, base_tree: TreeId, tree: TreeId, changes: Sequence[TreeChange]
+    ) -> list[Finding]:
+        """Files that differ in so many places that comparing them would take for ever."""
+        limit = self._policy.limits.file_hunks_max
+        doubtful = [
+            each
+            for each in changes
+            if each.status in "MR" and each.additions + each.deletions > limit
+        ]
+        counts = {
+            each.path: self._quarantine.hunk_count(base_tree, tree, each.paths) for each in doubtful
+        }
+        return [
+            error(
+                FindingKind.OVER_LIMIT,
+                f"{path} differs from its base in {count:,} places and the policy allows "
+                f"{limit:,}; split the change, or have `[limits] file_hunks_max` raised.",
+                path,
+                count=count,
+                limit=limit,
+            )
+            for path, count in counts.items()
+            if count > limit
         ]
 
     def _rule_findings(self, changes: Sequence[TreeChange]) -> list[Finding]:

@@ -51,9 +51,12 @@ def _copy(quarantine: Quarantine, target: CommitId, objects: Sequence[str]) -> s
     """
     pack = quarantine.git_dir / "objects" / "pack" / "pack"
 
+    # What is kept for a while need not be small: large files would take a minute.
+    quiet = ("--non-empty", "-q")
+
     def copy(some: Sequence[str]) -> Sequence[str]:
         quarantine.run(
-            ["pack-objects", "--revs", "--non-empty", "-q", "--missing=allow-any", str(pack)],
+            ["pack-objects", "--revs", "--compression=1", *quiet, "--missing=allow-any", str(pack)],
             stdin="".join(f"{line}\n" for line in (*some, f"^{target}")).encode(),
             check=True,
         )

@@ -316,8 +316,8 @@ _SENTENCES: Final[Mapping[ConflictKind, str]] = {
     "renamed; the second is to be done again with the new path.",
     ConflictKind.TREE: "{left} and {right} need different things of the name {path} (a file and a "
     "directory, two spellings, two modes or types); choose another name.",
-    ConflictKind.BINARY: "{left} and {right} both change the binary file {path}; only one of them "
-    "can merge.",
+    ConflictKind.BINARY: "{left} and {right} both change {path}, which is binary or over `[limits] "
+    "text_bytes_max` and so merged as a whole; only one of them can merge.",
     ConflictKind.SUBMODULE: "{left} and {right} move the submodule {path} to different commits; "
     "somebody has to decide which is wanted.",
 }

@@ -78,6 +78,8 @@ class FindingKind(StrEnum):
     FORBIDDEN_PATH = "forbidden_path"
     HELD_PATH = "held_path"
     OVER_LIMIT = "over_limit"
+    COMPARED_WHOLE = "compared_whole"
+    """A file is too large to be compared by lines."""
     CASE_TWIN = "case_twin"
     # Two bundles.
     CONTENT_CONFLICT = "content_conflict"

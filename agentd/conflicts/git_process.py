@@ -70,6 +70,10 @@ _CONFIGURATION: Final[Mapping[str, str]] = {
 }
 
 
+class TimeRanOut(DependencyFailed):
+    """git was ended before it was done; the same again would take as long."""
+
+
 class OutputTooLarge(DependencyFailed):
     """git printed more than it may; asking for less may help."""
 
@@ -106,15 +110,26 @@ class RunOptions(TypedDict, total=False):
 class GitProcess:
     """Runs git commands within limits."""
 
-    def __init__(self, *, timeout_secs: float = 60.0, output_bytes_max: int = 256 * 2**20) -> None:
+    def __init__(
+        self,
+        *,
+        timeout_secs: float = 60.0,
+        output_bytes_max: int = 256 * 2**20,
+        text_bytes_max: int | None = None,
+    ) -> None:
         self._timeout_secs = timeout_secs
+        self._text_bytes_max = text_bytes_max
         self._output_bytes_max = output_bytes_max
         self._program = shutil.which("git")
         self._batches_merges: bool | None = None
 
-    def with_timeout(self, timeout_secs: float) -> GitProcess:
-        """The same, with another time limit."""
-        made = GitProcess(timeout_secs=timeout_secs, output_bytes_max=self._output_bytes_max)
+    def within(self, *, timeout_secs: float, text_bytes_max: int | None = None) -> GitProcess:
+        """The same, with another time limit; larger files than `text_bytes_max` have no lines."""
+        made = GitProcess(
+            timeout_secs=timeout_secs,
+            output_bytes_max=self._output_bytes_max,
+            text_bytes_max=self._text_bytes_max if text_bytes_max is None else text_bytes_max,
+        )
         made._batches_merges = self._batches_merges
         return made
 
@@ -156,9 +171,8 @@ class GitProcess:
         with _input(options.get("stdin")) as istream:
             result = self._execute(command, directory, istream, large=options.get("large", False))
         if result.status < 0:
-            raise _failed(
-                arguments, f"it was ended by signal {-result.status}, or its time ran out"
-            )
+            why = f"it was ended by signal {-result.status}, or its time ran out"
+            raise TimeRanOut("git_failed", f"`git {_verb(arguments)}` failed: {why}")
         if options.get("check", False) and result.status != 0:
             raise _failed(arguments, result.stderr or f"exit status {result.status}")
         return result
@@ -178,6 +192,9 @@ class GitProcess:
             **environment,
         }
         settings = {**_CONFIGURATION, **configuration}
+        if self._text_bytes_max is not None:
+            # Beyond it git takes a file for binary without a look into it.
+            settings["core.bigFileThreshold"] = str(self._text_bytes_max)
         return [
             "env",
             "-i",
@@ -281,8 +298,12 @@ def tells_of_damage(stderr: str) -> bool:
     return _DAMAGE.search(stderr) is not None
 
 
+def _verb(arguments: Sequence[str]) -> str:
+    return next((part for part in arguments if not part.startswith("-")), "")
+
+
 def _failed(arguments: Sequence[str], why: str) -> DependencyFailed:
-    verb = next((part for part in arguments if not part.startswith("-")), "")
+    verb = _verb(arguments)
     hint = None
     if _OBJECT_MISSING.search(why):
         hint = (

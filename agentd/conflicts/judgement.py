@@ -25,6 +25,7 @@ from agentd.conflicts.git_names import CommitId, TreeId
 from agentd.conflicts.history import TargetMove, target_move
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.interaction import Interaction
+from agentd.conflicts.large_texts import compared_whole, large_texts
 from agentd.conflicts.ledger_summary import LedgerSummary
 from agentd.conflicts.merge_attributes import merge_attributes
 from agentd.conflicts.merge_result import MergeAttributes
@@ -200,7 +201,11 @@ class _Judge:
     def _attributes(self, candidates: Sequence[Candidate]) -> MergeAttributes:
         paths = {path for each in candidates for path in each.paths if each.tree is not None}
         safe = sorted(path for path in paths if not is_unsafe(path))
-        return merge_attributes(self._quarantine, self._tip_tree, safe, self._policy)
+        limit = self._policy.limits.text_bytes_max
+        large = large_texts(self._quarantine, self._tip_tree, candidates, limit)
+        self._findings += compared_whole(candidates, large, limit)
+        attributes = merge_attributes(self._quarantine, self._tip_tree, safe, self._policy)
+        return {**attributes, **dict.fromkeys(large.keys() & set(safe), "-merge")}
 
     def _place(
         self, candidates: Sequence[Candidate], merger: Merger, moved: TargetMove | None
@@ -272,7 +277,12 @@ class _Judge:
             prover,
             self._assumptions,
             self._regenerator,
-            partial(check_ledger, self._quarantine, self._tip_tree),
+            partial(
+                check_ledger,
+                self._quarantine,
+                self._tip_tree,
+                text_bytes_max=self._policy.limits.text_bytes_max,
+            ),
             self._progress,
         ).settle()
 

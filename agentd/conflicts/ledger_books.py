@@ -64,11 +64,13 @@ class Books:
     result: Files
     entries: tuple[Entry, ...]
     contents: Mapping[str, bytes]
-    """Blob to content, for all blobs above."""
+    """Blob to content, for all blobs above but those that count as a whole."""
     target_renames: tuple[tuple[str, str], ...] = ()
     """What the target moved since some bundle's base."""
     woven: tuple[LineFile, ...] = ()
     """The text files that several sides changed."""
+    whole: frozenset[str] = frozenset()
+    """Blobs that are too large to have lines."""
 
 
 @dataclass(frozen=True, slots=True)

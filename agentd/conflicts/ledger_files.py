@@ -114,9 +114,9 @@ def _before(entry: Entry, path: str) -> FileState | None:
 
 
 def _is_whole(state: FileState, books: Books) -> bool:
-    return state.mode in (MODE_GITLINK, MODE_SYMLINK) or is_opaque(
-        books.contents.get(state.blob, b"")
-    )
+    if state.mode in (MODE_GITLINK, MODE_SYMLINK) or state.blob in books.whole:
+        return True
+    return is_opaque(books.contents.get(state.blob, b""))
 
 
 def _mode(state: FileState) -> str:

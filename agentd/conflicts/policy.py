@@ -160,6 +160,10 @@ class Limits(Section):
     bundle_bytes_max: Count = 16 * 2**20
     files_max: Count = 2_000
     hunks_max: Count = 20_000
+    file_hunks_max: Count = 5_000
+    """Of one file: what git's comparison takes grows with the square of them."""
+    text_bytes_max: Count = 4 * 2**20
+    """A larger file is compared and merged as a whole, as a binary one is."""
     line_bytes_max: Count = 2**20
     git_timeout_secs: Secs = 60.0
     reviews_keep_days: Annotated[int, Field(ge=1, le=36_500)] = 90

@@ -23,10 +23,11 @@ from agentd.conflicts.git_process import GitProcess, GitResult, RunOptions, tell
 from agentd.conflicts.isolation import asked_of_each
 from agentd.conflicts.merge_result import NO_ATTRIBUTES, Merge, MergeAttributes, MergeResult
 from agentd.conflicts.object_writing import store_objects
+from agentd.conflicts.policy import Limits
 from agentd.conflicts.quarantine_setup import set_up, unusable
 from agentd.conflicts.repository import IDENTITY, Repository
 from agentd.conflicts.tree_changes import FileHunks, TreeChange
-from agentd.conflicts.tree_differences import Pair, changes, entry_changes, hunks, patch
+from agentd.conflicts.tree_differences import Pair, changes, entry_changes, hunk_count, hunks, patch
 from agentd.conflicts.tree_edits import Edits
 from agentd.conflicts.tree_entries import (
     ObjectInfo,
@@ -67,9 +68,17 @@ class Quarantine:
         except OSError as problem:
             raise unusable(self.git_dir, problem.strerror or str(problem)) from problem
 
+    def within(self, limits: Limits) -> Quarantine:
+        """The same, within a policy's limits."""
+        git = self._git.within(
+            timeout_secs=limits.git_timeout_secs, text_bytes_max=limits.text_bytes_max
+        )
+        return Quarantine(self._home, self.repository, git)
+
     def with_timeout(self, timeout_secs: float) -> Quarantine:
         """The same, with another time limit for each call."""
-        return Quarantine(self._home, self.repository, self._git.with_timeout(timeout_secs))
+        git = self._git.within(timeout_secs=timeout_secs)
+        return Quarantine(self._home, self.repository, git)
 
     def run(self, arguments: Sequence[str], **options: Unpack[RunOptions]) -> GitResult:
         """A git command in the quarantine."""
@@ -224,6 +233,10 @@ class Quarantine:
         """Which lines changed between the trees of each pair, in one call; of some paths alone
         where any are given."""
         return hunks(self, pairs, renames=renames, paths=paths)
+
+    def hunk_count(self, old: TreeId, new: TreeId, paths: Sequence[str]) -> int:
+        """In how many places a file differs (of a moved one, both paths), found out quickly."""
+        return hunk_count(self, old, new, paths)
 
     def patch(self, old: TreeId, new: TreeId) -> bytes:
         """What changed between two trees as a patch that applies exactly, binary files included."""

@@ -168,13 +168,14 @@ class BundleSight:
     def _candidate(self, bundle: Bundle, key: str) -> Candidate:
         known = self._candidates.get(key)
         if known is None:
+            quarantine = self._workplace.quarantine.within(self._policy.limits)
             intake = Intake(
                 repository=self._workplace.repository,
-                quarantine=self._workplace.quarantine,
+                quarantine=quarantine,
                 target=self._ground.tip,
                 limits=self._policy.limits,
             )
-            admission = Admission(self._workplace.quarantine, self._policy)
+            admission = Admission(quarantine, self._policy)
             (known,) = admission.admit([intake.take(bundle)])
             self._candidates[key] = known
         return known

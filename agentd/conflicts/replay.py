@@ -128,7 +128,7 @@ def _judged(
     unreadable: int,
 ) -> Judgement:
     """Judges the case; `unreadable` findings were there when it was judged first."""
-    quarantine = workplace.quarantine.with_timeout(case.policy.limits.git_timeout_secs)
+    quarantine = workplace.quarantine.within(case.policy.limits)
     needed: dict[str, str] = {case.target: "its target"}
     if case.moved_from is not None:
         needed.setdefault(case.moved_from, "its target's first tip")

@@ -216,7 +216,7 @@ def review_case(
     `target` is the name of the case's target.
     """
     policy = case.policy
-    quarantine = workplace.quarantine.with_timeout(policy.limits.git_timeout_secs)
+    quarantine = workplace.quarantine.within(policy.limits)
     verifier = _verifier(request, quarantine, policy)
     runs = RecordingRuns(verifier)
     generator = SandboxGenerator(verifier, quarantine)
@@ -276,9 +276,10 @@ def _case(
     if request.base:
         hint = "Name another revision with --base."
         override = workplace.repository.named_commit("base", request.base, hint=hint)
+    quarantine = workplace.quarantine.within(policy.limits)
     intake = Intake(
         repository=workplace.repository,
-        quarantine=workplace.quarantine,
+        quarantine=quarantine,
         target=target.commit,
         limits=policy.limits,
         assumed_base=target.moved_from,
@@ -290,7 +291,7 @@ def _case(
         intake.take_all(request.bundles),
         intake.take_all(left_by(request.bundles, collected.bundles)),
         collected.holdings,
-        Admission(workplace.quarantine, policy),
+        Admission(quarantine, policy),
     )
     case = Case(target.commit, policy, submissions, holdings, target.moved_from)
     # What is judged is what a replay reads from the record.

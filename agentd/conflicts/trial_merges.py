@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 from agentd.conflicts.git_names import OBJECT_ID, CommitId, TreeId, decoded
 from agentd.conflicts.git_place import Place
-from agentd.conflicts.git_process import GitProcess
+from agentd.conflicts.git_process import GitProcess, TimeRanOut
 from agentd.conflicts.merge_result import (
     Merge,
     MergeAttributes,
@@ -140,7 +140,7 @@ def retried(call: Callable[[], _T]) -> _T:
     try:
         return call()
     except AgentdError as failure:
-        if failure.reason != "git_failed":
+        if failure.reason != "git_failed" or isinstance(failure, TimeRanOut):
             raise
         return call()
 

@@ -95,11 +95,14 @@ def find_woven(
 
 
 def read_woven(found: Sequence[Woven], contents: Mapping[ObjectId, bytes]) -> tuple[LineFile, ...]:
-    """The files with their contents; what git takes for binary is left out."""
+    """The files with their contents; what git takes for binary, or is not read, is left out."""
     return tuple(
         LineFile(each.path, contents[each.base], contents[each.result], each.sides)
         for each in found
-        if not is_opaque(contents[each.base]) and not is_opaque(contents[each.result])
+        if each.base in contents
+        and each.result in contents
+        and not is_opaque(contents[each.base])
+        and not is_opaque(contents[each.result])
     )
 
 

@@ -30,6 +30,8 @@ allow_submodules = true
 bundle_bytes_max = 1000000000
 files_max = 1000000
 hunks_max = 100000000
+file_hunks_max = 100000000
+text_bytes_max = 1000000000
 git_timeout_secs = 600
 """
 """Nothing is asked for but that it merges; without it, the default policy also speaks."""

@@ -111,7 +111,9 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 def check_no_false_alarm(workshop: Workshop, seed: int) -> None:
     world = random_world(seed, crowded=bool(seed % 2), copies=False)
     tip, result, chosen = workshop.merged(world)
-    found = check_ledger(workshop.quarantine, tip, result, chosen).discrepancies
+    found = check_ledger(
+        workshop.quarantine, tip, result, chosen, text_bytes_max=2**20
+    ).discrepancies
     assert not found, f"seed {seed}: {found}"
 
 
@@ -120,7 +122,12 @@ def check_sabotage(workshop: Workshop, seed: int) -> int:
     chance = Random(seed)
     world = random_world(seed, crowded=bool(seed % 2))
     tip, result, chosen = workshop.merged(world)
-    if not chosen or check_ledger(workshop.quarantine, tip, result, chosen).discrepancies:
+    if (
+        not chosen
+        or check_ledger(
+            workshop.quarantine, tip, result, chosen, text_bytes_max=2**20
+        ).discrepancies
+    ):
         return 0
     honest, target = workshop.files(result), workshop.files(tip)
     sides = [workshop.files(each.candidate.tree) for each in chosen]
@@ -132,7 +139,9 @@ def check_sabotage(workshop: Workshop, seed: int) -> int:
             continue
         tried += 1
         tree = TreeId(workshop.store.tree(spoilt))
-        found = check_ledger(workshop.quarantine, tip, tree, chosen).discrepancies
+        found = check_ledger(
+            workshop.quarantine, tip, tree, chosen, text_bytes_max=2**20
+        ).discrepancies
         differing = [p for p in {*spoilt, *honest} if spoilt.get(p) != honest.get(p)]
         assert found, f"seed {seed}: nobody noticed: {name} in {differing}"
     return tried

@@ -105,9 +105,7 @@ class Proposing:
         self._makers = tuple(makers)
         self._progress = progress
         self._case = decode_case(record["inputs"]["case"])
-        self._quarantine = workplace.quarantine.with_timeout(
-            self._case.policy.limits.git_timeout_secs
-        )
+        self._quarantine = workplace.quarantine.within(self._case.policy.limits)
         self._tip = self._case.target
         self._tip_tree = self._quarantine.tree_of(self._tip)
 
