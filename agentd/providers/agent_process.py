@@ -3,7 +3,8 @@
 It leads a process group of its own. Ending that is not enough: several of these programs start
 their shell commands in groups of their own and leave them behind. So this process becomes the one
 to which orphans come back (Linux), and at the end whoever came is ended, as is everybody whose
-environment carries the session's name.
+environment carries the mark of this run. The session's name would not do: two repositories may
+each have a session of that name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +25,7 @@ from agentd.errors import DependencyFailed
 from agentd.providers.chronicle import Chronicle, Stream
 
 SESSION_VARIABLE: Final = "AGENTD_SESSION_ID"
+_RUN_VARIABLE: Final = "AGENTD_RUN_MARK"
 _TERM_GRACE_SECS: Final = 3.0
 _DRAIN_SECS: Final = 2.0
 """How long output is still read after everybody was ended."""
@@ -40,13 +43,13 @@ class AgentProcess:
         self,
         process: asyncio.subprocess.Process,
         exited: asyncio.Event,
-        session: str,
+        mark: str,
         chronicle: Chronicle,
         before: frozenset[int],
     ) -> None:
         self._process = process
         self._exited = exited
-        self._session = session
+        self._mark = mark
         self._chronicle = chronicle
         self._before = before
         """Children of ours that are none of the program's."""
@@ -63,6 +66,7 @@ class AgentProcess:
     ) -> Self:
         """Starts a program. Raises `provider_failed` where that cannot be."""
         _adopt_orphans()
+        mark = secrets.token_hex(16)
         before = frozenset(_children(os.getpid()))
         loop = asyncio.get_running_loop()
         protocol = _Protocol(_STREAM_BYTES_MAX, loop)
@@ -71,7 +75,7 @@ class AgentProcess:
                 lambda: protocol,
                 *arguments,
                 cwd=directory,
-                env={**environment, SESSION_VARIABLE: session},
+                env={**environment, SESSION_VARIABLE: session, _RUN_VARIABLE: mark},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -84,7 +88,7 @@ class AgentProcess:
                 hint="Look at its [agents.…] in config.toml.",
             ) from error
         process = asyncio.subprocess.Process(transport, protocol, loop)
-        return cls(process, protocol.exited, session, chronicle, before)
+        return cls(process, protocol.exited, mark, chronicle, before)
 
     @property
     def stdin(self) -> asyncio.StreamWriter:
@@ -152,7 +156,7 @@ class AgentProcess:
 
     async def _sweep(self) -> None:
         """Ends whoever is left of the program's, and reaps what came back to us."""
-        end_marked(self._session, SESSION_VARIABLE)
+        end_marked(self._mark, _RUN_VARIABLE)
         for _ in range(_SWEEPS_MAX):
             left = _descendants(os.getpid(), self._before)
             if not left:

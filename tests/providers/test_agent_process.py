@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,24 @@ async def test_a_program_that_ends_and_leaves_children(stage: Stage) -> None:
     assert ran.outcome.ended is Ended.DONE
     assert Progress("started 3 children") in ran.events
     assert alive(stage.home / "codex-1.pids") == []
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[subprocess.Popen[bytes]]:
+    """What an agent runs in another repository, in a session of the same name."""
+    there = {**os.environ, "AGENTD_SESSION_ID": "codex-1"}
+    process = subprocess.Popen(["sleep", str(PATIENCE_SECS)], env=there)
+    yield process
+    process.kill()
+    process.wait()
+
+
+async def test_a_session_of_the_same_name_elsewhere_goes_on(
+    stage: Stage, elsewhere: subprocess.Popen[bytes]
+) -> None:
+    ran = await stage.play(asking(b"go"), Transport.TEXT, "family.py", [])
+    assert ran.outcome.ended is Ended.DONE
+    assert elsewhere.poll() is None
 
 
 async def test_a_program_whose_time_is_over(stage: Stage) -> None:
