@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentd.core import limits
-from agentd.errors import InvalidParams, PermissionDenied
+from agentd.errors import InvalidParams, PermissionDenied, Unavailable
 from agentd.paths import Home
 
 HOME_DEFAULT: Final = Home(Path("~/.agentd"))
@@ -71,7 +71,15 @@ class Variable:
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:  # Neither HOME nor the system's list of users says where it is.
+        raise Unavailable(
+            "home_unusable",
+            f"nothing says where {text} is: this user has no home directory",
+            hint="Set HOME, or AGENTD_HOME to a directory of your own.",
+            path=text,
+        ) from None
 
 
 def _sqlite_path(url: str) -> Path:
@@ -302,7 +310,11 @@ def process_environment() -> dict[str, str]:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings that these variables make. Raises `InvalidParams` naming a wrong one."""
+    """The settings that these variables make.
+
+    Raises `InvalidParams` naming a wrong one, and `Unavailable` (`home_unusable`) where a path lies
+    in the home directory of a user who has none.
+    """
     home = Home(VARIABLES["home"].value(environment, HOME_DEFAULT))
     return Settings(**{name: each.value(environment, home) for name, each in VARIABLES.items()})
 

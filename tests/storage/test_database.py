@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         open_writer(tmp_path / "missing" / "state.db")
     assert caught.value.reason == "home_unusable"
+
+
+def test_a_file_that_may_not_be_written_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    open_writer(path).close()
+    # Root, as whom tests may run, may write everything.
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
+    with pytest.raises(Unavailable) as caught:
+        open_writer(path)
+    assert (caught.value.reason, caught.value.data["path"]) == ("home_unusable", str(path))
 
 
 def test_a_full_disk_has_a_name_outside(core: Core) -> None:

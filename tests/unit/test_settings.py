@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pwd
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from agentd.errors import AgentdError, InvalidParams
+from agentd.errors import AgentdError, InvalidParams, Unavailable
 from agentd.settings import VARIABLES, load_settings, read_settings
 
 
@@ -20,6 +21,21 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monke
             monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AGENTD_HOME", str(tmp_path))
     return monkeypatch
+
+
+def test_a_user_without_a_home_directory_is_told_to_name_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(Unavailable) as caught:
+        read_settings({})
+    assert caught.value.reason == "home_unusable"
+    assert "AGENTD_HOME" in caught.value.hint
+    assert read_settings({"AGENTD_HOME": "/h"}).database_path == Path("/h/agent_state.db")
 
 
 def test_everything_lies_in_the_home_unless_told_otherwise() -> None:

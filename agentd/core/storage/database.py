@@ -71,6 +71,8 @@ def open_writer(path: Path) -> sqlite3.Connection:
     (`foreign_database`) and `Unavailable` (`home_unusable`, `database_busy`, `disk_full`).
     """
     with translated_errors(), _unusable_file_named(path):
+        if path.exists() and not os.access(path, os.W_OK):  # SQLite says so at the first write.
+            raise _unusable(path, "it is read-only")
         connection = sqlite3.connect(
             path,
             timeout=BUSY_TIMEOUT_SECS,
@@ -97,13 +99,17 @@ def _unusable_file_named(path: Path) -> Iterator[None]:
         if code in _FOREIGN:
             raise InvalidState("foreign_database", f"{path} is no SQLite database") from error
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-            raise Unavailable(
-                "home_unusable",
-                f"cannot open the database {path} for writing: {error}",
-                hint="Set AGENTD_DATABASE_URL, or AGENTD_HOME, to where you can write.",
-                path=str(path),
-            ) from error
+            raise _unusable(path, str(error)) from error
         raise
+
+
+def _unusable(path: Path, why: str) -> Unavailable:
+    return Unavailable(
+        "home_unusable",
+        f"cannot open the database {path} for writing: {why}",
+        hint="Set AGENTD_DATABASE_URL, or AGENTD_HOME, to where you can write.",
+        path=str(path),
+    )
 
 
 def _configure(connection: sqlite3.Connection) -> None:
