@@ -83,9 +83,11 @@ def run_status(name: str | None, *, repository: Path, as_json: bool) -> None:
             ]
         )
         return
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("PROVIDER", "SCOPE", "STATE", "FILE", box=None, pad_edge=False)
+    # A path that is cut short is of no use.
+    long = (Column(name, overflow="fold") for name in ("STATE", "FILE"))
+    table = Table("PROVIDER", "SCOPE", *long, box=None, pad_edge=False)
     for each in found:
         state = f"{each.state.value}: {each.detail}" if each.detail else each.state.value
         table.add_row(each.provider, each.scope.value, styled(state), styled(str(each.path)))

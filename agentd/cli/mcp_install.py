@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from agentd.cli.connect import fail, settings
 from agentd.cli.hooks_command import carried_out, place_of, scope_of, vendor_named
-from agentd.cli.terminal import say
+from agentd.cli.terminal import printable, say
+from agentd.errors import DependencyFailed
 from agentd.providers.mcp_settings import (
     VENDORS,
     ServerCommand,
@@ -59,7 +60,11 @@ def run_status(*, repository: Path) -> None:
     place = user_place(project or repository.resolve())
     for provider in VENDORS:
         for scope in list(Scope) if project is not None else [Scope.USER]:
-            state = "installed" if is_installed(provider, scope, place) else "absent"
+            try:
+                state = "installed" if is_installed(provider, scope, place) else "absent"
+            except DependencyFailed as error:
+                state = "unreadable"
+                sys.stderr.write(f"{printable(error.message)}\n")
             path = settings_file(provider, scope, place)
             sys.stdout.write(f"{provider:<12} {scope.value:<8} {state:<10} {path}\n")
 

@@ -18,7 +18,7 @@ from agentd.providers.hook_settings.entries import NAME, Scope
 from agentd.providers.hook_settings.installation import Place
 from agentd.providers.hook_settings.json_edit import new_text, with_item, without_item
 from agentd.providers.hook_settings.json_hooks import OddSettings
-from agentd.providers.hook_settings.json_text import NotJson, parse
+from agentd.providers.hook_settings.json_text import NotJson, filled, parse
 from agentd.providers.hook_settings.toml_tables import (
     NotToml,
     OddToml,
@@ -146,7 +146,7 @@ def _server(provider: str, text: str) -> Any:
     if provider == "codex":
         entry = table_at(text, _CODEX_TABLE)
     else:
-        root = parse(text)
+        root = parse(filled(text))
         servers = _object(root.value, "the whole").get(_SERVERS, {})
         entry = _object(servers, _SERVERS).get(NAME)
     if entry is not None and not _is_ours(entry):
@@ -171,6 +171,7 @@ def _with_server(provider: str, text: str | None, command: ServerCommand) -> str
     cleared = None if text is None else _without_server(provider, text)
     if cleared is None:
         return new_text({_SERVERS: {NAME: entry}})
+    cleared = filled(cleared)
     root = parse(cleared)
     servers = root.member(_SERVERS)
     if servers is None:

@@ -104,7 +104,7 @@ def test_a_dry_run_shows_the_change_and_makes_none(coord: Command, directory: Pa
     ("text", "why"),
     [
         (b"{", "line 1"),
-        (b"", "there is no value"),
+        (b"mine", "there is no value"),
         (b'{"hooks": 1}', "hooks is no object"),
         (b"\xff\xfe{}", "not UTF-8"),
     ],
@@ -206,6 +206,34 @@ def test_a_hook_that_codex_would_skip_is_untrusted(coord: Command, directory: Pa
     assert "does not trust" in found["detail"]
     assert coord("hooks", "install", "codex", at=directory).code == 0
     assert coord("hooks", "status", "--json", at=directory).json()[0]["state"] == "installed"
+
+
+@pytest.mark.parametrize("provider", ["codex", "claude_code", "antigravity"])
+def test_a_file_in_which_nothing_is_written_yet(
+    coord: Command, directory: Path, provider: str
+) -> None:
+    path = directory / FILES[provider]
+    path.parent.mkdir(parents=True)
+    path.write_text("\n")
+    assert "not installed there" in coord("hooks", "uninstall", provider, at=directory).err
+    assert path.read_text() == "\n"
+    done = coord("hooks", "install", provider, at=directory)
+    assert done.code == 0, done.err
+    (found,) = coord("hooks", "status", provider, "--json", at=directory).json()
+    assert found["state"] == "installed"
+    assert coord("hooks", "uninstall", provider, at=directory).code == 0
+    assert path.read_text() == "{}\n"
+
+
+def test_a_file_that_nobody_may_write_is_left_alone(coord: Command, directory: Path) -> None:
+    path = directory / FILES["qwen"]
+    path.parent.mkdir(parents=True)
+    path.write_text(SETTINGS)
+    path.chmod(0o444)
+    done = coord("hooks", "install", "qwen", at=directory)
+    assert done.code == 1
+    assert f"{path} was left alone: nobody may write to it, by its mode" in done.err
+    assert path.read_text() == SETTINGS
 
 
 def test_an_unknown_provider_is_named(coord: Command, directory: Path) -> None:

@@ -149,7 +149,7 @@ def test_everything_else_stays_to_the_byte(tmp_path: Path, provider: str, text: 
         ("qwen", "{", "left alone"),
         ("claude_code", "[]", "the whole is no object"),
         ("codex", "= 3", "left alone"),
-        ("antigravity", "", "there is no value"),
+        ("antigravity", "mine", "there is no value"),
     ],
 )
 def test_what_it_cannot_work_with_is_left_alone(
@@ -161,6 +161,31 @@ def test_what_it_cannot_work_with_is_left_alone(
     with pytest.raises(DependencyFailed, match=said):
         plan_removal(provider, Scope.USER, place(tmp_path))
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["", " \r\n", "\ufeff"])
+def test_a_file_in_which_nothing_is_written_yet(tmp_path: Path, text: str) -> None:
+    path = settings_of(tmp_path, "qwen", text)
+    (change,) = plan_install("qwen", Scope.USER, place(tmp_path), COMMAND)
+    assert change.before == text
+    assert json.loads(str(change.after))["mcpServers"]["agentd"]["command"]
+    assert plan_removal("qwen", Scope.USER, place(tmp_path)) == ()
+    assert not is_installed("qwen", Scope.USER, place(tmp_path))
+    apply(change)
+    (back,) = plan_removal("qwen", Scope.USER, place(tmp_path))
+    apply(back)
+    assert path.read_text() == "{}\n"
+
+
+def test_status_goes_on_past_a_file_that_cannot_be_read(coord: Command, directory: Path) -> None:
+    path = settings_of(directory, "codex", "= 3")
+    assert coord("mcp", "install", "qwen").code == 0
+    done = coord("mcp", "status")
+    assert done.code == 0
+    states = [line.split()[0::2][:2] for line in done.out.splitlines() if " user " in line]
+    assert ["codex", "unreadable"] in states
+    assert ["qwen", "installed"] in states
+    assert f"{path} was left alone" in done.err
 
 
 def test_that_is_said_in_a_message(coord: Command, directory: Path) -> None:

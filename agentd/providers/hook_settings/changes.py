@@ -12,8 +12,11 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from agentd.errors import DependencyFailed
+
+_ANYBODY_MAY_WRITE: Final = 0o222
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ def apply(change: Change) -> None:
     target = Path(os.path.realpath(change.path))
     if read_text(target) != change.before:
         raise unreadable(change.path, "somebody else changed it in the meantime")
+    if change.before is not None and not target.stat().st_mode & _ANYBODY_MAY_WRITE:
+        raise unreadable(change.path, "nobody may write to it, by its mode")
     try:
         if change.after is None:
             target.unlink(missing_ok=True)

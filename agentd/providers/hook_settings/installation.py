@@ -31,7 +31,7 @@ from agentd.providers.hook_settings.json_hooks import (
     without_groups,
     without_named,
 )
-from agentd.providers.hook_settings.json_text import NotJson, parse
+from agentd.providers.hook_settings.json_text import NotJson, filled, is_blank, parse
 from agentd.providers.hook_settings.toml_tables import NotToml, OddToml
 
 _SPOILT = (NotJson, OddSettings, NotToml, OddToml)
@@ -90,17 +90,18 @@ def plan_install(
     vendor = VENDORS[provider]
     path = place.file(vendor, scope)
     before = read_text(path)
+    settings = None if before is None else filled(before)
     wanted = vendor.groups(command)
     try:
         if vendor.named:
-            after = with_named(before, NAME, _named_value(wanted))
+            after = with_named(settings, NAME, _named_value(wanted))
         else:
-            after = with_groups(before, wanted)
+            after = with_groups(settings, wanted)
     except _SPOILT as error:
         raise unreadable(path, str(error)) from None
     changes = [Change(path, before, after)]
     if provider == "codex":
-        changes = [*_trust_changes(place, path, before, after), *changes]
+        changes = [*_trust_changes(place, path, settings, after), *changes]
     return tuple(change for change in changes if not change.is_empty)
 
 
@@ -112,7 +113,7 @@ def plan_removal(provider: str, scope: Scope, place: Place) -> tuple[Change, ...
     vendor = VENDORS[provider]
     path = place.file(vendor, scope)
     before = read_text(path)
-    if before is None:
+    if before is None or is_blank(before):
         return ()
     try:
         after = without_named(before, NAME) if vendor.named else without_groups(before)
@@ -130,7 +131,7 @@ def look(provider: str, scope: Scope, place: Place, command: HookCommand) -> Fou
     path = place.file(vendor, scope)
     try:
         text = read_text(path)
-        if text is None:
+        if text is None or is_blank(text):
             return Found(provider, scope, path, State.ABSENT)
         groups = _groups_in(vendor, text)
         if not groups:

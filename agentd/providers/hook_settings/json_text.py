@@ -63,6 +63,16 @@ def parse(text: str) -> Node:
     return root
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing is written yet, as in a file that was only made."""
+    return not text.strip(" \t\r\n\ufeff")
+
+
+def filled(text: str) -> str:
+    """The text, or an empty object where nothing is written."""
+    return "{}\n" if is_blank(text) else text
+
+
 def skip_blank(text: str, position: int) -> int:
     """The place of the next character that is neither space nor in a comment."""
     while found := _SPACE.match(text, position) or _COMMENT.match(text, position):
