@@ -34,7 +34,7 @@ class Whereabouts:
     @property
     def branch(self) -> str | None:
         """The short name of the branch that is checked out."""
-        head = _line(self.git_dir / "HEAD") or ""
+        head = _content(self.git_dir / "HEAD") or ""
         return head.removeprefix(_BRANCH) if head.startswith(_BRANCH) else None
 
 
@@ -51,11 +51,11 @@ def find_worktree(directory: Path) -> Whereabouts | None:
 
 
 def _linked(worktree: Path, marker: Path) -> Whereabouts | None:
-    text = _line(marker)
+    text = _content(marker)
     if text is None or not text.startswith("gitdir: "):
         return None
     git_dir = (worktree / text.removeprefix("gitdir: ")).resolve()
-    common = _line(git_dir / "commondir")
+    common = _content(git_dir / "commondir")
     if common is None:
         return None
     common_dir = (git_dir / common).resolve()
@@ -66,15 +66,15 @@ def _is_git_dir(path: Path) -> bool:
     return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
 
 
-def _line(path: Path) -> str | None:
-    """The single line of a small file."""
+def _content(path: Path) -> str | None:
+    """What a small file holds; the path in one may itself have line breaks."""
     try:
         with path.open("rb") as file:
             data = file.read(_FILE_BYTES_MAX + 1)
     except OSError:
         return None
-    text = data.decode("utf-8", "surrogateescape").removesuffix("\n")
-    return text if text and "\n" not in text and len(data) <= _FILE_BYTES_MAX else None
+    text = data.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    return text if text and len(data) <= _FILE_BYTES_MAX else None
 
 
 def place_within(path: Path, root: Path) -> str | None:

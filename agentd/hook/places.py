@@ -7,6 +7,7 @@ by which agents in other worktrees know it. A path in no repository is nobody's 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _FILE_BYTES_MAX: Final = 4_096
@@ -52,14 +53,23 @@ class Ground:
         """The places that writing to a path changes, none where it is in no repository.
 
         Where the path is a symbolic link these are two: the link, which git keeps, and the file
-        that it leads to. Raises `ValueError` or `OSError` for a path that no system takes.
+        that it leads to; where it begins with a `~`, which some programs take for the home
+        directory and others for a name, both are meant. Raises `ValueError` or `OSError` for a path
+        that no system takes.
         """
+        spellings = (path, os.path.expanduser(path)) if path.startswith("~") else (path,)
+        found = (place for each in spellings for place in self._both(each))
+        return tuple(dict.fromkeys(found))
+
+    def _both(self, path: str) -> Iterator[Place]:
+        """A path's own place, and the one that it leads to."""
         full = os.path.join(self._directory, path)
         real = os.path.realpath(full)
         head, tail = os.path.split(full.rstrip("/"))
         itself = real if tail in ("", ".", "..") else os.path.join(os.path.realpath(head), tail)
-        found = (self._place(each) for each in dict.fromkeys((itself, real)))
-        return tuple(place for place in found if place is not None)
+        for each in (itself, real):
+            if (place := self._place(each)) is not None:
+                yield place
 
     def _place(self, path: str) -> Place | None:
         repository = self._around(os.path.dirname(path))
@@ -68,15 +78,20 @@ class Ground:
         return Place(repository, os.path.relpath(path, repository.worktree))
 
     def _around(self, directory: str) -> Repository | None:
-        if directory not in self._known:
+        passed = []
+        while directory not in self._known:
+            passed.append(directory)
             parent = os.path.dirname(directory)
             found = _repository(directory)
             if found is None and directory == self._worktree:
                 found = Repository(directory, directory, "", "")
-            if found is None and parent != directory:
-                found = self._around(parent)
-            self._known[directory] = found
-        return self._known[directory]
+            if found is not None or parent == directory:
+                self._known[directory] = found
+                break
+            directory = parent
+        found = self._known[directory]
+        self._known.update(dict.fromkeys(passed, found))
+        return found
 
 
 def _repository(directory: str) -> Repository | None:
@@ -85,11 +100,11 @@ def _repository(directory: str) -> Repository | None:
     if os.path.isdir(marker):
         git_dir = common_dir = marker
     else:
-        line = _line(marker)
+        line = _content(marker)
         if line is None or not line.startswith("gitdir: "):
             return None
         git_dir = os.path.realpath(os.path.join(directory, line.removeprefix("gitdir: ")))
-        shared = _line(os.path.join(git_dir, "commondir"))
+        shared = _content(os.path.join(git_dir, "commondir"))
         common_dir = os.path.realpath(os.path.join(git_dir, shared)) if shared else git_dir
     if not os.path.isfile(os.path.join(git_dir, "HEAD")):
         return None
@@ -100,14 +115,14 @@ def _repository(directory: str) -> Repository | None:
 
 def head_commit(repository: Repository) -> str | None:
     """The commit that is checked out; None where only git could tell."""
-    head = _line(os.path.join(repository.git_dir, "HEAD")) if repository.git_dir else None
+    head = _content(os.path.join(repository.git_dir, "HEAD")) if repository.git_dir else None
     if head is None or not head.startswith(_REF):
         return _commit(head)
     name = head.removeprefix(_REF)
     if ".." in name.split("/") or name.startswith("/"):
         return None
     for directory in (repository.git_dir, repository.common_dir):
-        if found := _commit(_line(os.path.join(directory, name))):
+        if found := _commit(_content(os.path.join(directory, name))):
             return found
     return _packed(os.path.join(repository.common_dir, "packed-refs"), name)
 
@@ -128,12 +143,12 @@ def _commit(text: str | None) -> str | None:
     return text if is_one else None
 
 
-def _line(path: str) -> str | None:
-    """The single line of a small file."""
+def _content(path: str) -> str | None:
+    """What a small file holds; the path in one may itself have line breaks."""
     try:
         with open(path, "rb") as file:
             data = file.read(_FILE_BYTES_MAX + 1)
     except OSError:
         return None
-    text = os.fsdecode(data).removesuffix("\n")
-    return text if text and "\n" not in text and len(data) <= _FILE_BYTES_MAX else None
+    text = os.fsdecode(data).rstrip("\r\n")
+    return text if text and len(data) <= _FILE_BYTES_MAX else None

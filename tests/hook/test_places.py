@@ -9,6 +9,7 @@ import pytest
 
 from agentd.conflicts.git_process import GitProcess
 from agentd.conflicts.repository import Repository
+from agentd.conflicts.whereabouts import find_worktree
 from agentd.core.resource_keys import normalise
 from agentd.hook.places import Ground, head_commit
 from tests.conflicts.repo_builder import Repo
@@ -116,6 +117,26 @@ def test_a_linked_worktree_has_the_names_of_the_main_one(repo: Repo, tmp_path: P
     )
     # Also when an agent of the main worktree writes there.
     assert Ground(str(repo.path), "").places(str(tmp_path / "tree" / "a.py")) == (there,)
+
+
+def test_a_linked_worktree_of_a_repository_with_a_line_break_in_its_name(tmp_path: Path) -> None:
+    odd = Repo.create(tmp_path / "odd\nname", tmp_path / "home", {"a.py": "z\n"})
+    odd.git("worktree", "add", "--quiet", str(odd.path / "nested" / "tree"), "-b", "feature/one")
+    [place] = Ground(str(odd.path), "").places("nested/tree/a.py")
+    assert place.resource_key == "file:a.py"
+    assert place.repository.namespace == str(odd.path.resolve())
+    found = find_worktree(odd.path / "nested" / "tree")
+    assert found is not None
+    assert found.namespace == place.repository.namespace
+
+
+def test_a_home_directory_s_short_name_and_a_file_of_that_name(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(repo.path / "src"))
+    assert keys(Ground(str(repo.path), ""), "~/app.py") == ["file:~/app.py", "file:src/app.py"]
+    monkeypatch.setenv("HOME", "/nowhere")
+    assert keys(Ground(str(repo.path), ""), "~/app.py") == ["file:~/app.py"]
 
 
 def test_packed_and_detached_heads(repo: Repo) -> None:
