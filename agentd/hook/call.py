@@ -22,6 +22,8 @@ from agentd.hook.session_file import KeptLease, SessionFile, sweep
 from agentd.hook.tool_calls import written_paths
 from agentd.hook.wire import Call, Wire, WireError
 
+KEY_CHARS_MAX: Final = 1024
+"""The daemon's limit, without the import of a module for it."""
 _FORGOTTEN_SECS: Final = 14 * 24 * 3600
 _OWNER_CHARS_MAX: Final = 256
 
@@ -101,9 +103,15 @@ def _before_tool(visit: Visit) -> Answer:
 
 def _places(ground: Ground, path: str) -> tuple[Place, ...]:
     try:
-        return ground.places(path)
+        places = ground.places(path)
     except ValueError as error:
         raise HookTrouble(f"{path!r} is no path ({error})") from None
+    if any(len(place.resource_key) > KEY_CHARS_MAX for place in places):
+        raise HookTrouble(
+            f"{path[:100]!r}… is too long a path for a lock: {KEY_CHARS_MAX:,} characters "
+            "are the most"
+        )
+    return places
 
 
 def _reason(found: Refusal, now: float) -> str:

@@ -69,9 +69,17 @@ def _answered(options: Options) -> Answer:
     except (HookTrouble, BadPayload, UnreadableCall) as error:
         return _in_trouble(options, payload, str(error))
     except BaseException as error:
-        said = _in_trouble(options, payload, f"the hook failed: {error!r}")
+        said = _in_trouble(options, payload, f"the hook failed: {_in_words(error)}")
         _end(said)
         raise
+
+
+def _in_words(error: BaseException) -> str:
+    """What went wrong; of what the system refuses, what it refuses and where."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror}"
+    return repr(error)
 
 
 def _overdue(number: int, frame: FrameType | None) -> NoReturn:

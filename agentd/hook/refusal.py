@@ -17,15 +17,17 @@ _PATH_CHARS_MAX: Final = 300
 
 INSTEAD: Final = (
     "Do not write this file by another tool either. Go on with work that does not need it. If the "
-    "change cannot wait, make it in a worktree and branch of your own with git and hand it in as a "
-    "patch bundle (`agentd-coord bundle --help`); `agentd-coord review` decides on both."
+    "change cannot wait, hand it in as a patch bundle: by agentd's MCP tool `submit_bundle` (with "
+    "`patch`) where you have it, else from a worktree and branch of your own with git "
+    "(`agentd-coord bundle --help`); `agentd-coord review` decides on both."
 )
 """The advice to whoever is refused."""
 
 WELCOME: Final = (
     "agentd coordinates the agents that work on this repository. Writing a file locks it for your "
     "session; a write to a file that another agent holds is refused with the holder's name. Then "
-    "do other work, or hand your change in as a patch bundle (`agentd-coord bundle --help`). "
+    "do other work, or hand your change in as a patch bundle (by agentd's MCP tool `submit_bundle` "
+    "where you have it, else `agentd-coord bundle --help`). "
     "`agentd-coord locks` lists who holds what."
 )
 """What the agent is told when its session starts."""

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from agentd.client.sync_client import Client
+from agentd.core.limits import RESOURCE_KEY_CHARS_MAX
+from agentd.hook.call import KEY_CHARS_MAX
 from agentd.hook.dialects import DIALECTS
 from agentd.hook.kin import MCP_CLIENT
 from tests.conflicts.repo_builder import Repo
@@ -217,6 +219,15 @@ def test_a_name_that_cannot_be_locked_is_refused(name: str, hook: Hook, repo: Re
     said = hook("qwen", write_call("qwen", "s1", repo.path, name))
     assert said.status == 2
     assert said.err
+    assert "Error" not in said.err
+
+
+def test_a_name_that_is_too_long_is_said_to_be(hook: Hook, repo: Repo) -> None:
+    assert KEY_CHARS_MAX == RESOURCE_KEY_CHARS_MAX == 1024
+    for name in ("x" * 5_000, "d/" * 3_000 + "f"):
+        said = hook("qwen", write_call("qwen", "s1", repo.path, name))
+        assert said.status == 2
+        assert "is too long a path for a lock: 1,024 characters are the most" in said.err
 
 
 def test_a_name_that_is_no_text_is_not_blamed_on_the_daemon(hook: Hook, repo: Repo) -> None:
