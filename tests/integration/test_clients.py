@@ -155,12 +155,12 @@ def test_a_program_that_calls_without_types_loads_neither_pydantic_nor_asyncio(
 
 class TestWaiting:
     def test_a_call_that_waits_may_take_its_wait_on_top(self, daemon: StartedDaemon) -> None:
-        with Client(daemon.socket_path, timeout_secs=0.2) as client:
+        with Client(daemon.socket_path, timeout_secs=1.0) as client:
             client.acquire_resource_lock(resource_key="file:wait.md", owner="a")
             waited = client.acquire_resource_lock(
-                resource_key="file:wait.md", owner="b", wait_secs=0.5
+                resource_key="file:wait.md", owner="b", wait_secs=1.2
             )
-        assert waited is None  # Not an exception after 0.2 seconds.
+        assert waited is None  # Not an exception after one second.
 
     async def test_a_waiting_call_holds_nothing_up(self, daemon: StartedDaemon) -> None:
         async with AsyncClient(daemon.socket_path) as client:
