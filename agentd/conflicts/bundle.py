@@ -104,6 +104,7 @@ class Bundle:
     node_id: str | None = None
     enforcement: str = "none"
     created_at: str | None = None
+    """As its agent states it; the time at which the daemon saw it where nothing is stated."""
     branch: str | None = None
     extra: JsonObject = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -112,6 +113,14 @@ class Bundle:
     def failed_claim(self) -> Claim | None:
         """The first check that the agent itself says failed."""
         return next((claim for claim in self.claims if claim.status is ClaimStatus.FAILED), None)
+
+    @property
+    def seen_at(self) -> str | None:
+        """When the daemon first saw it, by the daemon's clock; None where it never did.
+
+        Unlike `created_at`, which is the agent's own word (or a commit's date, which is no more).
+        """
+        return min((source.at for source in self.sources if source.at), default=None)
 
     @property
     def claims_passed(self) -> bool:

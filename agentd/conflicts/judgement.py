@@ -300,6 +300,7 @@ class _Judge:
             provider_rank=provider_rank,
             claims_passed=bundle.claims_passed,
             confidence=_CONFIDENCE_UNSAID if confidence is None else round(confidence * 100),
+            seen_at=bundle.seen_at,
             created_at=bundle.created_at,
             result=str(each.tree),
         )

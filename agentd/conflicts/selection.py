@@ -69,7 +69,10 @@ class Contender:
     claims_passed: bool = False
     confidence: int = 50
     """Percent."""
+    seen_at: str | None = None
+    """By the daemon's clock."""
     created_at: str | None = None
+    """By its agent's word, which counts only among those that the daemon did not see."""
     result: str = ""
     """What it makes of the tip; equal ones are twins, which count once and go together."""
 
@@ -131,7 +134,7 @@ def worth_of(contenders: Sequence[Contender], edges: Sequence[Edge]) -> dict[Bun
     numbers are powers, so that no number of lower places outweighs a higher one.
     """
     count = len(contenders)
-    ages = sorted(contenders, key=lambda each: (each.created_at or "~", each.bundle_id))
+    ages = sorted(contenders, key=_age)
     by_id = sorted(each.bundle_id for each in contenders)
     age_place = {each.bundle_id: place for place, each in enumerate(ages)}
     id_place = {bundle: place for place, bundle in enumerate(by_id)}
@@ -156,6 +159,11 @@ def worth_of(contenders: Sequence[Contender], edges: Sequence[Edge]) -> dict[Bun
             1 << (count - 1 - id_place[each.bundle_id]),
         )
     return worths
+
+
+def _age(each: Contender) -> tuple[bool, str, BundleId]:
+    """The oldest first; nobody gets ahead of what the daemon saw by stating an early date."""
+    return each.seen_at is None, each.seen_at or each.created_at or "~", each.bundle_id
 
 
 def _is_first(bundle: BundleId, edges: Sequence[Edge]) -> bool:

@@ -1,7 +1,8 @@
 """Leaves out what a named bundle stands for: it says so, and its user put it there.
 
-Only a bundle that the user names can take others' places; what agents hand in by themselves cannot.
-What is left out is told in a finding, so that nothing disappears unseen.
+Only a bundle that the user names can take others' places, those of other named ones as well; what
+agents hand in by themselves cannot. What is left out is told in a finding, so that nothing
+disappears unseen.
 """
 
 from __future__ import annotations
@@ -43,16 +44,33 @@ def leave_out_superseded(
     """
     if not any(superseded(each) for each in named):
         return (*named, *collected), holdings
-    candidates = admission.admit(collected)
-    gone = frozenset[str]().union(*(superseded(each) for each in named))
-    kept = [each.submission for each in candidates if each.bundle_id not in gone]
-    out = [each for each in candidates if each.bundle_id in gone]
+    ours = admission.admit(named)
+    theirs = admission.admit(collected)
+    gone = _stood_for(ours)
+    out = [each for each in (*ours, *theirs) if each.bundle_id in gone]
     if not out:
         return (*named, *collected), holdings
-    told = [_telling(each, out) for each in named]
-    owners = {each.bundle.owner for each in out} - {each.bundle.owner for each in (*named, *kept)}
+    told = [_telling(each.submission, out) for each in ours if each.bundle_id not in gone]
+    kept = [each.submission for each in theirs if each.bundle_id not in gone]
+    owners = {each.bundle.owner for each in out} - {each.bundle.owner for each in (*told, *kept)}
     locks = tuple(lock for lock in holdings.locks if lock.owner not in owners)
     return (*told, *kept), Holdings(locks)
+
+
+def _stood_for(named: Sequence[Candidate]) -> set[str]:
+    """Whose places are taken, by those whose own nobody takes.
+
+    Named ones that stand for one another in a circle all stay: somebody has to be there.
+    """
+    says = {str(each.bundle_id): superseded(each.submission) for each in named}
+    says = {bundle: others - {bundle} for bundle, others in says.items()}
+    waiting = list(says.keys() - frozenset[str]().union(*says.values()))
+    gone: set[str] = set()
+    while waiting:
+        fresh = says.get(waiting.pop(), frozenset()) - gone
+        gone |= fresh
+        waiting += fresh
+    return gone
 
 
 def _telling(submission: Submission, out: Sequence[Candidate]) -> Submission:

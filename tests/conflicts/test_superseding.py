@@ -96,3 +96,45 @@ def test_odd_ids_take_nobodys_place(scene: Scene, said: object) -> None:
 def test_an_agent_takes_nobodys_place_by_itself(scene: Scene) -> None:
     scene.hand_in("both", BOTH, key="file:third.txt", supersedes=[*scene.ids().values()])
     assert actions(scene.review()) == {"codex": "merge", "agy": "wait", "both": "wait"}
+
+
+def test_it_takes_the_places_of_others_that_are_named_too(scene: Scene) -> None:
+    """Their user named both; what one stands for need not be judged beside it."""
+    codex = object_bundle("codex", scene.bundle("codex", CODEX))
+    scene.daemon = FakeDaemon()
+    ids = {each["owner"]: each["bundle_id"] for each in scene.review(codex).record["bundles"]}
+    outcome = scene.review(codex, scene.merged([ids["codex"]]))
+    assert actions(outcome) == {"both": "merge"}
+    assert f"{ids['codex']} of codex" in findings_of(outcome, "both")["supersedes"]["message"]
+
+
+def test_named_ones_that_stand_for_one_another_all_stay(scene: Scene) -> None:
+    scene.daemon = FakeDaemon()
+    files = {"one": CODEX, "two": AGY}
+
+    def made(says: Mapping[str, object]) -> list[Bundle]:
+        return [
+            object_bundle(owner, scene.bundle(owner, files[owner], supersedes=says.get(owner)))
+            for owner in files
+        ]
+
+    ids = {each["owner"]: each["bundle_id"] for each in scene.review(*made({})).record["bundles"]}
+    outcome = scene.review(*made({"one": [ids["two"]], "two": [ids["one"]]}))
+    assert set(actions(outcome)) == {"one", "two"}
+
+
+@pytest.mark.parametrize("early", ["0001-01-01T00:00:00Z", "", "!"])
+def test_a_date_that_an_agent_states_gets_it_ahead_of_nobody(
+    make_repo: MakeRepo, early: str
+) -> None:
+    """The daemon saw the other one first, by its own clock."""
+    scene = Scene(make_repo({"a.txt": numbered(9)}))
+    scene.daemon = FakeDaemon()
+    scene.hand_in("seen-first", CODEX, key="file:x.txt")
+    scene.hand_in("sly", AGY, key="file:y.txt", created_at=early)
+    sly_file = object_bundle("sly-file", scene.bundle("sly-file", BOTH, created_at=early))
+    assert actions(scene.review(sly_file)) == {
+        "seen-first": "merge",
+        "sly": "rebase",
+        "sly-file": "rebase",
+    }
