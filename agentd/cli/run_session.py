@@ -7,13 +7,14 @@ import contextlib
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from agentd.cli.ending_signals import cancelled_by_signals
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.out_files import write_whole
 from agentd.cli.run_place import RunPlace
@@ -59,7 +60,8 @@ class RunSession:
     _tally: Tally = field(default_factory=Tally)
     _refusals: asyncio.Queue[Refusal] = field(default_factory=asyncio.Queue)
     _needs: Needs = field(init=False)
-    _interrupted: bool = False
+    _interrupted: str = ""
+    """Why it was ended before its time."""
 
     def __post_init__(self) -> None:
         self._needs = Needs(self.agent.adapter.log_in)
@@ -94,6 +96,10 @@ class RunSession:
             policy=Policy(self.settings.hook_policy),
         )
 
+    @property
+    def _is_guarded(self) -> bool:
+        return self.way.enforcement is Enforcement.GUARDED
+
     async def _begin(self, journal: RunJournal, client: AsyncClient) -> None:
         context = {"agent": self.agent.name, "worktree": str(self.place.top)}
         try:
@@ -102,7 +108,16 @@ class RunSession:
         except AgentdError as error:
             if error.reason != "daemon_unreachable":
                 raise
-            self.view.say(f"no daemon answers at {self.settings.socket_path}: nothing is guarded")
+            if self.settings.hook_policy != Policy.STRICT:
+                self.view.say(
+                    f"no daemon answers at {self.settings.socket_path}: nothing is guarded"
+                )
+                self.way = replace(
+                    self.way, enforcement=Enforcement.NONE, why="no daemon keeps locks"
+                )
+        if self.settings.hook_policy == Policy.ADVISORY and self._is_guarded:
+            why = "the policy is advisory"
+            self.way = replace(self.way, enforcement=Enforcement.ADVISORY, why=why)
         guard = f"{self.way.enforcement.value}: {self.way.why}"
         self.view.say(f"{self.assignment.session} runs {self.agent.adapter.title} ({guard})")
 
@@ -143,9 +158,13 @@ class RunSession:
                 stall_secs=self.stall_secs,
             )
             try:
-                end = await run_agent(run)
-            except asyncio.CancelledError:  # Ctrl-C: all that it started has ended.
-                self._interrupted = True
+                with cancelled_by_signals():
+                    end = await run_agent(run)
+            except OSError as error:  # Nobody hears what it says. All that it started has ended.
+                self._interrupted = f"what it says could not be written: {error.strerror}"
+                end = RunEnd(-2, ())
+            except asyncio.CancelledError:  # Ctrl-C or the like, with the same end.
+                self._interrupted = "it was interrupted"
                 current = asyncio.current_task()
                 assert current is not None
                 current.uncancel()
@@ -163,7 +182,7 @@ class RunSession:
 
     def _outcome(self, end: RunEnd) -> Outcome:
         if self._interrupted:
-            return Outcome(Ended.FAILED, "it was interrupted")
+            return Outcome(Ended.FAILED, self._interrupted)
         return self._tally.outcome(end.exit_code, says_result=self.agent.adapter.says_result)
 
     async def _finish(
@@ -182,7 +201,7 @@ class RunSession:
             self.place.top,
             own=own,
             others=others,
-            locks_all=self.way.enforcement is Enforcement.GUARDED,
+            locks_all=self._is_guarded,
         )
         self.view.warn_of(change)
         if outcome.ended is not Ended.FAILED:

@@ -16,14 +16,15 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from agentd.conflicts.process_run import end_marked
 from agentd.errors import DependencyFailed
 from agentd.providers.chronicle import Chronicle, Stream
 
+T = TypeVar("T")
 SESSION_VARIABLE: Final = "AGENTD_SESSION_ID"
 _RUN_VARIABLE: Final = "AGENTD_RUN_MARK"
 _TERM_GRACE_SECS: Final = 3.0
@@ -185,6 +186,24 @@ async def drained(reading: asyncio.Task[None]) -> None:
         reading.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await reading
+
+
+async def while_reading(reading: asyncio.Task[None], work: Awaitable[T]) -> T:
+    """What the work brings, while a program's output is read.
+
+    Raises what the reading raises, and ends the work then: a program whose output nobody takes
+    waits for ever.
+    """
+    working = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({working, reading}, return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            await reading
+        return await working
+    finally:
+        if not working.done():
+            working.cancel()
+            await asyncio.wait({working})
 
 
 def _kill(pids: Sequence[int]) -> None:

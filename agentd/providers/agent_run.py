@@ -22,7 +22,7 @@ from agentd.providers.adapter import (
     started,
 )
 from agentd.providers.agent_events import Attention, AttentionLevel, Failure
-from agentd.providers.agent_process import AgentProcess, drained
+from agentd.providers.agent_process import AgentProcess, drained, while_reading
 from agentd.providers.chronicle import Chronicle
 from agentd.providers.lock_gate import LockGate
 from agentd.providers.stall import Patience, Stalled
@@ -109,7 +109,8 @@ async def run_agent(run: Run) -> RunEnd:
     end = DriverEnd()
     try:
         async with asyncio.timeout(run.timeout_secs):
-            end = await patience.wait_for(_driver(run.way.transport)(run, process, stdin))
+            following = _driver(run.way.transport)(run, process, stdin)
+            end = await patience.wait_for(while_reading(errors, following))
     except Stalled as stalled:
         run.chronicle.tell(Failure(str(stalled), final=True))
     except TimeoutError:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from agentd.paths import prepare_directory
-from agentd.providers.agent_events import AgentEvent
+from agentd.providers.agent_events import AgentEvent, Attention, AttentionLevel
 
 LOG_BYTES_MAX: Final = 64 * 2**20
 _CUT_OFF: Final = b"\n(the log may not get longer than this)\n"
@@ -63,10 +63,15 @@ class Chronicle:
         if stream is not self._stream:
             self._stream = stream
             data = f"--- {stream}\n".encode() + data
-        self._file.write(data[: self._left])
-        self._left -= len(data)
-        if self._left <= 0:
-            self._file.write(_CUT_OFF)
+        try:
+            self._file.write(data[: self._left])
+            self._left -= len(data)
+            if self._left <= 0:
+                self._file.write(_CUT_OFF)
+        except OSError as error:  # The run is worth more than its log.
+            self._left = 0
+            told = f"{self.log_path} is not written any more: {error.strerror}"
+            self.tell(Attention(AttentionLevel.NOTICE, told))
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from agentd.providers.agent_process import AgentProcess, drained
+from agentd.providers.agent_process import AgentProcess, drained, while_reading
 from agentd.providers.agent_run import Run
 from agentd.providers.json_rpc import Conversation
 from agentd.providers.output import OutputReader
@@ -41,7 +41,7 @@ async def converse(
 
     reading = asyncio.create_task(read())
     try:
-        await talk()
+        await while_reading(reading, talk())
         await process.finish_input()
         async with asyncio.timeout(_GOODBYE_SECS):
             await process.wait()

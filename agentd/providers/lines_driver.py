@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from agentd.providers.agent_events import Progress
-from agentd.providers.agent_process import AgentProcess, drained
+from agentd.providers.agent_process import AgentProcess, drained, while_reading
 from agentd.providers.agent_run import DriverEnd, Run
 from agentd.providers.json_values import TEXT_CHARS_MAX
 from agentd.providers.output import OutputReader
@@ -53,9 +53,13 @@ async def follow_text(run: Run, process: AgentProcess, stdin: bytes) -> DriverEn
 async def _until_ended(process: AgentProcess, stdin: bytes, take: Callable[[bytes], None]) -> None:
     """Gives it its input and passes on its output, until it has ended with all that it started."""
     reading = asyncio.create_task(process.read_output(take))
-    try:
+
+    async def end() -> None:
         await process.finish_input(stdin)
         await process.wait()
         await process.end()
+
+    try:
+        await while_reading(reading, end())
     finally:
         await drained(reading)

@@ -190,10 +190,20 @@ def test_without_a_daemon_the_bundle_goes_to_a_file(
     ended = play({"edit": {README: "# New\n"}})
     assert ended.code == 0, ended.err
     assert "nothing is guarded" in ended.err
+    assert "runs Codex CLI (none: no daemon keeps locks)" in ended.err
     kept = directory / "home" / "bundles" / "codex-a.json"
     assert f"wrote {kept}" in ended.err
     review = coord("review", "--bundle", str(kept), "--json", "--no-record").json()
     assert review["bundles"][0]["paths"] == [README]
+    assert review["bundles"][0]["enforcement"] == "none"
+
+
+@pytest.mark.usefixtures("daemon")
+def test_where_locks_only_advise_nothing_is_called_guarded(play: Play) -> None:
+    ended = play(options=["--json"], AGENTD_HOOK_POLICY="advisory")
+    assert ended.code == 0, ended.err
+    assert "runs Codex CLI (advisory: the policy is advisory)" in ended.err
+    assert lines(ended)[-1]["enforcement"] == "advisory"
 
 
 @pytest.mark.usefixtures("daemon")
@@ -228,7 +238,9 @@ def test_one_that_gets_nowhere_is_ended(
 
 
 @pytest.mark.usefixtures("daemon")
-def test_ctrl_c_ends_all_of_it(
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_all_of_it(
+    number: signal.Signals,
     coord: Command,
     configure: Callable[..., Path],
     shop: ShopRepository,
@@ -247,11 +259,40 @@ def test_ctrl_c_ends_all_of_it(
     for line in process.stdout:
         if "working" in line:
             break
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     out, err = process.communicate(timeout=PATIENCE_SECS)
     assert process.returncode == 130, err
     last = json.loads(out.splitlines()[-1])
     assert (last["ended"], last["why"]) == ("failed", "it was interrupted")
+    assert b"AGENTD_SESSION_ID=me" not in all_environments()
+    (task,) = coord("tasks", "--json").json()["tasks"]
+    assert task["state"] == "failed"
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_reader_that_has_gone_ends_it(
+    coord: Command,
+    configure: Callable[..., Path],
+    shop: ShopRepository,
+    environment: dict[str, str],
+) -> None:
+    configure([{"say": "working"}] * 3_000 + [{"hang": True}])  # More than a pipe holds.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agentd.cli.coord", "run", "codex", "x", "--json", "--owner", "me"],
+        cwd=shop.path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read()
+        process.wait(PATIENCE_SECS)
+    assert "Traceback" not in err
     assert b"AGENTD_SESSION_ID=me" not in all_environments()
     (task,) = coord("tasks", "--json").json()["tasks"]
     assert task["state"] == "failed"
