@@ -22,6 +22,10 @@ def _demo(
     """Watch the referee decide between the patches of three vendors.
 
     Everything happens in a temporary directory that is removed at the end.
+
+    \b
+    Example:
+      agentd-coord demo --pause 2
     """
     from agentd.cli.connect import fail
     from agentd.cli.demo.story import DemoFailed, tell

@@ -69,7 +69,12 @@ def _uninstall(
     shared: SharedOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Take the guard out again; the hooks are as they were before."""
+    """Take the guard out again; the hooks are as they were before.
+
+    \b
+    Example:
+      agentd-coord guard uninstall
+    """
     from agentd.guard import installation
 
     with errors_explained(), _trouble_explained():
@@ -83,6 +88,10 @@ def _status(repo: WorktreeOption = Path(), json: JsonOption = False) -> None:
 
     \b
     Exit codes: 0 in both hooks, 10 not, or not as it would be installed now.
+
+    \b
+    Example:
+      agentd-coord guard status --json
     """
     from agentd.guard import installation
 
