@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PROMPT_BYTES_MAX = 2**20
 _INTENT_CHARS_MAX = 200
+_SECS_MAX = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def run_run(options: RunOptions) -> ExitCode:
     from agentd.settings import process_environment
 
     check_out_file(options.out, "--out")
+    _check_time("--timeout", options.timeout_secs)
+    _check_time("--stall-timeout", options.stall_secs)
     prompt = _prompt(options.prompt)
     configured = settings()
     chosen = agent(options.agent, configured)
@@ -78,6 +81,11 @@ def _prompt(text: str) -> str:
     if len(text) > _PROMPT_BYTES_MAX:
         fail(f"the prompt is longer than {_PROMPT_BYTES_MAX:,} characters", code=ExitCode.USAGE)
     return text
+
+
+def _check_time(option: str, secs: float | None) -> None:
+    if secs is not None and not secs <= _SECS_MAX:  # `nan` compares with nothing.
+        fail(f"{option} must be at most {_SECS_MAX:,} seconds", code=ExitCode.USAGE)
 
 
 def _way(agent: Agent, wanted: str | None) -> Way:

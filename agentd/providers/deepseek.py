@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import orjson
 from agentd.errors import DependencyFailed, InvalidParams, PermissionDenied
 from agentd.plain_text import printable
 from agentd.providers.completion import Completion, CompletionRequest, Stop, Usage
+from agentd.providers.json_values import count_of, object_of, text_of
 
 MODEL_ALIASES: Final[Mapping[str, str]] = {"deepseek-v4-flash": "deepseek-flash"}
 """Old names of models that are still served."""
@@ -30,12 +32,13 @@ _PAUSE_SECS_MAX: Final = 30.0
 _CONNECT_SECS: Final = 10.0
 _ANSWER_BYTES_MAX: Final = 8 * 2**20
 _SAID_CHARS_MAX: Final = 300
-_STOPS: Final[Mapping[object, Stop]] = {
+_STOPS: Final[Mapping[str, Stop]] = {
     "stop": Stop.DONE,
     "length": Stop.LENGTH,
     "content_filter": Stop.FILTERED,
 }
 _KEPT_ALIVE: Final = re.compile(rb"(?:\s|:[^\n]*\n)*")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -112,8 +115,7 @@ class DeepSeek:
                 said += chunk
                 if len(said) > _ANSWER_BYTES_MAX:
                     raise self._failed(f"answered with more than {_ANSWER_BYTES_MAX:,} bytes")
-            wanted = response.headers.get("retry-after", "")
-            return response.status_code, said, float(wanted) if wanted.isdecimal() else 0.0
+            return response.status_code, said, _wanted_pause(response.headers)
 
     def _completion(self, body: bytes) -> Completion:
         answer = _object(body)
@@ -128,7 +130,7 @@ class DeepSeek:
             text=text,
             model=printable(model) if isinstance(model, str) else self.model,
             usage=_usage(answer.get("usage")),
-            stop=_STOPS.get(choice.get("finish_reason"), Stop.OTHER),
+            stop=_STOPS.get(text_of(choice.get("finish_reason")), Stop.OTHER),
         )
 
     def _refused(self, status: int, body: bytes) -> PermissionDenied:
@@ -157,6 +159,18 @@ class DeepSeek:
         text = said if isinstance(said, str) else body.decode("utf-8", "replace").strip()
         text = printable(text.replace(self._key, "***"))[:_SAID_CHARS_MAX]
         return f": {text}" if text else ""
+
+
+def _wanted_pause(headers: Mapping[str, str]) -> float:
+    """What `Retry-After` asks for, in seconds: a number, or a moment by the server's own clock."""
+    wanted = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(wanted):
+        return float(wanted)
+    try:
+        until, now = (parsedate_to_datetime(each) for each in (wanted, headers.get("date", "")))
+        return max((until - now).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
 
 
 def _checked_host(base_url: str) -> str:
@@ -215,16 +229,11 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _usage(said: object) -> Usage:
-    usage = said if isinstance(said, dict) else {}
-    details = usage.get("completion_tokens_details")
-
-    def count(values: object, name: str) -> int:
-        value = values.get(name) if isinstance(values, dict) else None
-        return value if isinstance(value, int) and value >= 0 else 0
+    usage, details = object_of(said), object_of(said, "completion_tokens_details")
 
     return Usage(
-        prompt_tokens=count(usage, "prompt_tokens"),
-        cached_tokens=count(usage, "prompt_cache_hit_tokens"),
-        completion_tokens=count(usage, "completion_tokens"),
-        reasoning_tokens=count(details, "reasoning_tokens"),
+        prompt_tokens=count_of(usage.get("prompt_tokens")),
+        cached_tokens=count_of(usage.get("prompt_cache_hit_tokens")),
+        completion_tokens=count_of(usage.get("completion_tokens")),
+        reasoning_tokens=count_of(details.get("reasoning_tokens")),
     )

@@ -298,6 +298,14 @@ def test_a_reader_that_has_gone_ends_it(
     assert task["state"] == "failed"
 
 
+@pytest.mark.parametrize("option", ["--timeout", "--stall-timeout"])
+@pytest.mark.parametrize("secs", ["nan", "inf", "-1", "1e9", "soon"])
+def test_a_time_that_is_none_is_wrong_usage(play: Play, option: str, secs: str) -> None:
+    ended = play(options=[option, secs])
+    assert ended.code == 2, ended.err
+    assert option in ended.err
+
+
 def all_environments() -> bytes:
     """The environments of all processes that may be looked at."""
     found = b""

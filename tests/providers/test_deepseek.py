@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from agentd.providers.completion import (
     Stop,
     Usage,
 )
-from agentd.providers.deepseek import DeepSeek
+from agentd.providers.deepseek import DeepSeek, _wanted_pause
 from agentd.settings import load_settings
 from tests.fakes.model_server import ModelServer, Reply, answer, refusal, serving
 
@@ -122,6 +123,35 @@ async def test_the_server_may_ask_for_a_longer_pause_within_reason() -> None:
     with serving(*replies, answer("Hi.")).running() as server:
         await ask(server, pauses=pauses)
     assert pauses.secs == [7.0, 1.0, 2.0, 30.0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "now", "secs"),
+    [
+        ("2.5", "", 2.5),
+        ("Sat, 28 Nov 2026 14:00:09 GMT", "Sat, 28 Nov 2026 14:00:00 GMT", 9.0),
+        ("Sat, 28 Nov 2026 13:00:00 GMT", "Sat, 28 Nov 2026 14:00:00 GMT", 0.0),
+        ("Sat, 28 Nov 2026 14:00:09", "Sat, 28 Nov 2026 14:00:00 GMT", 0.0),
+        ("Sat, 28 Nov 2026 14:00:09 GMT", "", 0.0),
+        ("Sat, 99 Nov 2026 14:00:09 GMT", "Sat, 28 Nov 2026 14:00:00 GMT", 0.0),
+        ("-5", "", 0.0),
+        ("nan", "", 0.0),
+        ("1e9", "", 0.0),
+        ("\u0663", "", 0.0),
+        ("", "", 0.0),
+    ],
+)
+def test_the_forms_in_which_a_pause_is_asked_for(wanted: str, now: str, secs: float) -> None:
+    assert _wanted_pause({"retry-after": wanted, "date": now}) == secs
+
+
+@pytest.mark.parametrize("finish", [[], {}, 7, None, True])
+async def test_an_odd_reason_to_stop_is_another_one(finish: object) -> None:
+    choice = {"message": {"content": "x"}, "finish_reason": finish}
+    body = json.dumps({"choices": [choice], "usage": {"prompt_tokens": True}})
+    with serving(Reply(body=body.encode())).running() as server:
+        completion = await ask(server)
+    assert (completion.stop, completion.usage) == (Stop.OTHER, Usage())
 
 
 async def test_it_gives_up_in_the_end() -> None:
