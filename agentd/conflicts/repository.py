@@ -208,6 +208,8 @@ class Repository:
         moved = self._git.run(
             ["update-ref", "-m", message, "--create-reflog", ref, new, old or zero],
             directory=self.path,
+            # Others may be at it: their turn is over in a moment.
+            configuration={"core.filesRefLockTimeout": "5000"},
             # A reflog line needs a name, and there may be none in the configuration.
             environment=IDENTITY,
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -33,6 +33,7 @@ from agentd.conflicts.landing import (
     check_branch_name,
     check_movable,
 )
+from agentd.conflicts.landing_tries import LandingTries
 from agentd.conflicts.merge_store import MergeStore
 from agentd.conflicts.policy import POLICY_PATH, Policy, parse_policy
 from agentd.conflicts.pruning import prune_rarely
@@ -54,8 +55,6 @@ from agentd.core.clock import Clock, SystemClock, rfc3339
 from agentd.core.ids import IdSource, RandomIds
 from agentd.errors import DependencyFailed
 from agentd.paths import Home
-
-LANDING_ATTEMPTS: Final = 3
 
 Progress = Callable[[str], None]
 
@@ -80,6 +79,8 @@ class ReviewRequest:
     allow_stale_clean: bool = False
     apply: bool = False
     onto_target: bool = False
+    landing_secs: float = 120.0
+    """How long to review anew where others move the target meanwhile; at least three times."""
     branch: str | None = None
     """What to call the new branch."""
     keep: bool = True
@@ -143,7 +144,8 @@ def review(request: ReviewRequest, *, progress: Progress = lambda _: None) -> Re
 def _review_until_landed(request: ReviewRequest, progress: Progress) -> ReviewOutcome:
     workplace = open_workplace(request.repository, request.home)
     began: CommitId | None = None
-    for _ in range(LANDING_ATTEMPTS):
+    tries = LandingTries(request.landing_secs)
+    while True:
         target = _target(workplace.repository, request.target, began)
         if began is None:
             _check_landing(request, workplace.repository, target)
@@ -153,11 +155,12 @@ def _review_until_landed(request: ReviewRequest, progress: Progress) -> ReviewOu
             return _land(request, workplace, target, outcome)
         except TipMoved:
             progress("the target moved; reviewing again")
-    raise DependencyFailed(
-        "git_failed",
-        f"the target moved during each of {LANDING_ATTEMPTS} reviews; nothing was landed",
-        hint="Try again when nobody else pushes to it.",
-    )
+            if not tries.again():
+                raise DependencyFailed(
+                    "git_failed",
+                    f"the target moved during each of {tries.made} reviews; nothing was landed",
+                    hint="Try again when fewer push to it, or land on a branch of its own.",
+                ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from agentd.conflicts.collect import from_branch
 from agentd.conflicts.command_runs import CommandRun
 from agentd.conflicts.policy import Command
 from agentd.conflicts.replay import replay
+from agentd.conflicts.review import ReviewRequest, review
 from agentd.conflicts.verification import Verifier
 from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import (
@@ -311,11 +315,36 @@ def test_a_target_that_never_rests_ends_in_an_error(
         return run(self, tree, commands)
 
     monkeypatch.setattr(Verifier, "run", run_and_push)
-    with pytest.raises(AgentdError, match="moved during each"):
+    with pytest.raises(AgentdError, match="moved during each of 3 reviews"):
         repo.review(
             from_branch("one"),
             apply=True,
+            landing_secs=0,
             policy_text='[verification]\ncommands = ["true"]\n',
             allow_stale_clean=True,
         )
     assert not repo.succeeds("show-ref", "--verify", "--quiet", "refs/heads/agentd")
+
+
+def apply_one(path: Path, home: Path, number: int) -> str:
+    """What an applier does in a process of its own."""
+    bundles = (from_branch(f"work-{number}"),)
+    request = ReviewRequest(
+        repository=path,
+        home=home,
+        bundles=bundles,
+        apply=True,
+        onto_target=True,
+        allow_stale_clean=True,  # Some begin when others have landed.
+    )
+    return actions(review(request))[f"work-{number}"]
+
+
+def test_many_who_apply_at_once_all_land(repo: Repo) -> None:
+    for number in range(6):
+        repo.branch(f"work-{number}", {f"{number}.txt": f"{number}\n"})
+    processes = ProcessPoolExecutor(6, mp_context=get_context("spawn"))
+    with processes:
+        applied = [processes.submit(apply_one, repo.path, repo.home, n) for n in range(6)]
+        assert [each.result(timeout=300) for each in applied] == ["merge"] * 6
+    assert repo.files("main") >= {f"{number}.txt" for number in range(6)}
