@@ -99,14 +99,16 @@ def _adapter(name: str, entry: AgentEntry) -> Adapter:
     try:
         found = getattr(import_module(module_name), attribute, None) if attribute else None
     except ImportError as error:
-        _no_adapter(name, wanted, str(error))
+        raise _no_adapter(name, wanted, str(error)) from None
+    except Exception as error:  # It is the user's own module, which may fail in any way.
+        raise _no_adapter(name, wanted, f"{type(error).__name__}: {error}") from error
     if not isinstance(found, Adapter):
-        _no_adapter(name, wanted, "there is no adapter")
+        raise _no_adapter(name, wanted, "there is no adapter")
     return found
 
 
-def _no_adapter(name: str, wanted: str, why: str) -> NoReturn:
-    raise InvalidParams(
+def _no_adapter(name: str, wanted: str, why: str) -> InvalidParams:
+    return InvalidParams(
         "invalid_field",
         f"agents.{name}.adapter: {wanted!r} cannot be used ({why})",
         hint=f"Use one of {', '.join(BUILT_IN)}, or package.module:NAME of an Adapter.",

@@ -207,3 +207,23 @@ def test_claude_code_is_given_a_hook_for_one_session(home: Path) -> None:
     (entry,) = settings["hooks"]["PreToolUse"]
     assert "NotebookEdit" in entry["matcher"]
     assert entry["hooks"][0]["command"].endswith("--lock-secs=900 || exit 2")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "why"),
+    [
+        (":x", "ValueError: Empty module name"),
+        ("..x:y", "TypeError: "),
+        ("spoilt_adapter:ADAPTER", "SyntaxError: "),
+        ("failing_adapter:ADAPTER", "NameError: "),
+        ("os:path", "there is no adapter"),
+    ],
+)
+def test_an_adapter_that_cannot_be_imported(
+    home: Path, monkeypatch: pytest.MonkeyPatch, adapter: str, why: str
+) -> None:
+    (home / "spoilt_adapter.py").write_text("def (\n")
+    (home / "failing_adapter.py").write_text("ADAPTER = nobody\n")
+    monkeypatch.syspath_prepend(str(home))
+    said = refused(home, f'[agents.mine]\nadapter = "{adapter}"\ncommand = "x"\n', "mine")
+    assert said.startswith(f"agents.mine.adapter: {adapter!r} cannot be used ({why}"), said
