@@ -15,14 +15,19 @@ if TYPE_CHECKING:
     from agentd.conflicts.proposals.making import Maker
 
 
-def makers(named: Sequence[str], policy: Policy) -> tuple[Maker, ...]:
+def makers(named: Sequence[str], policy: Policy, *, plausible: bool = False) -> tuple[Maker, ...]:
     """Those who are asked, in this order: the named ones, else the policy's.
 
     Whoever is named has to be there. Of the policy's those that this machine lacks decline with
-    the reason: a policy is shared, a key is not.
+    the reason: a policy is shared, a key is not. `plausible`: `entity` also makes what people
+    may well make otherwise, as where the policy says so.
     """
+    from agentd.conflicts.proposals.making import ENTITY, EntityMaker
+
+    entity = EntityMaker(plausible or policy.proposals.plausible)
     return tuple(
-        _maker(name, policy, required=bool(named)) for name in named or policy.proposals.makers
+        entity if name == ENTITY else _maker(name, policy, required=bool(named))
+        for name in named or policy.proposals.makers
     )
 
 
@@ -36,11 +41,11 @@ def check_models(named: Sequence[str]) -> None:
 
 
 def _maker(name: str, policy: Policy, *, required: bool) -> Maker:
-    from agentd.conflicts.proposals.making import ENTITY, EntityMaker
+    from agentd.conflicts.proposals.making import ENTITY
     from agentd.providers.completers import COMPLETERS
 
     driver = policy.proposals.driver(name)
-    if driver is None and name not in (ENTITY, *COMPLETERS):
+    if driver is None and name not in COMPLETERS:
         drivers = [each.name for each in policy.proposals.all_drivers]
         fail(
             f"no maker of proposals is called {name!r}",
@@ -50,7 +55,7 @@ def _maker(name: str, policy: Policy, *, required: bool) -> Maker:
         )
     if driver is not None:
         return _driver(driver, policy)
-    return EntityMaker() if name == ENTITY else _model(name, policy, required=required)
+    return _model(name, policy, required=required)
 
 
 def _driver(driver: Driver, policy: Policy) -> Maker:

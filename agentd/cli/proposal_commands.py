@@ -51,6 +51,12 @@ UnverifiedOption = Annotated[
     bool,
     typer.Option("--unverified", help="Be content with what merges though nothing proved it."),
 ]
+PlausibleOption = Annotated[
+    bool,
+    typer.Option(
+        "--plausible", help="Let `entity` also merge where people may well decide otherwise."
+    ),
+]
 
 
 def add_proposal_commands(app: typer.Typer) -> None:
@@ -130,6 +136,7 @@ def _propose(
     makers: MakersOption = None,
     out: OutOption = None,
     unverified: UnverifiedOption = False,
+    plausible: PlausibleOption = False,
     json: JsonOption = False,
 ) -> None:
     """Propose merges of what conflicts, each reviewed as a bundle.
@@ -165,6 +172,7 @@ def _propose(
             makers=tuple(makers or ()),
             out=out,
             unverified=unverified,
+            plausible=plausible,
             as_json=json,
         )
         raise typer.Exit(run_propose(options))

@@ -38,6 +38,8 @@ class ProposeOptions:
     """Who is asked; nobody named: whom the policy names."""
     out: Path | None
     unverified: bool
+    plausible: bool
+    """Whether `entity` also merges where people may well decide otherwise."""
     as_json: bool
 
 
@@ -133,7 +135,8 @@ def _propose(
     from agentd.conflicts.proposals.propose import Proposing
 
     # The policy of the target's commit, as the review had it.
-    asked = makers(options.makers, policy_from_json(record["inputs"]["case"]["policy"]))
+    policy = policy_from_json(record["inputs"]["case"]["policy"])
+    asked = makers(options.makers, policy, plausible=options.plausible)
     return Proposing(request, workplace, record, asked, report).propose()
 
 
@@ -178,7 +181,9 @@ def _told(attempt: Attempt) -> str | None:
         else ""
     )
     if attempt.problem is None:
-        return f"  {attempt.path} merged by {attempt.maker}{cost}"
+        doubt = attempt.details.get("doubt")
+        grade = f" (plausible: {doubt})" if doubt else ""
+        return f"  {attempt.path} merged by {attempt.maker}{grade}{cost}"
     return f"  {attempt.path} not merged by {attempt.maker}{cost}" if cost else None
 
 

@@ -4,7 +4,8 @@
 
 Looks at the merge commits of each clone below DIR whose parents conflict by content over one merge
 base, proposes a merge for each file that conflicts, and holds what passes the gates against the
-file in the merge commit. Each triple of contents counts once. A whole proposal is one with all the
+file in the merge commit. Each triple of contents counts once. What is mechanical is also counted by
+itself: it is what `propose` offers by default. A whole proposal is one with all the
 files that conflict, which is what `propose` offers; it counts as its farthest file does. Downloads
 nothing.
 """
@@ -57,6 +58,8 @@ class Judged:
     reason: str = ""
     proposed: bytes = b""
     person: bytes = b""
+    doubt: str | None = None
+    """Why what is proposed is plausible only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +81,30 @@ def main() -> None:
     arguments = parser.parse_args()
     total: Counter[str] = Counter()
     wholes: Counter[str] = Counter()
+    sure: Counter[str] = Counter()
     print(_row("clone", [str(each) for each in _COLUMNS]))
     for clone in _clones(arguments.clones):
         if arguments.repo and not any(name in str(clone) for name in arguments.repo):
             continue
         tally: Counter[str] = Counter()
         whole: Counter[str] = Counter()
+        mechanical: Counter[str] = Counter()
         for merge in judge(clone, arguments.limit):
             whole[merge.whole] += 1
             for judged in merge.files:
                 tally[judged.outcome] += 1
+                mechanical[Outcome.DECLINED if judged.doubt else judged.outcome] += 1
                 if arguments.out is not None:
                     _write(arguments.out, clone, judged)
         name = str(clone.relative_to(arguments.clones)).removesuffix("/repo")
         print(_row(name, _cells(tally)), flush=True)
+        print(_row(f"{name}, mechanical", _cells(mechanical)), flush=True)
         print(_row(f"{name}, whole", _cells(whole)), flush=True)
         total += tally
+        sure += mechanical
         wholes += whole
     print(_row("all", _cells(total)))
+    print(_row("all, mechanical", _cells(sure)))
     print(_row("all, whole", _cells(wholes)))
 
 
@@ -220,7 +229,7 @@ def _judged(commit: str, sides: FileSides, person: bytes) -> Judged:
         return Judged(commit, sides, Outcome.REFUSED, reason, merged.content, person)
     likeness = compare(sides.path, merged, person)
     kinds = ",".join(merged.kinds)
-    return Judged(commit, sides, likeness, kinds, merged.content, person)
+    return Judged(commit, sides, likeness, kinds, merged.content, person, merged.doubt)
 
 
 def _write(out: Path, clone: Path, judged: Judged) -> None:
@@ -230,6 +239,7 @@ def _write(out: Path, clone: Path, judged: Judged) -> None:
         "path": judged.sides.path,
         "outcome": judged.outcome.value,
         "reason": judged.reason,
+        "doubt": judged.doubt,
     }
     if judged.outcome is Outcome.DECLINED:
         texts = {}

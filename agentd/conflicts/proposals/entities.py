@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentd.conflicts.proposals.blocks import Block, Container, Kind, block_of
+from agentd.conflicts.proposals.confidence import doubt
 from agentd.conflicts.proposals.independence import Refused, still_used
 from agentd.conflicts.proposals.joining import joined
 from agentd.conflicts.proposals.readers import Reader, reader_of, why_unread
@@ -34,6 +35,8 @@ class Merged:
     """The lines of the content, from 0, that each region became."""
     entities: tuple[Lines, ...] = ()
     """Everything that either side adds, each by itself."""
+    doubt: str | None = None
+    """Why people may well make something else of it; None where it is mechanical."""
 
 
 def merge_entities(sides: FileSides) -> Merged | Declined:
@@ -74,18 +77,22 @@ class _FileMerge:
         kinds: list[Kind] = []
         entities: list[Lines] = []
         imports: list[tuple[Block, Block]] = []
+        doubts: list[str] = []
         for index in range(len(self._merge.regions)):
             self._merge, left, right, kind = self._resolve(index)
             resolutions.append(joined(left, right, kind))
             kinds.append(kind)
             entities += (*left.texts, *right.texts)
+            why = doubt(self._sides.path, left, right, kind)
+            doubts += [why] if why is not None else []
             imports += [(left, right)] if kind is Kind.IMPORT else []
         content = self._merge.resolved(resolutions)
         for left, right in imports:
             still_used(left, self._sides.left, content)
             still_used(right, self._sides.right, content)
         spans = self._merge.spans(resolutions)
-        return Merged(content, tuple(kinds), spans, tuple(entities))
+        first = doubts[0] if doubts else None
+        return Merged(content, tuple(kinds), spans, tuple(entities), first)
 
     def _resolve(self, index: int) -> tuple[LineMerge, Block, Block, Kind]:
         for slid in _slides(self._merge, index):

@@ -25,6 +25,7 @@ _FROM: Final = re.compile(
 )
 _ISSUE: Final = re.compile(r"(?:#|\bgh-?|\bissue[ #-]?)(\d{2,})", re.IGNORECASE)
 _WORD: Final = re.compile(rb"[^\W\d]\w*")
+_BULLET: Final = re.compile(rb"[ \t]*[-*+\xe2\x80\xa2]+(?=[ \t])")
 
 
 class Refused(Exception):
@@ -47,6 +48,8 @@ def check_independent(left: Block, right: Block, kind: Kind) -> None:
         _alike(one, other) for one in _texts(left) for other in _texts(right)
     ):
         raise Refused("they add nearly the same")
+    if kind is Kind.ITEM and len(_bullets(left) | _bullets(right)) > 1:
+        raise Refused("their list items have different marks")  # Another mark begins another list.
     if kind is Kind.IMPORT and _sources(left) & _sources(right):
         raise Refused("both import from the same module, in statements of their own")
     if kind is Kind.IMPORT and not _of_one_group(left, right):
@@ -81,6 +84,12 @@ def _items(part: Part) -> Iterator[Part]:
         if each.kind is Kind.ITEM:
             yield each
         yield from _items(each)
+
+
+def _bullets(block: Block) -> set[bytes]:
+    """The marks of its list items, as deep as they stand."""
+    found = (_BULLET.match(text[0]) for text in block.texts)
+    return {each[0] for each in found if each is not None}
 
 
 def _of_one_group(left: Block, right: Block) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from agentd.conflicts.findings import JsonObject
+from agentd.conflicts.proposals.confidence import Confidence
 from agentd.conflicts.proposals.entities import Merged, merge_entities
 from agentd.conflicts.proposals.gates import Refusal, check_file, is_read
 from agentd.conflicts.proposals.sides import Conflict, Declined, FileSides
@@ -40,15 +41,26 @@ class Maker(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class EntityMaker:
     """Merges what both sides add in one place."""
 
-    name = ENTITY
+    plausible: bool = False
+    """Whether also where people may well make something else of it."""
+    name: str = ENTITY
 
     def resolve(self, file: FileSides, conflict: Conflict) -> Answer:
         """One file, merged by entity."""
         merged = merge_entities(file)
-        return Answer(merged.content if isinstance(merged, Merged) else merged)
+        if not isinstance(merged, Merged):
+            return Answer(merged)
+        if merged.doubt is None:
+            return Answer(merged.content, {"confidence": Confidence.MECHANICAL.value})
+        details = {"confidence": Confidence.PLAUSIBLE.value, "doubt": merged.doubt}
+        if self.plausible:
+            return Answer(merged.content, details)
+        reason = f"a merge would be plausible only, as {merged.doubt}; --plausible makes it"
+        return Answer(Declined(reason), details)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,22 @@ def test_what_both_add_is_kept(case: Both, tmp_path: Path) -> None:
 
 LEFT_ALONE = [
     Both(
+        "items with different marks",
+        "CHANGES.md",
+        "## 1.0\n\n@\n",
+        "- Mend the lock of the store\n",
+        "* No more races when two hold it\n",
+        "different marks",
+    ),
+    Both(
+        "items of different depths",
+        "CHANGES.md",
+        "## 1.0\n\n@\n",
+        "- Mend the lock of the store\n",
+        "  - No more races when two hold it\n",
+        "different marks",
+    ),
+    Both(
         "one issue twice",
         "CHANGES.md",
         "## 1.0\n\n- old\n@\n",
