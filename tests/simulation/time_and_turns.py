@@ -21,7 +21,7 @@ _Ts = TypeVarTuple("_Ts")
 
 
 class SimulatedTime:
-    """Stands in for the module `time` where the daemon reads the wall clock."""
+    """Stands in for the module `time` where the daemon reads the system's clocks."""
 
     def __init__(self) -> None:
         self._wall_millis: int = START
@@ -30,6 +30,10 @@ class SimulatedTime:
     def time_ns(self) -> int:
         """The wall clock."""
         return self._wall_millis * 1_000_000
+
+    def monotonic_ns(self) -> int:
+        """The steady time."""
+        return round(self.steady_secs * 1000) * 1_000_000
 
     def advance(self, secs: float) -> None:
         """Time passes."""
