@@ -120,7 +120,13 @@ class Stage:
         outcome = tally.outcome(end.exit_code, says_result=adapter.says_result)
         answers = steps_path.with_suffix(".answers")
         lines = answers.read_text().splitlines() if answers.exists() else []
-        return Ran(end, events, outcome, [json.loads(line) for line in lines], log_path.read_text())
+        return Ran(
+            end,
+            events,
+            outcome,
+            [json.loads(line) for line in lines],
+            log_path.read_text(errors="replace"),
+        )
 
 
 @pytest.fixture
