@@ -23,14 +23,14 @@ from typing import Final
 
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.footprints import take_footprints
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.merge_result import Merge
-from agentd.conflicts.merge_store import MergeStore
-from agentd.conflicts.merging import Merger
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.merges.merging import Merger
+from agentd.conflicts.merges.result import Merge
+from agentd.conflicts.merges.store import MergeStore
 from agentd.conflicts.pairs import Footprint, PairIndex, find_meetings
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
 from benchmarks.many_bundles import Crowded, make_crowded, write_patches
 from benchmarks.report import BenchmarkFailed, Goal, Report
 from benchmarks.servers import ROOT

@@ -19,7 +19,7 @@ from agentd.core.resource_keys import ResourceKey, overlap
 
 if TYPE_CHECKING:
     from agentd.client.sync_client import Client
-    from agentd.conflicts.make_bundle import MadeBundle
+    from agentd.conflicts.bundles.make_bundle import MadeBundle
     from agentd.conflicts.review import Workplace
 
 
@@ -87,7 +87,7 @@ def _check(options: BundleOptions) -> None:
 
 
 def _check_confidence(said: str) -> None:
-    from agentd.conflicts.bundle_parsing import confidence_of
+    from agentd.conflicts.bundles.parsing import confidence_of
 
     if confidence_of(said) is None:
         fail(
@@ -104,7 +104,7 @@ def _write(path: Path, bundle: dict[str, Any]) -> None:
 
 
 def _made(options: BundleOptions, workplace: Workplace) -> MadeBundle:
-    from agentd.conflicts.make_bundle import make_bundle, make_patch_bundle
+    from agentd.conflicts.bundles.make_bundle import make_bundle, make_patch_bundle
 
     target = options.target or _main_branch(workplace)
     if options.patch_file is not None:

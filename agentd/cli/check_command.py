@@ -14,7 +14,7 @@ from agentd.cli.exit_codes import ExitCode
 from agentd.cli.terminal import print_json, printable
 
 if TYPE_CHECKING:
-    from agentd.conflicts.radar_answer import Answer, Asked, Other
+    from agentd.conflicts.radar.answer import Answer, Asked, Other
     from agentd.conflicts.review import Workplace
 
 
@@ -47,7 +47,7 @@ def run_check(options: CheckOptions) -> ExitCode:
     asked = _asked(options, place)
     answer = _locks(asked, place) if options.locks_only else _everything(options, asked)
     if options.as_json:
-        from agentd.conflicts.radar_answer import answer_to_json
+        from agentd.conflicts.radar.answer import answer_to_json
         from agentd.conflicts.record import printable as valid_text
 
         print_json(valid_text(answer_to_json(answer)))
@@ -58,7 +58,7 @@ def run_check(options: CheckOptions) -> ExitCode:
 
 
 def _exit_code(answer: Answer) -> ExitCode:
-    from agentd.conflicts.radar_answer import Verdict
+    from agentd.conflicts.radar.answer import Verdict
 
     return {
         Verdict.FREE: ExitCode.OK,
@@ -72,8 +72,8 @@ def _exit_code(answer: Answer) -> ExitCode:
 def _locks(asked: Asked, place: _Place) -> Answer:
     """Only the locks: one call, and no process."""
     from agentd.cli.connect import connected_client
-    from agentd.conflicts.collect import live_locks
-    from agentd.conflicts.radar_answer import Answer, locks_in_the_way
+    from agentd.conflicts.bundles.collect import live_locks
+    from agentd.conflicts.radar.answer import Answer, locks_in_the_way
 
     with connected_client() as client:
         locks = live_locks(client, place.namespace)
@@ -81,7 +81,7 @@ def _locks(asked: Asked, place: _Place) -> Answer:
 
 
 def _everything(options: CheckOptions, asked: Asked) -> Answer:
-    from agentd.conflicts.radar_check import look_around
+    from agentd.conflicts.radar.check import look_around
 
     with daemon_if_running() as client:
         return look_around(_workplace(options, asked), asked, daemon=client, target=options.target)
@@ -95,7 +95,7 @@ def _workplace(options: CheckOptions, asked: Asked) -> Workplace:
 
 def _place(options: CheckOptions) -> _Place:
     """Where the path lies. The worktree around it is where the caller works."""
-    from agentd.conflicts.whereabouts import find_worktree, place_within
+    from agentd.conflicts.bundles.whereabouts import find_worktree, place_within
 
     path = options.repository.absolute() / options.path
     is_existing = os.path.isdir(path)  # A long name is none; `Path.is_dir` raises.
@@ -111,9 +111,9 @@ def _place(options: CheckOptions) -> _Place:
 
 def _place_by_git(options: CheckOptions, path: Path) -> _Place:
     """The same for bare and unusual repositories, at the cost of a few processes."""
-    from agentd.conflicts.git_process import GitProcess
-    from agentd.conflicts.repository import Repository
-    from agentd.conflicts.whereabouts import place_within
+    from agentd.conflicts.bundles.whereabouts import place_within
+    from agentd.conflicts.git.process import GitProcess
+    from agentd.conflicts.git.repository import Repository
 
     repository = Repository(options.repository, GitProcess())
     if repository.is_bare:
@@ -140,7 +140,7 @@ def _not_inside(path: str, worktree: Path) -> NoReturn:
 
 
 def _asked(options: CheckOptions, place: _Place) -> Asked:
-    from agentd.conflicts.radar_answer import Asked
+    from agentd.conflicts.radar.answer import Asked
     from agentd.core.resource_keys import BadResourceKey
     from agentd.settings import process_environment
 

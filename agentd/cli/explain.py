@@ -15,7 +15,7 @@ from agentd.cli.review_view import ACTION_STYLES, owners_by_bundle, target_name
 from agentd.cli.terminal import console, print_json, say, styled
 
 if TYPE_CHECKING:
-    from agentd.conflicts.repository import Repository
+    from agentd.conflicts.git.repository import Repository
 
 _ID_CHARS_MIN = 7
 """Shorter beginnings of commit and bundle ids would match by chance."""
@@ -70,7 +70,7 @@ def explain(repository: Path, what: str, *, as_json: bool) -> None:
 
 def _path_in(repository: Repository, what: str) -> str:
     """What the repository calls a path that was named from where the user is."""
-    from agentd.conflicts.whereabouts import find_worktree, place_within
+    from agentd.conflicts.bundles.whereabouts import find_worktree, place_within
 
     here = find_worktree(Path.cwd())
     place = None

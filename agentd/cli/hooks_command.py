@@ -148,7 +148,7 @@ def place_of(repository: Path, scope: Scope) -> Place:
 
 def worktree_around(directory: Path) -> Path | None:
     """The top of the worktree that a directory is in."""
-    from agentd.conflicts.whereabouts import find_worktree
+    from agentd.conflicts.bundles.whereabouts import find_worktree
 
     found = find_worktree(directory) if directory.is_dir() else None
     return found.worktree if found is not None else None

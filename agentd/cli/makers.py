@@ -10,8 +10,8 @@ from agentd.cli.exit_codes import ExitCode
 from agentd.errors import Unsupported
 
 if TYPE_CHECKING:
-    from agentd.conflicts.policy import Policy
-    from agentd.conflicts.policy_proposals import Driver
+    from agentd.conflicts.policy.policy import Policy
+    from agentd.conflicts.policy.proposals import Driver
     from agentd.conflicts.proposals.making import Maker
 
 
@@ -59,8 +59,8 @@ def _maker(name: str, policy: Policy, *, required: bool) -> Maker:
 
 
 def _driver(driver: Driver, policy: Policy) -> Maker:
+    from agentd.conflicts.checks.walls import Walls
     from agentd.conflicts.proposals.driver_maker import DriverMaker
-    from agentd.conflicts.walls import Walls
     from agentd.settings import process_environment
 
     configured = settings()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agentd.conflicts.bundle import Bundle
+    from agentd.conflicts.bundles.bundle import Bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class NamedBundles:
 
     def read(self) -> tuple[Bundle, ...]:
         """The bundles themselves; a file that cannot be read becomes a finding on its bundle."""
-        from agentd.conflicts.collect import from_branch, from_bundle_file, from_patch_file
+        from agentd.conflicts.bundles.collect import from_branch, from_bundle_file, from_patch_file
 
         return (
             *(from_bundle_file(path) for path in self.files),

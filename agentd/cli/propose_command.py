@@ -131,7 +131,7 @@ def _propose(
     record: Mapping[str, Any],
     report: Callable[[str], None],
 ) -> tuple[Proposed, ...]:
-    from agentd.conflicts.policy import policy_from_json
+    from agentd.conflicts.policy.policy import policy_from_json
     from agentd.conflicts.proposals.propose import Proposing
 
     # The policy of the target's commit, as the review had it.

@@ -66,7 +66,7 @@ def kept_records(
     workplace: Workplace, client: Client | None, directory: Path
 ) -> Iterator[dict[str, Any]]:
     """The kept reviews of the repository with their inputs, the newest first."""
-    from agentd.conflicts.archive import kept_reviews
+    from agentd.conflicts.git.archive import kept_reviews
     from agentd.conflicts.replay import kept_record
 
     records = all_records(client, directory, repository=workplace.repository.namespace)

@@ -20,9 +20,9 @@ from agentd.cli.out_files import write_whole
 from agentd.cli.run_place import RunPlace
 from agentd.cli.run_view import RunView
 from agentd.client.async_client import AsyncClient
+from agentd.conflicts.bundles.run_bundle import RunChange, change_of_run
+from agentd.conflicts.bundles.worktree_snapshot import Snapshot, take_snapshot
 from agentd.conflicts.record import printable as valid_text
-from agentd.conflicts.run_bundle import RunChange, change_of_run
-from agentd.conflicts.worktree_snapshot import Snapshot, take_snapshot
 from agentd.errors import AgentdError
 from agentd.paths import prepare_directory
 from agentd.providers.adapter import Agent, Assignment, Enforcement, Way

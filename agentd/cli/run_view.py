@@ -24,7 +24,7 @@ from agentd.providers.agent_events import (
 from agentd.providers.outcome import Outcome
 
 if TYPE_CHECKING:
-    from agentd.conflicts.run_bundle import RunChange
+    from agentd.conflicts.bundles.run_bundle import RunChange
 
 _LINE_CHARS_MAX: Final = 500
 _PATHS_SHOWN: Final = 8

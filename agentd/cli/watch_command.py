@@ -19,7 +19,7 @@ from agentd.cli.exit_codes import ExitCode
 from agentd.cli.terminal import console, print_json
 
 if TYPE_CHECKING:
-    from agentd.conflicts.radar_station import RadarStation, Sighting
+    from agentd.conflicts.radar.station import RadarStation, Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class WatchOptions:
 
 def run_watch(options: WatchOptions) -> ExitCode:
     """Shows the picture once, or follows it."""
-    from agentd.conflicts.radar_station import follow
+    from agentd.conflicts.radar.station import follow
 
     with _station(options) as station:
         if options.once:
@@ -56,7 +56,7 @@ def run_watch(options: WatchOptions) -> ExitCode:
 def _station(options: WatchOptions) -> Iterator[RadarStation]:
     """The radar, and nothing of it left afterwards, also when the process is told to end."""
     from agentd.client.sync_client import Client
-    from agentd.conflicts.radar_station import RadarStation
+    from agentd.conflicts.radar.station import RadarStation
     from agentd.conflicts.review import open_workplace
 
     signal.signal(signal.SIGTERM, _end)
@@ -118,7 +118,7 @@ def _follow_as_json(sightings: Iterator[Sighting]) -> None:
 
 
 def _changes(before: Sighting | None, now: Sighting) -> Iterator[dict[str, Any]]:
-    from agentd.conflicts.radar_json import change_to_json, differences
+    from agentd.conflicts.radar.as_json import change_to_json, differences
     from agentd.conflicts.record import printable
 
     at = _moment()
@@ -134,7 +134,7 @@ def _changes(before: Sighting | None, now: Sighting) -> Iterator[dict[str, Any]]
 
 
 def _whole(sighting: Sighting) -> dict[str, Any]:
-    from agentd.conflicts.radar_json import picture_to_json
+    from agentd.conflicts.radar.as_json import picture_to_json
     from agentd.conflicts.record import printable
 
     whole: dict[str, Any] = printable(

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, assert_never
 
 from agentd.cli.terminal import printable, styled
-from agentd.conflicts.radar import Encounter, Heat, Participant, Picture, Spot, Trespass
-from agentd.conflicts.radar_json import Change, ChangeKind, differences
-from agentd.conflicts.radar_station import Sighting
+from agentd.conflicts.radar.as_json import Change, ChangeKind, differences
+from agentd.conflicts.radar.radar import Encounter, Heat, Participant, Picture, Spot, Trespass
+from agentd.conflicts.radar.station import Sighting
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agentd.conflicts.admission import Candidate
+from agentd.conflicts.bundles.admission import Candidate
+from agentd.conflicts.checks.proof import Proof, Standing
 from agentd.conflicts.decisions import Action, Decision, Reason, Why
 from agentd.conflicts.findings import BundleId, FindingKind, counted
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.ledger_verdicts import unaccounted_reason
-from agentd.conflicts.proof import Proof, Standing
+from agentd.conflicts.ledger.verdicts import unaccounted_reason
 from agentd.conflicts.selection import Edge
 from agentd.conflicts.settlement import Settlement
 

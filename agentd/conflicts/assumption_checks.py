@@ -21,8 +21,9 @@ from agentd.conflicts.assumptions import (
     evaluate,
     parse_assumption,
 )
-from agentd.conflicts.command_runs import CommandRun, RunStatus, named_command
-from agentd.conflicts.culprits import CulpritSet, Outcome, find_culprits
+from agentd.conflicts.checks.command_runs import CommandRun, RunStatus, named_command
+from agentd.conflicts.checks.culprits import CulpritSet, Outcome, find_culprits
+from agentd.conflicts.checks.proof import CommandRunner
 from agentd.conflicts.findings import (
     BundleId,
     Finding,
@@ -34,13 +35,12 @@ from agentd.conflicts.findings import (
     warning,
 )
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.holding import Holdings
-from agentd.conflicts.policy import Policy
-from agentd.conflicts.proof import CommandRunner
-from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.policy.policy import Policy
 from agentd.conflicts.selection import Edge, EdgeKind
-from agentd.conflicts.tree_files import LookedUpTree, Lookup
+from agentd.conflicts.trees.files import LookedUpTree, Lookup
 
 CHECKED_MAX: Final = 50
 """How many assumptions of one bundle are checked."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentd.conflicts.bundle import Bundle, Claim, ClaimStatus, Source, SourceKind
+from agentd.conflicts.bundles.bundle import Bundle, Claim, ClaimStatus, Source, SourceKind
+from agentd.conflicts.bundles.json_fields import Fields
+from agentd.conflicts.bundles.submission import Submission
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
-from agentd.conflicts.git_names import CommitId, ObjectId
+from agentd.conflicts.git.names import CommitId, ObjectId
 from agentd.conflicts.holding import HeldLock, Holdings
-from agentd.conflicts.json_fields import Fields
 from agentd.conflicts.judgement import Case
-from agentd.conflicts.policy import policy_from_json
-from agentd.conflicts.policy_errors import PolicyError
-from agentd.conflicts.submission import Submission
+from agentd.conflicts.policy.errors import PolicyError
+from agentd.conflicts.policy.policy import policy_from_json
 
 
 def encode_case(case: Case) -> dict[str, Any]:

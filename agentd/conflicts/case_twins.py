@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from agentd.conflicts.findings import Finding, FindingKind, warning
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import TreeId, encoded, folded
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.tree_entries import tree_records
+from agentd.conflicts.git.names import TreeId, encoded, folded
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.trees.entries import tree_records
 
 Names = Mapping[str, Mapping[str, Sequence[str]]]
 """Directory to folded name to the names that are there."""

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from agentd.conflicts.bundle import Bundle
-from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
+from agentd.conflicts.bundles.bundle import Bundle
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonObject, Severity
 from agentd.conflicts.footprints import take_footprints
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.hunk_overlap import hunks_to_json
-from agentd.conflicts.merge_result import Merge, MergeResult
-from agentd.conflicts.merging import Merger
+from agentd.conflicts.merges.conflict_kinds import ConflictKind, conflict_kinds
+from agentd.conflicts.merges.merging import Merger
+from agentd.conflicts.merges.result import Merge, MergeResult
 from agentd.conflicts.pairs import Footprint, Meeting, find_meetings
-from agentd.conflicts.policy import Policy
-from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.policy.policy import Policy
 from agentd.conflicts.selection import Edge, EdgeKind
 
 QUESTIONS_MAX: Final = 2_000

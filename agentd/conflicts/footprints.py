@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agentd.conflicts.findings import BundleId
-from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.pairs import Footprint
-from agentd.conflicts.quarantine import Quarantine
 
 
 def take_footprints(

@@ -12,8 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from agentd.conflicts.admission import Candidate
-from agentd.conflicts.conflict_kinds import conflict_kinds
+from agentd.conflicts.bundles.admission import Candidate
 from agentd.conflicts.findings import (
     Finding,
     FindingKind,
@@ -24,8 +23,7 @@ from agentd.conflicts.findings import (
     info,
     warning,
 )
-from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.history import (
+from agentd.conflicts.git.history import (
     COMMITS_SHOWN,
     LOG_PATHS_MAX,
     CommitInfo,
@@ -34,12 +32,14 @@ from agentd.conflicts.history import (
     count_between,
     touched_between,
 )
+from agentd.conflicts.git.isolation import asked_of_each, unreadable
+from agentd.conflicts.git.names import CommitId, TreeId
+from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.hunk_overlap import conflicting_hunks, hunks_to_json
-from agentd.conflicts.isolation import asked_of_each, unreadable
-from agentd.conflicts.merge_result import Merge, MergeResult
-from agentd.conflicts.merging import Merger
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.tree_changes import FileHunks
+from agentd.conflicts.merges.conflict_kinds import conflict_kinds
+from agentd.conflicts.merges.merging import Merger
+from agentd.conflicts.merges.result import Merge, MergeResult
+from agentd.conflicts.trees.changes import FileHunks
 from agentd.errors import DependencyFailed
 
 _PATHSPECS_MAX: Final = 2_000

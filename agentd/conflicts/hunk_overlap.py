@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from agentd.conflicts.findings import JsonObject
-from agentd.conflicts.tree_changes import FileHunks, Hunk
+from agentd.conflicts.trees.changes import FileHunks, Hunk
 
 HUNKS_SHOWN: Final = 6
 LINES_SHOWN: Final = 40

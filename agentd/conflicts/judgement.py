@@ -12,37 +12,37 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from agentd.conflicts.acceptance import held_back_reason, merge_decisions
-from agentd.conflicts.accounting import check_ledger
-from agentd.conflicts.admission import Admission, Candidate, covers
 from agentd.conflicts.assumption_checks import AssumptionChecks, Checked
+from agentd.conflicts.bundles.admission import Admission, Candidate, covers
+from agentd.conflicts.bundles.submission import Submission
 from agentd.conflicts.case_twins import with_case_twins
+from agentd.conflicts.checks.proof import CommandRunner, Proof, Prover
+from agentd.conflicts.checks.regeneration import Generator, NoGenerator, Regenerator, Step
 from agentd.conflicts.compatibility import Compatibility, find_edges
-from agentd.conflicts.composition import Composer
 from agentd.conflicts.decisions import Action, Decision, Winner, decide_lost
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, Severity
 from agentd.conflicts.freshness import Placed, place
-from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.history import TargetMove, target_move
+from agentd.conflicts.git.history import TargetMove, target_move
+from agentd.conflicts.git.names import CommitId, TreeId
+from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.interaction import Interaction
 from agentd.conflicts.large_texts import compared_whole, large_texts
-from agentd.conflicts.ledger_summary import LedgerSummary
-from agentd.conflicts.merge_attributes import merge_attributes
-from agentd.conflicts.merge_result import MergeAttributes
-from agentd.conflicts.merge_store import MergeStore
-from agentd.conflicts.merging import Merger
-from agentd.conflicts.policy import Policy
-from agentd.conflicts.proof import CommandRunner, Proof, Prover
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.regeneration import Generator, NoGenerator, Regenerator, Step
+from agentd.conflicts.ledger.accounting import check_ledger
+from agentd.conflicts.ledger.summary import LedgerSummary
+from agentd.conflicts.merges.attributes import merge_attributes
+from agentd.conflicts.merges.composition import Composer
+from agentd.conflicts.merges.merging import Merger
+from agentd.conflicts.merges.result import MergeAttributes
+from agentd.conflicts.merges.store import MergeStore
+from agentd.conflicts.policy.policy import Policy
 from agentd.conflicts.selection import Contender, Edge
 from agentd.conflicts.settlement import Settlement, Settling
 from agentd.conflicts.single_decisions import decide_singly, is_closed
-from agentd.conflicts.submission import Submission
 from agentd.conflicts.symbol_pass import SymbolPass, guard_symbols
 from agentd.conflicts.symbols.summary_cache import SummaryCache
 from agentd.conflicts.target_symbols import with_target_symbols
-from agentd.conflicts.unsafe_names import is_unsafe
+from agentd.conflicts.trees.unsafe_names import is_unsafe
 
 _CONFIDENCE_UNSAID = 50
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agentd.conflicts.git_names import CommitId
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
+from agentd.conflicts.git.names import CommitId
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
 from agentd.errors import DependencyFailed, InvalidParams
 
 _BRANCH_PREFIX: Final = "agentd/review-"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agentd.conflicts.admission import Candidate
+from agentd.conflicts.bundles.admission import Candidate
 from agentd.conflicts.findings import Finding, FindingKind, info
-from agentd.conflicts.git_names import ObjectId, TreeId
-from agentd.conflicts.isolation import asked_of_each
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.tree_changes import MODE_ABSENT, MODE_GITLINK, MODE_TREE
-from agentd.conflicts.tree_entries import ObjectInfo, look_up
+from agentd.conflicts.git.isolation import asked_of_each
+from agentd.conflicts.git.names import ObjectId, TreeId
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.trees.changes import MODE_ABSENT, MODE_GITLINK, MODE_TREE
+from agentd.conflicts.trees.entries import ObjectInfo, look_up
 
 _FILES_SHOWN = 20
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from agentd.conflicts.conflict_kinds import ConflictKind
 from agentd.conflicts.findings import BundleId
-from agentd.conflicts.git_names import folded
+from agentd.conflicts.git.names import folded
 from agentd.conflicts.hunk_overlap import HunkPair, Touch, meeting_hunks
-from agentd.conflicts.tree_changes import MODE_GITLINK, FileHunks, TreeChange
+from agentd.conflicts.merges.conflict_kinds import ConflictKind
+from agentd.conflicts.trees.changes import MODE_GITLINK, FileHunks, TreeChange
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import orjson
 
 from agentd.conflicts.assumption_checks import Checked
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.history import TargetMove
+from agentd.conflicts.git.history import TargetMove
 from agentd.conflicts.judgement import Judgement
-from agentd.conflicts.policy import Policy
+from agentd.conflicts.policy.policy import Policy
 from agentd.conflicts.symbols.grammars import reader_of
 from agentd.conflicts.symbols.languages import language_of
 

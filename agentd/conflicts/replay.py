@@ -13,11 +13,12 @@ from typing import Any
 
 import orjson
 
-from agentd.conflicts.archive import is_whole, kept_reviews, missing_objects, record_of
+from agentd.conflicts.bundles.json_fields import FieldProblem, Fields
 from agentd.conflicts.case_codec import decode_case
+from agentd.conflicts.checks.generators import RecordedGenerator, decode_generations
+from agentd.conflicts.checks.recorded_runs import RecordedRuns, decode_runs
 from agentd.conflicts.findings import FindingKind
-from agentd.conflicts.generators import RecordedGenerator, decode_generations
-from agentd.conflicts.json_fields import FieldProblem, Fields
+from agentd.conflicts.git.archive import is_whole, kept_reviews, missing_objects, record_of
 from agentd.conflicts.judgement import Case, Judgement, judge
 from agentd.conflicts.record import (
     ENGINE_VERSION,
@@ -26,7 +27,6 @@ from agentd.conflicts.record import (
     judgement_to_json,
     other_readers,
 )
-from agentd.conflicts.recorded_runs import RecordedRuns, decode_runs
 from agentd.conflicts.review import Workplace, open_workplace
 from agentd.errors import DependencyFailed, InvalidParams, NotFound
 

@@ -15,16 +15,23 @@ from typing import Any
 
 import orjson
 
-from agentd.conflicts.admission import Admission
-from agentd.conflicts.archive import keep_review
-from agentd.conflicts.bundle import Bundle
+from agentd.conflicts.bundles.admission import Admission
+from agentd.conflicts.bundles.bundle import Bundle
+from agentd.conflicts.bundles.collect import Collected, DaemonView, collect, left_by
+from agentd.conflicts.bundles.intake import Intake
+from agentd.conflicts.bundles.superseding import leave_out_superseded
 from agentd.conflicts.case_codec import decode_case, encode_case
-from agentd.conflicts.collect import Collected, DaemonView, collect, left_by
+from agentd.conflicts.checks.generators import SandboxGenerator
+from agentd.conflicts.checks.recorded_runs import RecordingRuns
+from agentd.conflicts.checks.scratch import ends_as_exceptions
+from agentd.conflicts.checks.verification import Verifier
 from agentd.conflicts.decisions import Action
-from agentd.conflicts.generators import SandboxGenerator
-from agentd.conflicts.git_names import CommitId, ObjectId
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.intake import Intake
+from agentd.conflicts.git.archive import keep_review
+from agentd.conflicts.git.names import CommitId, ObjectId
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.pruning import prune_rarely
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
 from agentd.conflicts.judgement import Case, Judgement, Memory, judge
 from agentd.conflicts.landing import (
     Landed,
@@ -34,10 +41,8 @@ from agentd.conflicts.landing import (
     check_movable,
 )
 from agentd.conflicts.landing_tries import LandingTries
-from agentd.conflicts.merge_store import MergeStore
-from agentd.conflicts.policy import POLICY_PATH, Policy, parse_policy
-from agentd.conflicts.pruning import prune_rarely
-from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.merges.store import MergeStore
+from agentd.conflicts.policy.policy import POLICY_PATH, Policy, parse_policy
 from agentd.conflicts.record import (
     ENGINE_VERSION,
     canonical_bytes,
@@ -45,12 +50,7 @@ from agentd.conflicts.record import (
     policy_to_json,
     printable,
 )
-from agentd.conflicts.recorded_runs import RecordingRuns
-from agentd.conflicts.repository import Repository
-from agentd.conflicts.scratch import ends_as_exceptions
-from agentd.conflicts.superseding import leave_out_superseded
 from agentd.conflicts.symbols.grammars import readers
-from agentd.conflicts.verification import Verifier
 from agentd.core.clock import Clock, SystemClock, rfc3339
 from agentd.core.ids import IdSource, RandomIds
 from agentd.errors import DependencyFailed

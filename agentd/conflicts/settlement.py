@@ -10,18 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agentd.conflicts.assumption_checks import AssumptionChecks, Broken
-from agentd.conflicts.command_runs import CommandRun, ending
-from agentd.conflicts.composition import Clash, Composer, Composition
-from agentd.conflicts.culprits import Blame, CulpritSet
+from agentd.conflicts.checks.command_runs import CommandRun, ending
+from agentd.conflicts.checks.culprits import Blame, CulpritSet
+from agentd.conflicts.checks.proof import Check, Proof, Prover, Standing, blames_somebody
+from agentd.conflicts.checks.regeneration import Finished, Regenerator, Step
 from agentd.conflicts.decisions import Action, Decision, Reason, Why
 from agentd.conflicts.findings import BundleId, Finding, FindingKind, JsonValue, Severity, counted
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.ledger_books import Discrepancy
-from agentd.conflicts.ledger_summary import LedgerSummary
-from agentd.conflicts.ledger_verdicts import ledger_findings, unaccounted_reason
-from agentd.conflicts.proof import Check, Proof, Prover, Standing, blames_somebody
-from agentd.conflicts.regeneration import Finished, Regenerator, Step
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.ledger.books import Discrepancy
+from agentd.conflicts.ledger.summary import LedgerSummary
+from agentd.conflicts.ledger.verdicts import ledger_findings, unaccounted_reason
+from agentd.conflicts.merges.composition import Clash, Composer, Composition
 from agentd.conflicts.selection import Contender, Edge, EdgeKind, Selection, select
 
 _PARTNERS_SHOWN = 5

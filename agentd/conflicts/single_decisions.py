@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentd.conflicts.bundle import SourceKind
+from agentd.conflicts.bundles.bundle import SourceKind
 from agentd.conflicts.decisions import Action, Decision, Reason, Why, decide_unfit
 from agentd.conflicts.findings import FindingKind, Severity
 from agentd.conflicts.freshness import Freshness, Placed
 from agentd.conflicts.holding import HeldLock, Holdings
-from agentd.conflicts.policy import Policy
+from agentd.conflicts.policy.policy import Policy
 
 
 def decide_singly(

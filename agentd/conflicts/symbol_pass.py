@@ -20,12 +20,12 @@ from agentd.conflicts.findings import (
     Severity,
 )
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.holding import Holdings
 from agentd.conflicts.interaction import Interaction
-from agentd.conflicts.merging import Merger
+from agentd.conflicts.merges.merging import Merger
 from agentd.conflicts.pairs import Footprint
-from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.selection import Edge, EdgeKind
 from agentd.conflicts.symbol_sources import SymbolSources, TreeSide, tree_side
 from agentd.conflicts.symbols.findings import Grade, GuardResult, Spot, SymbolFinding, WhichSide

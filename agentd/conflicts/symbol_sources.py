@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agentd.conflicts.git_names import ObjectId, TreeId
-from agentd.conflicts.isolation import asked_of_each
-from agentd.conflicts.merge_result import MergeResult
-from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.git.isolation import asked_of_each
+from agentd.conflicts.git.names import ObjectId, TreeId
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.merges.result import MergeResult
 from agentd.conflicts.symbols.sides import FileChange, Side
-from agentd.conflicts.tree_changes import TreeChange
-from agentd.conflicts.tree_entries import ObjectInfo, in_portions, look_up
+from agentd.conflicts.trees.changes import TreeChange
+from agentd.conflicts.trees.entries import ObjectInfo, in_portions, look_up
 from agentd.errors import DependencyFailed
 
 _FILE = "100"

@@ -13,10 +13,10 @@ from typing import Final
 
 from agentd.conflicts.findings import Finding, FindingKind, JsonValue, counted, error, info
 from agentd.conflicts.freshness import Freshness, Placed, commits_json
-from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.history import commits_between
-from agentd.conflicts.merging import Merger
-from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.git.history import commits_between
+from agentd.conflicts.git.names import CommitId, TreeId
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.merges.merging import Merger
 from agentd.conflicts.symbol_sources import SymbolSources, TreeSide, tree_side
 from agentd.conflicts.symbols.findings import Spot, SymbolFinding, WhichSide
 from agentd.conflicts.symbols.guard import SymbolGuard

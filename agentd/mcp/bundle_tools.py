@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
-from agentd.conflicts.make_bundle import make_bundle, make_patch_bundle
+from agentd.conflicts.bundles.make_bundle import make_bundle, make_patch_bundle
 from agentd.conflicts.review import open_workplace
 from agentd.errors import InvalidParams
 from agentd.mcp.answers import Decision, Review, Submitted, Verified, quoted

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agentd.conflicts.repository import Repository
+from agentd.conflicts.bundles.whereabouts import find_worktree, place_within
+from agentd.conflicts.git.repository import Repository
 from agentd.conflicts.review import open_workplace
-from agentd.conflicts.whereabouts import find_worktree, place_within
 from agentd.core.resource_keys import BadResourceKey, ResourceKey, normalise, overlap
 from agentd.errors import InvalidParams, PermissionDenied
 

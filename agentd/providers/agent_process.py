@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from agentd.conflicts.process_run import end_marked
+from agentd.conflicts.checks.process_run import end_marked
 from agentd.errors import DependencyFailed
 from agentd.providers.chronicle import Chronicle, Stream
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agentd.conflicts.policy_errors import PolicyProblem, problems_of
+from agentd.conflicts.policy.errors import PolicyProblem, problems_of
 from agentd.errors import InvalidParams, PermissionDenied
 from agentd.settings import SECRET_SUFFIXES
 

@@ -24,7 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from agentd.conflicts.merge_result import MergeResult
+from agentd.conflicts.merges.result import MergeResult
 from benchmarks.replay.git_history import GitHistory, Merge
 from benchmarks.replay.one_merge import POLICY, EngineFailed, Shape, review_merge
 from benchmarks.replay.semantic import find_clone

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from agentd.conflicts.merge_result import MergeResult, parse_merges
-from agentd.conflicts.repository import IDENTITY
+from agentd.conflicts.git.repository import IDENTITY
+from agentd.conflicts.merges.result import MergeResult, parse_merges
 from agentd.conflicts.symbols.sides import FileChange, Side
 from benchmarks.replay.ancestry import Ancestry
 

@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from agentd.conflicts.bundle import Bundle
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.bundle import Bundle
+from agentd.conflicts.bundles.collect import from_branch
 from agentd.conflicts.review import ReviewRequest, review
 from agentd.errors import AgentdError
 from benchmarks.replay.git_history import Merge

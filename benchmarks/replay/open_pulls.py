@@ -24,7 +24,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
-from agentd.conflicts.conflict_kinds import ConflictKind
+from agentd.conflicts.merges.conflict_kinds import ConflictKind
 from benchmarks.replay.git_history import GitHistory, Merge
 from benchmarks.replay.one_merge import review_record
 from benchmarks.replay.semantic import find_clone

@@ -22,16 +22,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.merging import Merger
+from agentd.conflicts.git.names import CommitId, TreeId
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.merges.merging import Merger
 from agentd.conflicts.proposals.broken_names import broken_names
 from agentd.conflicts.proposals.conflicting import read_conflict, with_contents
 from agentd.conflicts.proposals.entities import Merged, merge_entities
 from agentd.conflicts.proposals.gates import check_file
 from agentd.conflicts.proposals.sides import Conflict, FileSides, Party
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
 from agentd.errors import AgentdError
 from benchmarks.replay.git_history import GitHistory, Merge
 from benchmarks.replay.people import Likeness, compare

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
-from agentd.conflicts.merge_result import MergeMessage, MergeResult
+from agentd.conflicts.merges.conflict_kinds import ConflictKind, conflict_kinds
+from agentd.conflicts.merges.result import MergeMessage, MergeResult
 
 _GATES: Final = {
     "symbol_conflict": "silent",

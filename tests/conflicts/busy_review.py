@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from agentd.conflicts.bundle import Bundle, Source, SourceKind
-from agentd.conflicts.bundle_parsing import parse_bundle
+from agentd.conflicts.bundles.bundle import Bundle, Source, SourceKind
+from agentd.conflicts.bundles.parsing import parse_bundle
 from tests.conflicts.fake_daemon import FakeDaemon
 from tests.conflicts.repo_builder import FileContent, Repo
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agentd.conflicts.bundle import Bundle, Source, SourceKind
-from agentd.conflicts.bundle_parsing import parse_bundle
+from agentd.conflicts.bundles.bundle import Bundle, Source, SourceKind
+from agentd.conflicts.bundles.parsing import parse_bundle
 from agentd.conflicts.review import ReviewOutcome, ReviewRequest, review
 from agentd.core.clock import Instant
 from tests.fakes.ids import SequentialIds

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentd.conflicts.apply_patch import (
+from agentd.conflicts.patches.apply_patch import (
     AddFile,
     DeleteFile,
     Malformed,
@@ -24,7 +24,7 @@ from agentd.conflicts.apply_patch import (
     parse_apply_patch,
     paths_of,
 )
-from agentd.conflicts.apply_patch_chunks import DoesNotFit, updated
+from agentd.conflicts.patches.apply_patch_chunks import DoesNotFit, updated
 from tests.conflicts.repo_builder import FileContent, Repo, actions, findings_of, patch_bundle
 
 MEASURED: list[dict[str, Any]] = json.loads(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 
-from agentd.conflicts.bundle import Bundle
+from agentd.conflicts.bundles.bundle import Bundle
 from agentd.conflicts.replay import replay
 from tests.conflicts.fake_daemon import FakeDaemon
 from tests.conflicts.repo_builder import (

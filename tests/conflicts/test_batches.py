@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
-from agentd.conflicts.forks import merge_bases_of
-from agentd.conflicts.git_names import CommitId, ObjectId, TreeId
-from agentd.conflicts.git_process import GitProcess, GitResult
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
-from agentd.conflicts.tree_edits import NewFile
+from agentd.conflicts.bundles.collect import from_branch
+from agentd.conflicts.git.forks import merge_bases_of
+from agentd.conflicts.git.names import CommitId, ObjectId, TreeId
+from agentd.conflicts.git.process import GitProcess, GitResult
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.trees.edits import NewFile
 from agentd.errors import AgentdError
 from tests.conflicts.random_worlds import ObjectStore
 from tests.conflicts.repo_builder import FileContent, Repo, actions, numbered, patch_bundle

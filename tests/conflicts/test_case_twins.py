@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.collect import from_branch
 from tests.conflicts.repo_builder import (
     FileContent,
     Repo,

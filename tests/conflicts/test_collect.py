@@ -7,8 +7,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from agentd.conflicts.bundle import Bundle, ClaimStatus, HeadRevision, PatchText, SourceKind
-from agentd.conflicts.collect import collect, from_bundle_file, from_patch_file
+from agentd.conflicts.bundles.bundle import Bundle, ClaimStatus, HeadRevision, PatchText, SourceKind
+from agentd.conflicts.bundles.collect import collect, from_bundle_file, from_patch_file
 from agentd.conflicts.findings import FindingKind
 from tests.conflicts.fake_daemon import FakeDaemon
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agentd.conflicts.command_runs import (
+from agentd.conflicts.checks.command_runs import (
     BUNDLE_COMMAND_CHARS_MAX,
     BUNDLE_COMMANDS_MAX,
     CommandRun,
@@ -16,7 +16,7 @@ from agentd.conflicts.command_runs import (
     ending,
     runnable_commands,
 )
-from agentd.conflicts.policy import Policy, parse_policy
+from agentd.conflicts.policy.policy import Policy, parse_policy
 
 
 def a_run(status: RunStatus, problem: str | None = None) -> CommandRun:

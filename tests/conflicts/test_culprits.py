@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentd.conflicts.culprits import Blame, CulpritSet, Outcome, find_culprits
+from agentd.conflicts.checks.culprits import Blame, CulpritSet, Outcome, find_culprits
 
 
 def search(items: range, causes: list[frozenset[int]]) -> tuple[CulpritSet[int], int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.collect import from_branch
 from agentd.conflicts.replay import replay
 from tests.conflicts.repo_builder import (
     Repo,

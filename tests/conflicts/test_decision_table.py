@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.collect import from_branch
 from tests.conflicts.fake_daemon import FakeDaemon
 from tests.conflicts.repo_builder import (
     FileContent,

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
-from agentd.conflicts.composition import Clash, Composer, Composition
-from agentd.conflicts.conflict_kinds import ConflictKind
+from agentd.conflicts.bundles.collect import from_branch
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.git_process import GitProcess, GitResult
-from agentd.conflicts.merge_result import parse_merge
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.process import GitProcess, GitResult
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.merges.composition import Clash, Composer, Composition
+from agentd.conflicts.merges.conflict_kinds import ConflictKind
+from agentd.conflicts.merges.result import parse_merge
 from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import (
     FileContent,

@@ -12,8 +12,8 @@ import pytest
 
 from agentd.client.autostart import private_environment, running_daemon
 from agentd.client.sync_client import Client
-from agentd.conflicts.bundle import Bundle, PatchText
-from agentd.conflicts.collect import collect, from_bundle_file, from_patch_file
+from agentd.conflicts.bundles.bundle import Bundle, PatchText
+from agentd.conflicts.bundles.collect import collect, from_bundle_file, from_patch_file
 from agentd.protocol.locks import GrantedLock
 from tests.conflicts.repo_builder import patch_bundle
 from tests.conflicts.test_patch_forms import FORMS

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.bundle import Bundle, Source, SourceKind
-from agentd.conflicts.bundle_parsing import parse_bundle
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.bundle import Bundle, Source, SourceKind
+from agentd.conflicts.bundles.collect import from_branch
+from agentd.conflicts.bundles.parsing import parse_bundle
 from tests.conflicts.repo_builder import (
     FileContent,
     Repo,

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
-from agentd.conflicts.command_runs import CommandRun
-from agentd.conflicts.policy import Command
+from agentd.conflicts.bundles.collect import from_branch
+from agentd.conflicts.checks.command_runs import CommandRun
+from agentd.conflicts.checks.verification import Verifier
+from agentd.conflicts.policy.policy import Command
 from agentd.conflicts.replay import replay
 from agentd.conflicts.review import ReviewRequest, review
-from agentd.conflicts.verification import Verifier
 from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import (
     FileContent,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
-from agentd.conflicts.git_process import TimeRanOut
-from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.bundles.collect import from_branch
+from agentd.conflicts.git.process import TimeRanOut
+from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.replay import replay
 from tests.conflicts.repo_builder import (
     FileContent,

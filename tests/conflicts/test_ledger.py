@@ -8,14 +8,14 @@ from itertools import permutations
 
 import pytest
 
-from agentd.conflicts.bundle import Bundle
-from agentd.conflicts.collect import from_branch
-from agentd.conflicts.composition import Composer, Composition
+from agentd.conflicts.bundles.bundle import Bundle
+from agentd.conflicts.bundles.collect import from_branch
 from agentd.conflicts.freshness import Placed
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.merges.composition import Composer, Composition
 from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import (
     FileContent,

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
-from agentd.conflicts.git_process import GitProcess, GitResult
-from agentd.conflicts.merge_result import Merge
-from agentd.conflicts.merge_store import ROWS_MAX, MergeStore
-from agentd.conflicts.merging import Merger
-from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.bundles.collect import from_branch
+from agentd.conflicts.git.process import GitProcess, GitResult
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.merges.merging import Merger
+from agentd.conflicts.merges.result import Merge
+from agentd.conflicts.merges.store import ROWS_MAX, MergeStore
 from agentd.conflicts.record import canonical_bytes
-from agentd.conflicts.repository import Repository
 from tests.conflicts.repo_builder import FileContent, Repo, numbered
 
 MakeRepo = Callable[[Mapping[str, FileContent]], Repo]
@@ -37,7 +37,7 @@ def test_the_oldest_go_when_there_are_too_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ROWS_MAX >= 100_000
-    monkeypatch.setattr("agentd.conflicts.merge_store.ROWS_MAX", 10)
+    monkeypatch.setattr("agentd.conflicts.merges.store.ROWS_MAX", 10)
     path = tmp_path / "m.sqlite3"
     for number in range(12):
         MergeStore(path, now_secs=number).put({bytes([number]): b"x"})

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.bundle import Source, SourceKind
-from agentd.conflicts.bundle_parsing import parse_bundle
-from agentd.conflicts.collect import from_branch
-from agentd.conflicts.make_bundle import make_bundle
+from agentd.conflicts.bundles.bundle import Source, SourceKind
+from agentd.conflicts.bundles.collect import from_branch
+from agentd.conflicts.bundles.make_bundle import make_bundle
+from agentd.conflicts.bundles.parsing import parse_bundle
 from agentd.conflicts.review import open_workplace
 from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import (

@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.patch_batches import plain_trees
-from agentd.conflicts.plain_patch import plain_files
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
-from agentd.conflicts.tree_edits import Edits
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.patches.batches import plain_trees
+from agentd.conflicts.patches.plain_patch import plain_files
+from agentd.conflicts.trees.edits import Edits
 from tests.conflicts.repo_builder import FileContent, Repo, numbered
 from tests.conflicts.test_patch_forms import FORMS, START, add, modify
 
@@ -156,8 +156,8 @@ def test_large_files_are_left_to_git_and_others_come_in_portions(
         return make_trees(self, asked)
 
     monkeypatch.setattr(Quarantine, "make_trees", watched)
-    monkeypatch.setattr("agentd.conflicts.patch_batches.BYTES_AT_ONCE", 1_000)
-    monkeypatch.setattr("agentd.conflicts.patch_batches._PATCHED_BYTES_MAX", 3_000)
+    monkeypatch.setattr("agentd.conflicts.patches.batches.BYTES_AT_ONCE", 1_000)
+    monkeypatch.setattr("agentd.conflicts.patches.batches._PATCHED_BYTES_MAX", 3_000)
     some = plain_trees(quarantine, wanted)
     assert some == {number: everything[number] for number in range(6)}
     assert len(calls) > 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.process_run import (
+from agentd.conflicts.checks.process_run import (
     MARKER,
     Ending,
     ProcessResult,

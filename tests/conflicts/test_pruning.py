@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.archive import kept_reviews
-from agentd.conflicts.collect import from_branch
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.merge_store import AGE_SECS_MAX, MergeStore
-from agentd.conflicts.pruning import DAY_SECS, UNREFERENCED_DAYS, prune_rarely
-from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.bundles.collect import from_branch
+from agentd.conflicts.git.archive import kept_reviews
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.pruning import DAY_SECS, UNREFERENCED_DAYS, prune_rarely
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.merges.store import AGE_SECS_MAX, MergeStore
 from agentd.conflicts.replay import replay
-from agentd.conflicts.repository import Repository
 from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import NOW, FileContent, Repo, numbered
 
@@ -74,7 +74,7 @@ def test_what_a_kept_review_needs_survives_a_clearing(
     reviewed: tuple[Repo, Quarantine, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo, quarantine, review_id = reviewed
-    monkeypatch.setattr("agentd.conflicts.pruning.LOOSE_MAX", 0)
+    monkeypatch.setattr("agentd.conflicts.git.pruning.LOOSE_MAX", 0)
     files = age_objects(quarantine)
     done = prune(quarantine, NOW_SECS + 2 * DAY_SECS)
     assert getattr(done, "collected", None)
@@ -89,7 +89,7 @@ def test_what_was_written_lately_is_never_cleared_away(
 ) -> None:
     """As a review that is under way has it: not referred to yet."""
     _, quarantine, _ = reviewed
-    monkeypatch.setattr("agentd.conflicts.pruning.LOOSE_MAX", 0)
+    monkeypatch.setattr("agentd.conflicts.git.pruning.LOOSE_MAX", 0)
     blob = quarantine.store_blob(b"of a review under way")
     assert getattr(prune(quarantine, NOW_SECS + 91 * DAY_SECS), "collected", None)
     assert quarantine.read_blobs([blob]) == {blob: b"of a review under way"}

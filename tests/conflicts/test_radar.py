@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentd.conflicts.findings import BundleId
-from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git.names import TreeId
 from agentd.conflicts.holding import HeldLock
 from agentd.conflicts.pairs import Footprint
-from agentd.conflicts.radar import (
+from agentd.conflicts.radar.answer import Answer, Asked, Other, Verdict, locks_in_the_way
+from agentd.conflicts.radar.as_json import ChangeKind, differences
+from agentd.conflicts.radar.radar import (
     Heat,
     Participant,
     ParticipantKind,
@@ -22,10 +24,8 @@ from agentd.conflicts.radar import (
     Trespass,
     meet,
 )
-from agentd.conflicts.radar_answer import Answer, Asked, Other, Verdict, locks_in_the_way
-from agentd.conflicts.radar_json import ChangeKind, differences
-from agentd.conflicts.radar_scope import narrowed
-from agentd.conflicts.tree_changes import FileHunks, Hunk, TreeChange
+from agentd.conflicts.radar.scope import narrowed
+from agentd.conflicts.trees.changes import FileHunks, Hunk, TreeChange
 from tests.conflicts.repo_builder import only
 
 SHA = "0" * 39

@@ -14,18 +14,18 @@ import watchfiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentd.conflicts.collect import collect
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.radar import Heat, Participant
-from agentd.conflicts.radar_answer import Answer, Asked, Verdict
-from agentd.conflicts.radar_bundles import KnownJournal
-from agentd.conflicts.radar_check import look_around
-from agentd.conflicts.radar_station import RadarStation, Sighting, follow
-from agentd.conflicts.radar_worktrees import WorktreeSight
-from agentd.conflicts.repository import Repository, Worktree
+from agentd.conflicts.bundles.collect import collect
+from agentd.conflicts.bundles.whereabouts import find_worktree, place_within
+from agentd.conflicts.bundles.worktree_snapshot import take_snapshot
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.repository import Repository, Worktree
+from agentd.conflicts.radar.answer import Answer, Asked, Verdict
+from agentd.conflicts.radar.bundles import KnownJournal
+from agentd.conflicts.radar.check import look_around
+from agentd.conflicts.radar.radar import Heat, Participant
+from agentd.conflicts.radar.station import RadarStation, Sighting, follow
+from agentd.conflicts.radar.worktrees import WorktreeSight
 from agentd.conflicts.review import open_workplace
-from agentd.conflicts.whereabouts import find_worktree, place_within
-from agentd.conflicts.worktree_snapshot import take_snapshot
 from agentd.errors import Unavailable
 from tests.conflicts.fake_daemon import FakeDaemon
 from tests.conflicts.repo_builder import FileContent, Repo, numbered, only
@@ -287,7 +287,7 @@ def test_a_look_again_costs_no_snapshot(place: Place, monkeypatch: pytest.Monkey
         snapshots.append(Path(arguments[1]).name)
         return take_snapshot(*arguments)
 
-    monkeypatch.setattr("agentd.conflicts.radar_worktrees.take_snapshot", counted)
+    monkeypatch.setattr("agentd.conflicts.radar.worktrees.take_snapshot", counted)
     place.look(station)
     assert snapshots == []
     place.repo.write({"x.log": "noise\n"}, at=agent)

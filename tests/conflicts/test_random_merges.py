@@ -12,18 +12,18 @@ from random import Random
 
 import pytest
 
-from agentd.conflicts.accounting import check_ledger
-from agentd.conflicts.admission import Candidate
-from agentd.conflicts.bundle import Bundle
-from agentd.conflicts.composition import Composer
+from agentd.conflicts.bundles.admission import Candidate
+from agentd.conflicts.bundles.bundle import Bundle
+from agentd.conflicts.bundles.submission import Submission
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Placed, place
-from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.merging import Merger
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
-from agentd.conflicts.submission import Submission
+from agentd.conflicts.git.names import CommitId, TreeId
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.ledger.accounting import check_ledger
+from agentd.conflicts.merges.composition import Composer
+from agentd.conflicts.merges.merging import Merger
 from tests.conflicts.random_worlds import (
     LINK,
     MODULE,

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.collect import from_branch
 from tests.conflicts.random_worlds import TEXT, Files, ObjectStore, World, random_world
 from tests.conflicts.repo_builder import Repo, actions
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.collect import from_branch
+from agentd.conflicts.checks.taken_files import Untakeable, take_files
 from agentd.conflicts.replay import replay
-from agentd.conflicts.taken_files import Untakeable, take_files
 from tests.conflicts.repo_builder import (
     FileContent,
     Repo,
@@ -136,6 +136,6 @@ def test_what_a_command_leaves_is_not_trusted(
     taken = take_files(tmp_path, lambda _: True)
     assert taken == {"deep/er/a": ("100644", b"a"), "run": ("100755", b"r")}
     assert take_files(tmp_path, lambda path: path == "run").keys() == {"run"}
-    monkeypatch.setattr("agentd.conflicts.taken_files.BYTES_MAX", 1)
+    monkeypatch.setattr("agentd.conflicts.checks.taken_files.BYTES_MAX", 1)
     with pytest.raises(Untakeable):
         take_files(tmp_path, lambda _: True)

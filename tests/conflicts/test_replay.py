@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from agentd.conflicts.bundle import Bundle
+from agentd.conflicts.bundles.bundle import Bundle
+from agentd.conflicts.bundles.collect import from_branch, from_patch_file
+from agentd.conflicts.bundles.json_fields import FieldProblem
 from agentd.conflicts.case_codec import decode_case, encode_case
-from agentd.conflicts.collect import from_branch, from_patch_file
 from agentd.conflicts.daemon_copy import for_daemon
-from agentd.conflicts.json_fields import FieldProblem
 from agentd.conflicts.record import canonical_bytes, decisions_bytes
 from agentd.conflicts.replay import replay, replay_record
 from agentd.conflicts.review import open_workplace

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.merge_result import MergeMessage, MergeResult
+from agentd.conflicts.merges.result import MergeMessage, MergeResult
 from agentd.conflicts.symbols.sides import FileChange, Side
 from agentd.conflicts.symbols.summary_cache import SummaryCache
 from benchmarks.replay.cases import Replay

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.policy import Verification
-from agentd.conflicts.process_run import MARKER
-from agentd.conflicts.sandbox import (
+from agentd.conflicts.checks.process_run import MARKER
+from agentd.conflicts.checks.sandbox import (
     Bubblewrap,
     Layout,
     command_environment,
@@ -20,6 +19,7 @@ from agentd.conflicts.sandbox import (
     looks_secret,
     scratch_environment,
 )
+from agentd.conflicts.policy.policy import Verification
 from tests.fakes.patience import PATIENCE_SECS
 
 ENVIRON = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.scratch import ends_as_exceptions, scratch_directory, sweep
+from agentd.conflicts.checks.scratch import ends_as_exceptions, scratch_directory, sweep
 
 
 def nothing(_: Path) -> None:
@@ -61,7 +61,7 @@ def test_it_may_be_gone_already(tmp_path: Path) -> None:
 DIES = """
 import os, sys
 from pathlib import Path
-from agentd.conflicts.scratch import scratch_directory
+from agentd.conflicts.checks.scratch import scratch_directory
 with scratch_directory(Path(sys.argv[1]), lambda _: None) as directory:
     (directory / "file").write_text("x")
     os.kill(os.getpid(), 9)

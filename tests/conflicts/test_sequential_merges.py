@@ -10,14 +10,14 @@ import pytest
 
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.footprints import take_footprints
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.merge_result import Merge
-from agentd.conflicts.merging import Merger
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
-from agentd.conflicts.sequential_merges import Step, merge_in_order
-from agentd.conflicts.tree_edits import Edits, size_of
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.merges.merging import Merger
+from agentd.conflicts.merges.result import Merge
+from agentd.conflicts.merges.sequential_merges import Step, merge_in_order
+from agentd.conflicts.trees.edits import Edits, size_of
 from tests.conflicts.random_worlds import ObjectStore, random_world
 from tests.conflicts.repo_builder import FileContent, Repo, numbered
 
@@ -127,7 +127,7 @@ def test_no_more_is_foreseen_than_may_be_held(
         return make_trees(self, wanted)
 
     monkeypatch.setattr(Quarantine, "make_trees", watched)
-    monkeypatch.setattr("agentd.conflicts.sequential_merges.BYTES_AT_ONCE", 700)
+    monkeypatch.setattr("agentd.conflicts.merges.sequential_merges.BYTES_AT_ONCE", 700)
     together, singly = both_ways(quarantine_of(repo), tree_of(repo, "main"), trees)
     assert together == singly
     assert len(together) == 8

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.collect import from_branch
 from tests.conflicts.fake_daemon import FakeDaemon
 from tests.conflicts.repo_builder import (
     FileContent,

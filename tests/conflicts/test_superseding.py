@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentd.conflicts.bundle import Bundle
+from agentd.conflicts.bundles.bundle import Bundle
 from agentd.conflicts.review import ReviewOutcome
 from tests.conflicts.fake_daemon import FakeDaemon
 from tests.conflicts.repo_builder import (

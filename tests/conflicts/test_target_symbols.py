@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from agentd.conflicts import target_symbols
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.collect import from_branch
+from agentd.conflicts.checks.verification import Verifier
 from agentd.conflicts.replay import replay
-from agentd.conflicts.verification import Verifier
 from tests.conflicts.repo_builder import (
     FileContent,
     Repo,

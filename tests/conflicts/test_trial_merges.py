@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.git_process import GitProcess, GitResult
-from agentd.conflicts.merge_result import Merge, parse_merges
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
-from agentd.conflicts.synthetic_commits import stand_in
-from agentd.conflicts.trial_merges import TrialMerges
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.process import GitProcess, GitResult
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
+from agentd.conflicts.merges.result import Merge, parse_merges
+from agentd.conflicts.merges.synthetic_commits import stand_in
+from agentd.conflicts.merges.trial_merges import TrialMerges
 from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import FileContent, Repo, numbered
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.collect import from_branch
+from agentd.conflicts.bundles.collect import from_branch
 from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import FileContent, Repo
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.command_runs import RunStatus, Verdict
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.policy import Command, parse_policy
-from agentd.conflicts.process_run import MARKER
-from agentd.conflicts.proof import run_against
-from agentd.conflicts.sandbox import find_bubblewrap
-from agentd.conflicts.verification import Step, VerificationProgress, Verifier
+from agentd.conflicts.checks.command_runs import RunStatus, Verdict
+from agentd.conflicts.checks.process_run import MARKER
+from agentd.conflicts.checks.proof import run_against
+from agentd.conflicts.checks.sandbox import find_bubblewrap
+from agentd.conflicts.checks.verification import Step, VerificationProgress, Verifier
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.policy.policy import Command, parse_policy
 from agentd.core.clock import Instant
 from agentd.errors import DependencyFailed
 from tests.fakes.patience import PATIENCE_SECS
@@ -377,9 +377,9 @@ def test_a_command_that_takes_away_the_rights_to_clean_up(bench: Bench) -> None:
 REVIEW = """
 import sys, time
 from pathlib import Path
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.policy import Command, Verification
-from agentd.conflicts.verification import Verifier
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.policy.policy import Command, Verification
+from agentd.conflicts.checks.verification import Verifier
 from agentd.core.clock import SystemClock
 class Trees:
     def checkout_tree(self, tree, directory):

@@ -12,9 +12,9 @@ import pytest
 from pydantic import BaseModel
 
 from agentd.cli.exit_codes import ExitCode
-from agentd.conflicts.command_runs import BUNDLE_COMMANDS_MAX, CommandRun, RunStatus, compare
-from agentd.conflicts.path_globs import command_matches, path_matches
-from agentd.conflicts.policy import CONTROL_PATHS, Policy, parse_policy
+from agentd.conflicts.checks.command_runs import BUNDLE_COMMANDS_MAX, CommandRun, RunStatus, compare
+from agentd.conflicts.policy.path_globs import command_matches, path_matches
+from agentd.conflicts.policy.policy import CONTROL_PATHS, Policy, parse_policy
 from agentd.core.states import DecisionAction
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "conflict-policy.md").read_text("utf-8")

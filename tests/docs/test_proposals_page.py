@@ -13,8 +13,8 @@ import pytest
 
 from agentd.cli.demo.project import ShopRepository
 from agentd.client.autostart import private_environment
-from agentd.conflicts.policy import parse_policy
-from agentd.conflicts.policy_proposals import KNOWN_DRIVERS, PLACEHOLDERS
+from agentd.conflicts.policy.policy import parse_policy
+from agentd.conflicts.policy.proposals import KNOWN_DRIVERS, PLACEHOLDERS
 from agentd.conflicts.proposals.propose import Became
 from agentd.settings import process_environment
 from tests.cli.conftest import PRICING, branch_with

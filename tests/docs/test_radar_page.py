@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from agentd.cli.exit_codes import ExitCode
-from agentd.conflicts.radar import Heat
-from agentd.conflicts.radar_json import ChangeKind
+from agentd.conflicts.radar.as_json import ChangeKind
+from agentd.conflicts.radar.radar import Heat
 
 PAGE = (Path(__file__).parents[2] / "docs" / "radar.md").read_text("utf-8")
 

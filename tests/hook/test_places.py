@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.git_process import GitProcess
-from agentd.conflicts.repository import Repository
-from agentd.conflicts.whereabouts import find_worktree
+from agentd.conflicts.bundles.whereabouts import find_worktree
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.repository import Repository
 from agentd.core.resource_keys import normalise
 from agentd.hook.places import Ground, head_commit
 from tests.conflicts.repo_builder import Repo

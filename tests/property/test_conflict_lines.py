@@ -10,20 +10,20 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from agentd.conflicts.accounting import check_ledger
-from agentd.conflicts.admission import Candidate
-from agentd.conflicts.bundle import Bundle
+from agentd.conflicts.bundles.admission import Candidate
+from agentd.conflicts.bundles.bundle import Bundle
+from agentd.conflicts.bundles.submission import Submission
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Freshness, Placed
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.git_process import GitProcess
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.process import GitProcess
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.git.repository import Repository
 from agentd.conflicts.hunk_overlap import Touch, meeting_hunks
-from agentd.conflicts.ledger import audit
-from agentd.conflicts.ledger_books import Books, Entry, FileState
+from agentd.conflicts.ledger.accounting import check_ledger
+from agentd.conflicts.ledger.books import Books, Entry, FileState
+from agentd.conflicts.ledger.ledger import audit
 from agentd.conflicts.pairs import Footprint, find_meetings
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.repository import Repository
-from agentd.conflicts.submission import Submission
 
 LINES = [f"line {number}\n" for number in range(12)]
 

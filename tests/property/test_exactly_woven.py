@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentd.conflicts.changed_text import with_hunks
-from agentd.conflicts.line_counts import is_exactly_woven, miscounted
-from agentd.conflicts.line_order import LineFile, LineSide, misplaced
-from agentd.conflicts.tree_changes import Hunk
+from agentd.conflicts.ledger.line_counts import is_exactly_woven, miscounted
+from agentd.conflicts.ledger.line_order import LineFile, LineSide, misplaced
+from agentd.conflicts.patches.changed_text import with_hunks
+from agentd.conflicts.trees.changes import Hunk
 
 LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"}\n", b"\n"]), max_size=3)
 

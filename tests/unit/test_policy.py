@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentd.conflicts.path_globs import (
+from agentd.conflicts.policy.errors import PolicyError
+from agentd.conflicts.policy.path_globs import (
     GlobError,
     command_matches,
     compile_path_glob,
     first_match,
     path_matches,
 )
-from agentd.conflicts.policy import (
+from agentd.conflicts.policy.policy import (
     PathRuleName,
     Policy,
     parse_policy,
     policy_from_json,
 )
-from agentd.conflicts.policy_errors import PolicyError
 
 
 def test_an_empty_text_is_the_default_policy() -> None:

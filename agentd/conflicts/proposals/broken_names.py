@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agentd.conflicts.git_names import TreeId
-from agentd.conflicts.merge_result import MergeResult
+from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.merges.result import MergeResult
 from agentd.conflicts.proposals.gates import Gate, Refusal
-from agentd.conflicts.quarantine import Quarantine
 from agentd.conflicts.symbol_sources import SymbolSources, tree_side
 from agentd.conflicts.symbols.guard import guard_pair
 from agentd.conflicts.target_symbols import DRIFT_FILES_MAX

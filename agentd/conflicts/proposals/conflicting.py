@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from agentd.conflicts.conflict_kinds import ConflictKind, conflict_kinds
-from agentd.conflicts.git_names import ObjectId, TreeId, encoded
-from agentd.conflicts.merge_result import MergeResult
-from agentd.conflicts.merging import Merger
+from agentd.conflicts.git.names import ObjectId, TreeId, encoded
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.merges.conflict_kinds import ConflictKind, conflict_kinds
+from agentd.conflicts.merges.merging import Merger
+from agentd.conflicts.merges.result import MergeResult
 from agentd.conflicts.proposals.sides import Conflict, Declined, FileSides, Party
-from agentd.conflicts.quarantine import Quarantine
 
 FILES_MAX: Final = 50
 _FILE_MODES: Final = ("100644", "100755")

@@ -14,16 +14,16 @@ from posixpath import basename
 from shutil import which
 from typing import Final
 
-from agentd.conflicts.policy_proposals import Driver
-from agentd.conflicts.process_run import Ending, ProcessResult
+from agentd.conflicts.checks.process_run import Ending, ProcessResult
+from agentd.conflicts.checks.sandbox import Layout
+from agentd.conflicts.checks.scratch import ends_as_exceptions, scratch_directory
+from agentd.conflicts.checks.taken_files import Untakeable, take_files
+from agentd.conflicts.checks.walls import Walls, end_processes_in
+from agentd.conflicts.policy.proposals import Driver
 from agentd.conflicts.proposals.confinement import replacements_in
 from agentd.conflicts.proposals.gates import Gate, Refusal
 from agentd.conflicts.proposals.making import Answer
 from agentd.conflicts.proposals.sides import Conflict, Declined, FileSides
-from agentd.conflicts.sandbox import Layout
-from agentd.conflicts.scratch import ends_as_exceptions, scratch_directory
-from agentd.conflicts.taken_files import Untakeable, take_files
-from agentd.conflicts.walls import Walls, end_processes_in
 
 _MARKER_LENGTH: Final = "7"
 _SAID_CHARS_MAX: Final = 200

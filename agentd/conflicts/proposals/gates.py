@@ -16,15 +16,15 @@ from enum import StrEnum
 from typing import Final
 
 from agentd.conflicts.findings import BundleId, JsonObject
-from agentd.conflicts.ledger import audit
-from agentd.conflicts.ledger_books import Books, Entry, FileState
-from agentd.conflicts.line_order import LineFile, LineSide, misplaced
+from agentd.conflicts.ledger.books import Books, Entry, FileState
+from agentd.conflicts.ledger.ledger import audit
+from agentd.conflicts.ledger.line_order import LineFile, LineSide, misplaced
 from agentd.conflicts.proposals.blocks import outline
 from agentd.conflicts.proposals.lost_names import lost_name
 from agentd.conflicts.proposals.readers import reader_of
 from agentd.conflicts.proposals.regions import lines_of
 from agentd.conflicts.proposals.sides import FileSides
-from agentd.conflicts.tree_changes import Hunk
+from agentd.conflicts.trees.changes import Hunk
 
 _MARKER: Final = re.compile(rb"(<{7}|>{7}|\|{7})( |$)|={7}$")
 _MODE: Final = "100644"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from agentd.conflicts.proposals.readers import grammar_of, is_python
 from agentd.conflicts.proposals.sides import FileSides
 from agentd.conflicts.proposals.syntax_parts import parsed
-from agentd.conflicts.tree_changes import Hunk
+from agentd.conflicts.trees.changes import Hunk
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 from agentd.conflicts.findings import JsonObject
-from agentd.conflicts.policy_proposals import Proposals
+from agentd.conflicts.policy.proposals import Proposals
 from agentd.conflicts.proposals.gates import Gate, Refusal
 from agentd.conflicts.proposals.making import Answer
 from agentd.conflicts.proposals.questions import RULES, Malformed, answered, question

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from agentd.conflicts.admission import bundle_digest
-from agentd.conflicts.bundle import Bundle, PatchText, Source, SourceKind
-from agentd.conflicts.bundle_parsing import parse_bundle
+from agentd.conflicts.bundles.admission import bundle_digest
+from agentd.conflicts.bundles.bundle import Bundle, PatchText, Source, SourceKind
+from agentd.conflicts.bundles.parsing import parse_bundle
+from agentd.conflicts.bundles.submission import Submission
 from agentd.conflicts.findings import BundleId, counted
-from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.quarantine import Quarantine
+from agentd.conflicts.git.names import CommitId, TreeId
+from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.record import printable
-from agentd.conflicts.submission import Submission
 
 OFFERED: Final = "offered"
 """What a bundle's source calls one that agentd itself made."""

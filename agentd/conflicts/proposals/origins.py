@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from agentd.conflicts.admission import Admission, Candidate
-from agentd.conflicts.collect import DaemonView, collect, from_branch, from_bundle_file
-from agentd.conflicts.git_names import CommitId
-from agentd.conflicts.intake import Intake
+from agentd.conflicts.bundles.admission import Admission, Candidate
+from agentd.conflicts.bundles.collect import DaemonView, collect, from_branch, from_bundle_file
+from agentd.conflicts.bundles.intake import Intake
+from agentd.conflicts.bundles.submission import Submission
+from agentd.conflicts.git.names import CommitId
+from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.judgement import Case
-from agentd.conflicts.policy import Policy
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.submission import Submission
+from agentd.conflicts.policy.policy import Policy
 from agentd.errors import InvalidParams
 
 _ID_CHARS_MIN: Final = 6

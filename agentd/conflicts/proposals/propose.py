@@ -13,16 +13,18 @@ from typing import Any
 
 import orjson
 
+from agentd.conflicts.bundles.intake import Intake
+from agentd.conflicts.bundles.superseding import stands_for
 from agentd.conflicts.case_codec import decode_case, encode_case
+from agentd.conflicts.checks.recorded_runs import RecordedRuns
 from agentd.conflicts.decisions import Action, Why
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.freshness import Freshness, Placed
-from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git.names import TreeId
 from agentd.conflicts.holding import Holdings
-from agentd.conflicts.intake import Intake
 from agentd.conflicts.judgement import Case, Judgement, judge
-from agentd.conflicts.merge_attributes import merge_attributes
-from agentd.conflicts.merging import Merger
+from agentd.conflicts.merges.attributes import merge_attributes
+from agentd.conflicts.merges.merging import Merger
 from agentd.conflicts.proposals.broken_names import broken_names
 from agentd.conflicts.proposals.conflicting import read_conflict, with_contents
 from agentd.conflicts.proposals.gates import Refusal
@@ -30,10 +32,8 @@ from agentd.conflicts.proposals.making import Attempt, Maker, Resolution, resolv
 from agentd.conflicts.proposals.offer import Offer, make_offer
 from agentd.conflicts.proposals.sides import Conflict, Declined, Party
 from agentd.conflicts.record import canonical_bytes, printable
-from agentd.conflicts.recorded_runs import RecordedRuns
 from agentd.conflicts.review import ReviewRequest, Workplace, review_case
 from agentd.conflicts.selection import EdgeKind
-from agentd.conflicts.superseding import stands_for
 
 _MERGED_BY_LINES = (EdgeKind.CONTENT, EdgeKind.ADJACENT)
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from agentd.conflicts.admission import Admission, Candidate
+from agentd.conflicts.bundles.admission import Admission, Candidate
+from agentd.conflicts.bundles.submission import Submission
+from agentd.conflicts.bundles.superseding import stands_for
 from agentd.conflicts.findings import BundleId, Finding, FindingKind
 from agentd.conflicts.freshness import Freshness, Placed, place
-from agentd.conflicts.git_names import CommitId
-from agentd.conflicts.merge_attributes import merge_attributes
-from agentd.conflicts.merging import Merger
-from agentd.conflicts.policy import Policy
+from agentd.conflicts.git.names import CommitId
+from agentd.conflicts.git.quarantine import Quarantine
+from agentd.conflicts.merges.attributes import merge_attributes
+from agentd.conflicts.merges.merging import Merger
+from agentd.conflicts.policy.policy import Policy
 from agentd.conflicts.proposals.offer import Offer, make_offer
-from agentd.conflicts.quarantine import Quarantine
-from agentd.conflicts.submission import Submission
-from agentd.conflicts.superseding import stands_for
 from agentd.conflicts.symbols.summary_cache import SummaryCache
 from agentd.conflicts.target_symbols import with_target_symbols
 

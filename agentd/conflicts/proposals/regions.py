@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from agentd.conflicts.hunk_overlap import span
-from agentd.conflicts.tree_changes import Hunk
+from agentd.conflicts.trees.changes import Hunk
 
 Lines: TypeAlias = tuple[bytes, ...]
 

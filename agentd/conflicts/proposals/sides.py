@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from agentd.conflicts.findings import BundleId
-from agentd.conflicts.git_names import TreeId
+from agentd.conflicts.git.names import TreeId
 from agentd.conflicts.proposals.regions import LineMerge, lay_over, lines_of
-from agentd.conflicts.tree_changes import Hunk
+from agentd.conflicts.trees.changes import Hunk
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Pure but for looking into a tree.
 
 from __future__ import annotations
 
-from agentd.conflicts.path_globs import GlobError, path_matches
+from agentd.conflicts.policy.path_globs import GlobError, path_matches
 from agentd.conflicts.symbols.tree_view import TreeView
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from agentd.conflicts.git_names import CommitId, TreeId
-from agentd.conflicts.merge_attributes import merge_attributes
-from agentd.conflicts.merging import Merger
-from agentd.conflicts.policy import Policy
+from agentd.conflicts.git.names import CommitId, TreeId
+from agentd.conflicts.merges.attributes import merge_attributes
+from agentd.conflicts.merges.merging import Merger
+from agentd.conflicts.policy.policy import Policy
 from agentd.conflicts.proposals.conflicting import read_conflict
 from agentd.conflicts.proposals.sides import Conflict, FileSides, Party
 from agentd.conflicts.review import open_workplace

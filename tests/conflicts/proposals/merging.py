@@ -9,7 +9,7 @@ from pathlib import Path
 from agentd.conflicts.proposals.entities import Merged, merge_entities
 from agentd.conflicts.proposals.gates import check_file
 from agentd.conflicts.proposals.sides import FileSides
-from agentd.conflicts.tree_changes import Hunk, parse_hunks
+from agentd.conflicts.trees.changes import Hunk, parse_hunks
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.policy import Verification
-from agentd.conflicts.policy_proposals import KNOWN_DRIVERS, Driver
+from agentd.conflicts.checks.walls import Walls
+from agentd.conflicts.policy.policy import Verification
+from agentd.conflicts.policy.proposals import KNOWN_DRIVERS, Driver
 from agentd.conflicts.proposals.driver_maker import DriverMaker
 from agentd.conflicts.proposals.gates import Gate, Refusal
 from agentd.conflicts.proposals.making import resolve
 from agentd.conflicts.proposals.sides import Conflict, Declined
-from agentd.conflicts.walls import Walls
 from tests.conflicts.proposals.conflicts import BASE, BOTH, LEFT, RIGHT, conflict_in
 from tests.conflicts.repo_builder import FileContent, Repo
 

@@ -12,7 +12,7 @@ from agentd.conflicts.proposals.entities import Merged, merge_entities
 from agentd.conflicts.proposals.gates import check_file
 from agentd.conflicts.proposals.regions import Settled, lay_over, lines_of
 from agentd.conflicts.proposals.sides import Declined, FileSides
-from agentd.conflicts.tree_changes import Hunk
+from agentd.conflicts.trees.changes import Hunk
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentd.conflicts.policy_proposals import Proposals
+from agentd.conflicts.policy.proposals import Proposals
 from agentd.conflicts.proposals.gates import Gate
 from agentd.conflicts.proposals.making import EntityMaker, Maker, Resolution, resolve
 from agentd.conflicts.proposals.model_maker import ModelMaker

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agentd.conflicts.bundle import Bundle
-from agentd.conflicts.collect import from_branch, from_bundle_file
+from agentd.conflicts.bundles.bundle import Bundle
+from agentd.conflicts.bundles.collect import from_branch, from_bundle_file
+from agentd.conflicts.bundles.intake import Intake
 from agentd.conflicts.freshness import Freshness
-from agentd.conflicts.git_names import CommitId
-from agentd.conflicts.intake import Intake
-from agentd.conflicts.policy import Limits, Policy
+from agentd.conflicts.git.names import CommitId
+from agentd.conflicts.policy.policy import Limits, Policy
 from agentd.conflicts.proposals.rebase import NotRebased, Rebased, rebase
 from agentd.conflicts.review import open_workplace
 from tests.conflicts.repo_builder import (

@@ -1,0 +1,213 @@
+"""The worktrees of the repository as participants, uncommitted and untracked files included.
+
+Looking at a worktree is cheap and says whether anything changed; seeing it takes a snapshot. Both
+go through the quarantine with copies of the worktree's index, so that nothing of the user's is
+written, and no filter, hook or file system monitor of his is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentd.conflicts.bundles.whereabouts import find_worktree
+from agentd.conflicts.bundles.worktree_snapshot import Snapshot, take_snapshot
+from agentd.conflicts.findings import BundleId
+from agentd.conflicts.git.names import CommitId, decoded
+from agentd.conflicts.git.repository import Worktree
+from agentd.conflicts.pairs import Footprint
+from agentd.conflicts.radar.ground import Ground
+from agentd.conflicts.radar.radar import Participant, ParticipantKind
+from agentd.conflicts.review import Workplace
+from agentd.errors import AgentdError
+
+_PATHS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexCopy:
+    """A copy of a worktree's index, and which state of it that is."""
+
+    path: Path
+    state: tuple[int, ...]
+
+
+class WorktreeSight:
+    """Looks at the worktrees of one repository. `private` is a directory for index copies."""
+
+    def __init__(self, workplace: Workplace, ground: Ground, private: Path) -> None:
+        self._workplace = workplace
+        self._ground = ground
+        self._private = private
+        self._copies: dict[Path, _IndexCopy] = {}
+        self._looks: dict[Path, str] = {}
+        self._snapshots: dict[Path, Snapshot] = {}
+
+    def worktrees(self) -> tuple[Worktree, ...]:
+        """The checkouts that there are now."""
+        return self._workplace.repository.worktrees()
+
+    def forget(self, worktree: Path) -> None:
+        """What was known of a worktree is of no use any more."""
+        self._looks.pop(worktree, None)
+        self._snapshots.pop(worktree, None)
+
+    def has_changed(self, worktree: Worktree) -> bool:
+        """Whether it looks different from the last time, which it does the first time."""
+        try:
+            look = self._look(worktree)
+        except (AgentdError, OSError):
+            look = ""  # It goes away or is damaged; seeing it will say which.
+        changed = not look or look != self._looks.get(worktree.path)
+        self._looks[worktree.path] = look
+        if changed:
+            self._snapshots.pop(worktree.path, None)
+        return changed
+
+    def _look(self, worktree: Worktree) -> str:
+        """A digest over what could make its content another: the head, and changed files' states.
+
+        Files are told apart by time and size here, as git does; no content is kept or compared.
+        """
+        digest = hashlib.sha256(f"{worktree.branch}\0{worktree.head}\0".encode())
+        for name in self.changed_names(worktree):
+            digest.update(name + b"\0")
+            try:
+                state = os.lstat(os.path.join(os.fsencode(worktree.path), name))
+            except OSError:
+                continue
+            digest.update(
+                f"{state.st_mtime_ns} {state.st_size} {state.st_mode} {state.st_ino}".encode()
+            )
+        return digest.hexdigest()
+
+    def changed_names(self, worktree: Worktree, *paths: str) -> tuple[bytes, ...]:
+        """The files that differ from the index, and untracked ones; below some paths only.
+
+        Raises `git_failed` where the index cannot be read from a copy.
+        """
+        index = self._index_copy(worktree.path)
+        configuration = {"core.bare": "false"}
+        exclude = self._workplace.repository.common_dir / "info" / "exclude"
+        if exclude.exists():
+            configuration["core.excludesFile"] = str(exclude)
+        listed = self._workplace.quarantine.run(
+            [
+                f"--work-tree={worktree.path}",
+                *("-C", str(worktree.path), "ls-files", "-z"),
+                *("--modified", "--deleted", "--others", "--exclude-standard", "--", *paths),
+            ],
+            environment={"GIT_INDEX_FILE": str(index)},
+            configuration=configuration,
+            check=True,
+            large=True,
+        )
+        return tuple(sorted(set(listed.stdout.split(b"\0")) - {b""}))
+
+    def _index_copy(self, worktree: Path) -> Path:
+        """The index as it is now, copied only when it changed.
+
+        The copy keeps the index's own time: by it git tells a file that changed in the second in
+        which the index was written from an unchanged one.
+        """
+        found = find_worktree(worktree)
+        git_dir = found.git_dir if found else self._workplace.repository.at(worktree).git_dir
+        index = git_dir / "index"
+        state = index.stat()
+        identity = (state.st_mtime_ns, state.st_size, state.st_ino)
+        known = self._copies.get(worktree)
+        if known is None or known.state != identity:
+            name = hashlib.sha256(os.fsencode(worktree)).hexdigest()[:24]
+            known = _IndexCopy(self._private / name, identity)
+            shutil.copy2(index, known.path)
+            self._copies[worktree] = known
+        return known.path
+
+    def see(self, worktree: Worktree) -> Participant:
+        """The worktree as a participant. Where it cannot be read, its `trouble` says why.
+
+        Its files are read again only after `has_changed` or `forget`.
+        """
+        try:
+            return self._seen(worktree)
+        except (AgentdError, OSError) as failure:
+            if isinstance(failure, AgentdError) and failure.reason not in (
+                "git_failed",
+                "worktree_failed",
+            ):
+                raise
+            self.forget(worktree.path)
+            return _participant(worktree, trouble=str(failure))
+
+    def _seen(self, worktree: Worktree) -> Participant:
+        quarantine = self._workplace.quarantine
+        snapshot = self._snapshots.get(worktree.path)
+        if snapshot is None:
+            snapshot = take_snapshot(quarantine, worktree.path, self._workplace.repository)
+            self._snapshots[worktree.path] = snapshot
+        base = self._ground.base_of(snapshot.head)
+        if base is None:
+            return _participant(worktree, trouble="It has no history in common with the target.")
+        placed = self._ground.place(quarantine.tree_of(base), snapshot.tree)
+        plain = _participant(worktree)
+        trouble = ""
+        if snapshot.unmerged:
+            shown = ", ".join(snapshot.unmerged[:_PATHS_SHOWN])
+            trouble = f"It has unresolved conflicts in {shown}."
+        return Participant(
+            participant_id=plain.participant_id,
+            kind=plain.kind,
+            name=plain.name,
+            names=plain.names,
+            place=plain.place,
+            footprint=self._ground.footprint(plain.participant_id, placed),
+            tree=placed.tree,
+            against_target=placed.conflicts,
+            trouble=trouble,
+        )
+
+    def may_touch(self, worktree: Worktree, path: str) -> bool:
+        """Whether it may change a path with respect to the target: often a quick no."""
+        try:
+            if self.changed_names(worktree, path):
+                return True
+        except (AgentdError, OSError):
+            return True
+        if worktree.head is None or path == ".":
+            return worktree.head != self._ground.tip
+        heads = (worktree.head, self._ground.tip)
+        return len({self._object_at(head, path) for head in heads}) > 1
+
+    def _object_at(self, commit: CommitId, path: str) -> bytes:
+        listed = self._workplace.quarantine.run(["ls-tree", "-z", commit, "--", path], check=True)
+        return listed.stdout
+
+
+def worktree_id(path: Path) -> BundleId:
+    """What a worktree is called among the participants."""
+    return BundleId(f"w-{hashlib.sha256(os.fsencode(path)).hexdigest()[:20]}")
+
+
+def worktree_names(worktree: Worktree) -> frozenset[str]:
+    """The names that whoever works there goes by: the branch's and the directory's."""
+    names = {worktree.path.name}
+    if worktree.branch is not None:
+        names.add(worktree.branch.removeprefix("refs/heads/"))
+    return frozenset(names)
+
+
+def _participant(worktree: Worktree, trouble: str = "") -> Participant:
+    own_id = worktree_id(worktree.path)
+    branch = worktree.branch.removeprefix("refs/heads/") if worktree.branch else None
+    return Participant(
+        participant_id=own_id,
+        kind=ParticipantKind.WORKTREE,
+        name=branch or worktree.path.name,
+        names=worktree_names(worktree),
+        footprint=Footprint(own_id, ()),
+        place=decoded(os.fsencode(worktree.path)),
+        trouble=trouble,
+    )
