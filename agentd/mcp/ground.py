@@ -35,7 +35,10 @@ class Ground:
         if kind in _PATH_KINDS:
             if not rest:
                 raise _bad(resource, "it names no path")
-            inside = place_within(self.worktree / rest, self.worktree)
+            try:
+                inside = place_within(self.worktree / rest, self.worktree)
+            except (ValueError, OSError) as error:
+                raise _bad(resource, f"it is no path ({error})") from None
             if inside is None:
                 raise PermissionDenied(
                     "path_outside_repository",

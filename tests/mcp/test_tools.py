@@ -165,6 +165,15 @@ class TestLocks:
             (own,) = (await tools("locks_list", prefix="file:"))["locks"]
             assert own["mine"] is True
 
+    async def test_what_is_no_path_is_said_to_be_none(
+        self, connect: Connect, daemon: StartedDaemon
+    ) -> None:
+        async with connect("any") as tools:
+            for tool in ("lock_acquire", "who_holds"):
+                more = {"intent": "x"} if tool == "lock_acquire" else {}
+                said = await tools.refused(tool, resource="a\0b", **more)
+                assert "is no resource: it is no path" in said
+
     async def test_waiting_in_line(self, connect: Connect, daemon: StartedDaemon) -> None:
         async with connect("one") as one, connect("two") as two:
             await one("lock_acquire", resource="dir:shop", intent="all of it")
