@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from agentd.conflicts.proposals.making import Maker
 
 
-def makers(named: Sequence[str], policy: Policy, *, plausible: bool = False) -> tuple[Maker, ...]:
+def makers(
+    named: Sequence[str], policy: Policy, *, mechanical_only: bool = False
+) -> tuple[Maker, ...]:
     """Those who are asked, in this order: the named ones, else the policy's.
 
     Whoever is named has to be there. Of the policy's those that this machine lacks decline with
-    the reason: a policy is shared, a key is not. `plausible`: `entity` also makes what people
-    may well make otherwise, as where the policy says so.
+    the reason: a policy is shared, a key is not. `mechanical_only`: `entity` leaves out
+    what people may well make otherwise, as where the policy says so.
     """
     from agentd.conflicts.proposals.making import ENTITY, EntityMaker
 
-    entity = EntityMaker(plausible or policy.proposals.plausible)
+    entity = EntityMaker(mechanical_only or policy.proposals.mechanical_only)
     return tuple(
         entity if name == ENTITY else _maker(name, policy, required=bool(named))
         for name in named or policy.proposals.makers

@@ -51,10 +51,10 @@ UnverifiedOption = Annotated[
     bool,
     typer.Option("--unverified", help="Be content with what merges though nothing proved it."),
 ]
-PlausibleOption = Annotated[
+MechanicalOption = Annotated[
     bool,
     typer.Option(
-        "--plausible", help="Let `entity` also merge where people may well decide otherwise."
+        "--mechanical", help="Have `entity` leave out what people may well decide otherwise."
     ),
 ]
 
@@ -136,7 +136,7 @@ def _propose(
     makers: MakersOption = None,
     out: OutOption = None,
     unverified: UnverifiedOption = False,
-    plausible: PlausibleOption = False,
+    mechanical: MechanicalOption = False,
     json: JsonOption = False,
 ) -> None:
     """Propose merges of what conflicts, each reviewed as a bundle.
@@ -172,7 +172,7 @@ def _propose(
             makers=tuple(makers or ()),
             out=out,
             unverified=unverified,
-            plausible=plausible,
+            mechanical_only=mechanical,
             as_json=json,
         )
         raise typer.Exit(run_propose(options))

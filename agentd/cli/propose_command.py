@@ -38,7 +38,7 @@ class ProposeOptions:
     """Who is asked; nobody named: whom the policy names."""
     out: Path | None
     unverified: bool
-    plausible: bool
+    mechanical_only: bool
     """Whether `entity` also merges where people may well decide otherwise."""
     as_json: bool
 
@@ -136,7 +136,7 @@ def _propose(
 
     # The policy of the target's commit, as the review had it.
     policy = policy_from_json(record["inputs"]["case"]["policy"])
-    asked = makers(options.makers, policy, plausible=options.plausible)
+    asked = makers(options.makers, policy, mechanical_only=options.mechanical_only)
     return Proposing(request, workplace, record, asked, report).propose()
 
 

@@ -73,7 +73,6 @@ def install(directory: Path, name: str, script: str) -> dict[str, str]:
 
 
 NAMED = ("--branch", "codex", "--branch", "agy")
-PLAUSIBLE = (*NAMED, "--plausible")
 DOUBT = "functions and tests are often adapted to one another"
 
 
@@ -83,7 +82,7 @@ def test_what_both_add_is_proposed_verified_and_handed_in(
 ) -> None:
     before = shop.git("for-each-ref"), shop.git("status", "--porcelain")
     out = directory / "merged.json"
-    ended = coord("propose", *PLAUSIBLE, "--out", str(out))
+    ended = coord("propose", *NAMED, "--out", str(out))
     assert ended.code == 0, ended.err
     assert "agy and codex: verified" in ended.out
     assert f"{TESTS} merged by entity (plausible: {DOUBT})" in ended.out
@@ -107,8 +106,8 @@ def test_a_third_is_merged_with_the_proposal_for_two(
 ) -> None:
     branch_with(shop, "gemini", TESTS, LAST_TEST, LAST_TEST + DEAR)
     two, three = directory / "two.json", directory / "three.json"
-    third = ("--branch", "gemini", "--plausible")
-    assert coord("propose", *PLAUSIBLE, "--out", str(two)).code == 0
+    third = ("--branch", "gemini")
+    assert coord("propose", *NAMED, "--out", str(two)).code == 0
     ended = coord("propose", "--bundle", str(two), *third, "--out", str(three))
     assert ended.code == 0, ended.err + ended.out
     made = json.loads(three.read_text())
@@ -134,7 +133,7 @@ def test_a_call_of_what_the_other_side_took_away_is_refused(
     for old in ("def shipping", "+ shipping"):
         shop.replace(worktree, PRICING, old, old.replace("shipping", "postage"))
     shop.commit(worktree, "Call it postage")
-    ended = coord("propose", *PLAUSIBLE, "--json")
+    ended = coord("propose", *NAMED, "--json")
     assert ended.code == 10, ended.err
     (proposal,) = ended.json()["proposals"]
     assert proposal["became"] == "refused"
@@ -144,19 +143,20 @@ def test_a_call_of_what_the_other_side_took_away_is_refused(
 
 
 @pytest.mark.usefixtures("two_tests")
-def test_what_is_plausible_only_is_made_where_somebody_says_so(
+def test_what_is_plausible_only_is_left_out_where_somebody_says_so(
     coord: Command, shop: ShopRepository
 ) -> None:
+    said = f"a merge would not be mechanical: {DOUBT}"
+    ended = coord("propose", *NAMED, "--mechanical")
+    assert ended.code == 10, ended.err
+    assert said in ended.out
+    with_policy(shop, "\n[proposals]\nmechanical_only = true\n")
     ended = coord("propose", *NAMED)
     assert ended.code == 10, ended.err
-    assert f"a merge would be plausible only, as {DOUBT}; --plausible makes it" in ended.out
-    with_policy(shop, "\n[proposals]\nplausible = true\n")
-    ended = coord("propose", *NAMED)
-    assert ended.code == 0, ended.err
-    assert "verified" in ended.out
+    assert said in ended.out
 
 
-def test_what_is_mechanical_needs_nobody_to_say_so(
+def test_what_is_mechanical_is_made_where_nothing_else_is(
     coord: Command, shop: ShopRepository, directory: Path
 ) -> None:
     shop.write(shop.path, "prices.toml", "[prices]\nbread = 3\n")
@@ -164,7 +164,7 @@ def test_what_is_mechanical_needs_nobody_to_say_so(
     for owner, line in (("codex", "butter = 2\n"), ("agy", "wine = 9\n")):
         branch_with(shop, owner, "prices.toml", "bread = 3\n", "bread = 3\n" + line)
     out = directory / "merged.json"
-    ended = coord("propose", *NAMED, "--out", str(out))
+    ended = coord("propose", *NAMED, "--mechanical", "--out", str(out))
     assert ended.code == 0, ended.err + ended.out
     assert "plausible" not in ended.out
     assert json.loads(out.read_text())["proposed_with"] == [
@@ -174,7 +174,7 @@ def test_what_is_mechanical_needs_nobody_to_say_so(
 
 @pytest.mark.usefixtures("two_tests")
 def test_json_has_everything(coord: Command) -> None:
-    found = coord("propose", *PLAUSIBLE, "--json").json()
+    found = coord("propose", *NAMED, "--json").json()
     (proposal,) = found["proposals"]
     assert proposal["became"] == "verified"
     assert {party["owner"] for party in proposal["parties"]} == {"codex", "agy"}
@@ -204,7 +204,7 @@ def test_the_last_review_is_taken_up_and_its_bundles_are_left_out_afterwards(
     first = coord("review", "--branch", "agy", "--json")
     assert first.code == 10, first.err
     out = directory / "merged.json"
-    ended = coord("propose", "--plausible", "--out", str(out))
+    ended = coord("propose", "--out", str(out))
     assert ended.code == 0, ended.err + ended.out
     review = coord("review", "--bundle", str(out), "--json").json()
     assert [bundle["owner"] for bundle in review["bundles"]] == ["codex+agy"]
@@ -223,7 +223,7 @@ def test_a_stale_bundle_is_merged_with_the_target(coord: Command, shop: ShopRepo
     ended = coord("rebase", "codex")
     assert ended.code == 10
     assert "agentd-coord propose" in ended.err
-    ended = coord("propose", "--branch", "codex", "--plausible")
+    ended = coord("propose", "--branch", "codex")
     assert ended.code == 0, ended.err
     assert "the target and codex: verified" in ended.out
 
@@ -235,7 +235,7 @@ def test_a_proposal_that_fails_the_tests_is_not_written(
     branch_with(shop, "agy", TESTS, LAST_TEST, LAST_TEST + ONE)
     out = directory / "merged.json"
     for more in ([], ["--unverified"]):
-        ended = coord("propose", *PLAUSIBLE, "--out", str(out), *more)
+        ended = coord("propose", *NAMED, "--out", str(out), *more)
         assert ended.code == 10, ended.err
         assert "not_merged" in ended.out
         assert "nothing was written" in ended.err
@@ -249,12 +249,12 @@ def test_what_nothing_proved_is_written_only_when_asked_for(
     shop.write(shop.path, ".agentd/review.toml", "[verification]\nrequired = false\n")
     shop.commit(shop.path, "Nothing to run")
     out = directory / "merged.json"
-    ended = coord("propose", *PLAUSIBLE, "--out", str(out))
+    ended = coord("propose", *NAMED, "--out", str(out))
     assert ended.code == 10, ended.err
     assert "unverified" in ended.out
     assert "--unverified" in ended.err
     assert not out.exists()
-    assert coord("propose", *PLAUSIBLE, "--out", str(out), "--unverified").code == 0
+    assert coord("propose", *NAMED, "--out", str(out), "--unverified").code == 0
     assert out.exists()
 
 
@@ -460,7 +460,7 @@ def test_an_unknown_maker_is_told_who_there_is(coord: Command, shop: ShopReposit
 
 @pytest.mark.usefixtures("two_tests")
 def test_a_named_bundle_that_cannot_be_had_is_told(coord: Command) -> None:
-    ended = coord("propose", *PLAUSIBLE, "--branch", "nosuch")
+    ended = coord("propose", *NAMED, "--branch", "nosuch")
     assert ended.code == 10
     assert "agy and codex: verified" in ended.out
     assert "nosuch: reject: " in ended.err

@@ -78,8 +78,8 @@ class Proposals(Section):
     drivers: tuple[Driver, ...] = ()
     private: PathGlobs = ()
     """Files that are never shown to a model."""
-    plausible: bool = False
-    """Whether `entity` also merges where people may well make something else of it."""
+    mechanical_only: bool = False
+    """Whether `entity` leaves out what people may well make something else of."""
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Self:

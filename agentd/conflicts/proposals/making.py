@@ -45,8 +45,8 @@ class Maker(Protocol):
 class EntityMaker:
     """Merges what both sides add in one place."""
 
-    plausible: bool = False
-    """Whether also where people may well make something else of it."""
+    mechanical_only: bool = False
+    """Whether not where people may well make something else of it."""
     name: str = ENTITY
 
     def resolve(self, file: FileSides, conflict: Conflict) -> Answer:
@@ -57,9 +57,9 @@ class EntityMaker:
         if merged.doubt is None:
             return Answer(merged.content, {"confidence": Confidence.MECHANICAL.value})
         details = {"confidence": Confidence.PLAUSIBLE.value, "doubt": merged.doubt}
-        if self.plausible:
+        if not self.mechanical_only:
             return Answer(merged.content, details)
-        reason = f"a merge would be plausible only, as {merged.doubt}; --plausible makes it"
+        reason = f"a merge would not be mechanical: {merged.doubt}"
         return Answer(Declined(reason), details)
 
 

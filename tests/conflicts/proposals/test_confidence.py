@@ -91,15 +91,15 @@ def test_one_doubtful_region_makes_a_file_plausible(tmp_path: Path) -> None:
     assert outcome.doubt is not None
 
 
-def test_the_maker_makes_what_is_plausible_only_where_it_is_asked_to(
+def test_the_maker_leaves_out_what_is_plausible_only_where_it_is_asked_to(
     make_repo: Callable[[Mapping[str, FileContent]], Repo],
 ) -> None:
     conflict = conflict_in(make_repo({"shop/a.py": BASE}), LEFT, RIGHT)
     file = only(conflict.files)
-    declined = EntityMaker().resolve(file, conflict)
+    declined = EntityMaker(mechanical_only=True).resolve(file, conflict)
     assert isinstance(declined.outcome, Declined)
-    assert "--plausible" in declined.outcome.reason
-    made = EntityMaker(plausible=True).resolve(file, conflict)
+    assert "not be mechanical" in declined.outcome.reason
+    made = EntityMaker().resolve(file, conflict)
     assert isinstance(made.outcome, bytes)
     assert made.details == declined.details
     assert made.details["confidence"] == Confidence.PLAUSIBLE.value

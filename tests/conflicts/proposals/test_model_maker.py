@@ -163,7 +163,7 @@ def test_an_answer_that_is_cut_off_is_refused(conflict: Conflict) -> None:
 
 def test_a_model_that_fails_declines_and_the_next_is_asked(conflict: Conflict) -> None:
     failing = FakeModel(DependencyFailed("provider_failed", "it is down", hint="Try later."))
-    makers: list[Maker] = [ModelMaker(failing, Proposals()), EntityMaker(plausible=True)]
+    makers: list[Maker] = [ModelMaker(failing, Proposals()), EntityMaker()]
     resolution = resolve(conflict, makers)
     assert [each.problem for each in resolution.attempts] == ["it is down; try later", None]
     assert not resolved(failing, conflict).refusals
