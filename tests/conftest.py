@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +24,15 @@ from tests.fakes.ids import SequentialIds
 from tests.fakes.patience import PATIENCE_SECS
 from tests.fakes.raw_client import RawClient
 from tests.fakes.settings import settings_for
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C reach what tests start.
+
+    A shell that starts a program in the background has it ignore Ctrl-C, and so all below it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
