@@ -13,6 +13,7 @@ from typing import Final
 from agentd.conflicts.git.names import ObjectId, decoded, encoded
 from agentd.conflicts.git.place import Place
 from agentd.conflicts.git.process import OutputTooLarge
+from agentd.conflicts.trees.unsafe_names import is_relative
 from agentd.errors import DependencyFailed
 
 BYTES_AT_ONCE: Final = 32 * 2**20
@@ -109,10 +110,15 @@ def read_objects(place: Place, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[
 def entries_at(
     place: Place, wanted: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[str, ObjectId]]:
-    """(tree, path) to (mode, object) of whatever is there, directories included."""
+    """(tree, path) to (mode, object) of whatever is there, directories included.
+
+    What lies below a directory called `.` or `..` is not found: git cannot be asked for it.
+    """
     names: dict[tuple[str, str], set[str]] = {}
     for tree, path in wanted:
         directory, _, name = path.rpartition("/")
+        if is_relative(directory):
+            continue
         names.setdefault((tree, directory), set()).add(name)
     places = list(names)
     looked = look_up(place, [f"{tree}:{directory}" for tree, directory in places])

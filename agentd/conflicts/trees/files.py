@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from agentd.conflicts.git.names import ObjectId, TreeId, encoded
 from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.symbols.languages import NotRead, summarise
+from agentd.conflicts.trees.unsafe_names import is_relative
 
 
 class Lookup:
@@ -23,7 +24,9 @@ class Lookup:
 
     def look_up(self, places: Iterable[tuple[TreeId, str]]) -> None:
         """Finds out about many places at once."""
-        wanted = [place for place in dict.fromkeys(places) if place not in self._found]
+        asked = dict.fromkeys(places)
+        self._found |= {place: None for place in asked if is_relative(place[1])}
+        wanted = [place for place in asked if place not in self._found]
         if not wanted:
             return
         stdin = b"".join(encoded(f"{tree}:{path}") + b"\n" for tree, path in wanted)

@@ -13,6 +13,14 @@ _IGNORED: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _DOT_GIT: Final = re.compile(r"(?:\.git|git~1)[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL)
 
 
+def is_relative(path: str) -> bool:
+    """Whether git takes `<tree>:<path>` for a path from where it runs, and not from the tree's top.
+
+    Whatever has such a name in a tree cannot be asked for by it.
+    """
+    return path.partition("/")[0] in (".", "..")
+
+
 def is_unsafe(path: str) -> bool:
     """Whether a path leads out of the tree, nowhere or into what git keeps for itself."""
     names = path.split("/")
