@@ -46,7 +46,7 @@ def parse_request(line: bytes) -> Request:
     if type(request_id) not in _ID_TYPES:  # Not isinstance: a bool is an int.
         error = InvalidRequest("bad_id", "`id` must be a string, a number or null")
         raise BadRequest(None, error)
-    if isinstance(request_id, float):
+    if isinstance(request_id, float) or (request_id == 0 and b"-0" in line):
         request_id = _number_as_written(line)
     method = value.get("method")
     if not isinstance(method, str):
@@ -66,7 +66,8 @@ def parse_request(line: bytes) -> Request:
 
 
 def _number_as_written(line: bytes) -> orjson.Fragment:
-    """The line's `id`, which is a number: `1e2` is not `100.0`, and 2**70 would lose digits."""
+    """The line's `id`, which is a number: `1e2` is not `100.0`, `-0` not `0`, and 2**70 would lose
+    digits."""
     try:
         written: str = json.loads(line, parse_int=str, parse_float=str)["id"]
     except RecursionError:  # It goes less deep than the other parser.

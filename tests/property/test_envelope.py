@@ -160,7 +160,16 @@ def test_what_is_no_json_number_is_no_json(number: str) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    ["1e2", "1.0", "-0.0", "0.10000000000000000555", f"{2**64}", f"{-(2**63) - 1}", "9" * 300],
+    [
+        "1e2",
+        "1.0",
+        "-0",
+        "-0.0",
+        "0.10000000000000000555",
+        f"{2**64}",
+        f"{-(2**63) - 1}",
+        "9" * 300,
+    ],
 )
 def test_a_number_comes_back_as_an_id_as_it_was_written(number: str) -> None:
     request = parse_request(f'{{"id": 1, "method": "Health", "id": {number}}}'.encode())
