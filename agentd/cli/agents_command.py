@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentd.cli.connect import settings
-from agentd.cli.terminal import console, print_json, styled
+from agentd.cli.terminal import console, print_json, styled, styled_level
 
 if TYPE_CHECKING:
     from agentd.providers.adapter import Agent
@@ -34,7 +34,7 @@ def show_agents(*, as_json: bool) -> None:
     if as_json:
         print_json({"agents": [_to_json(each) for each in found]})
         return
-    _print_table(found)
+    _print(found)
 
 
 def _look(agent: Agent, environment: dict[str, str]) -> _Found:
@@ -67,21 +67,15 @@ def _to_json(found: _Found) -> dict[str, Any]:
     }
 
 
-def _print_table(found: list[_Found]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("NAME", "PROGRAM", "VERSION", "WAY", "ENFORCEMENT", "BECAUSE"):
-        table.add_column(heading, overflow="fold")
+def _print(found: list[_Found]) -> None:
+    """A line for each agent, and below it one for each way to run it, as `doctor` has them."""
+    out = console()
     for each in found:
         program = each.agent.command[0] if each.agent.command else "as configured"
         version = each.version or ("installed" if each.path is not None else "not installed")
-        for number, way in enumerate(each.agent.adapter.ways):
-            first = (each.agent.name, program, version) if number == 0 else ("", "", "")
-            table.add_row(
-                *(styled(text) for text in first),
-                styled(way.transport.value),
-                styled(way.enforcement.value),
-                styled(way.why),
-            )
-    console().print(table)
+        line = styled(f"{each.agent.name:<12} ", "bold")
+        out.print(line.append_text(styled(f"{program}  {version}")), soft_wrap=True)
+        for way in each.agent.adapter.ways:
+            line = styled(f"  {way.transport.value:<11}")
+            line.append_text(styled_level(way.enforcement.value))
+            out.print(line.append_text(styled(way.why)), soft_wrap=True)

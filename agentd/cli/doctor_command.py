@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 from agentd.cli.connect import daemon_if_running, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.hooks_command import hook_command, user_place, worktree_around
-from agentd.cli.terminal import console, print_json, styled
+from agentd.cli.terminal import console, print_json, styled, styled_level
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from agentd.providers.doctor import Examined
-
-_STYLES = {"guarded": "green", "advisory": "yellow", "none": "red"}
 
 
 def run_doctor(*, repository: Path, as_json: bool) -> ExitCode:
@@ -84,9 +82,9 @@ def _print(examined: list[Examined], no_daemon: str) -> None:
 def _print_one(out: Console, examined: Examined) -> None:
     assert examined.verdict is not None
     level = examined.verdict.level.value
-    line = styled(f"{level:<9}", _STYLES[level])
+    line = styled_level(level)
     line.append_text(styled(f"{examined.agent.name:<12}", "bold"))
     line.append_text(styled(f" {examined.version or 'version unknown'}  {examined.program}"))
-    out.print(line)
+    out.print(line, soft_wrap=True)
     for text in examined.verdict.evidence:
         out.print(styled(f"          {text}"), soft_wrap=True)

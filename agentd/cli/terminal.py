@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["console", "print_json", "printable", "progress_line", "say", "styled"]
+__all__ = [
+    "console",
+    "print_json",
+    "printable",
+    "progress_line",
+    "say",
+    "styled",
+    "styled_level",
+]
+
+_LEVEL_STYLES = {"guarded": "green", "advisory": "yellow", "none": "red"}
 
 
 def styled(text: str, style: str = "", *, keep_newlines: bool = False) -> Text:
@@ -24,6 +34,11 @@ def styled(text: str, style: str = "", *, keep_newlines: bool = False) -> Text:
     from rich.text import Text
 
     return Text(printable(text, keep_newlines=keep_newlines), style=style)
+
+
+def styled_level(level: str) -> Text:
+    """The level at which locks hold an agent back, in a column of its own."""
+    return styled(f"{level:<10}", _LEVEL_STYLES[level])
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -384,9 +384,12 @@ def test_the_agents_that_there_are(coord: Command, configure: Callable[..., Path
     assert listed["codex"]["version"] == f"Python {sys.version.split()[0]}"
     assert [way["transport"] for way in listed["codex"]["ways"]] == ["app-server", "lines"]
     assert not listed["command"]["installed"]
-    table = coord("agents", COLUMNS="200").out
-    assert "claude_code" in table
-    assert "guarded" in table
+    shown = coord("agents", COLUMNS="80").out.splitlines()
+    codex = next(number for number, line in enumerate(shown) if line.startswith("codex "))
+    assert "Python" in shown[codex]
+    assert shown[codex + 1].startswith("  app-server guarded   its sandbox is read-only")
+    assert shown[codex + 2].startswith("  lines      guarded   a hook for this session")
+    assert any(line == "claude_code  claude  not installed" for line in shown)
 
 
 def test_the_custom_adapter_of_the_examples(
