@@ -78,7 +78,6 @@ class Call:
         "behind_waiter",
         "caller",
         "error",
-        "is_brief",
         "params",
         "parked",
         "received",
@@ -108,13 +107,17 @@ class Call:
         """Its params are not checked yet, which takes long, so it has its lane for itself."""
         self.started = perf_counter_ns()
         self.behind_waiter = False
-        self.is_brief = route.is_brief
         self.received = Instant(0)
         self.parked = False
         self.result: Any = None
         self.error: AgentdError | None = None
         self.tried: Callable[[Effects], None] | None = None
         """Takes the outcome instead of the caller, when the call may be tried again."""
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether it may run on the event loop."""
+        return self.route.is_brief
 
     @property
     def lane(self) -> object:
@@ -328,16 +331,20 @@ class Dispatcher:
 class Chore:
     """A write of the daemon's own, that somebody awaits."""
 
-    __slots__ = ("_error", "_operation", "_result", "behind_waiter", "done", "is_brief", "received")
+    __slots__ = ("_error", "_operation", "_result", "behind_waiter", "done", "received")
 
     def __init__(self, operation: Callable[[Transaction, Instant], Any]) -> None:
         self._operation = operation
         self._error: AgentdError | None = None
         self._result: Any = None
         self.behind_waiter = False
-        self.is_brief = False
         self.received = Instant(0)
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_brief(self) -> bool:
+        """Never for sure."""
+        return False
 
     @property
     def failed(self) -> bool:

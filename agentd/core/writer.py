@@ -45,11 +45,14 @@ class Write(Protocol):
     """A request that changes state."""
 
     behind_waiter: bool
-    is_brief: bool
-    """Whether it takes no longer than a request that is answered at once."""
     received: Instant
     """When it was submitted. It is judged by that however long it had to wait: a sign of life that
     came in time is not late because the daemon was busy with something large."""
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether it takes no longer than a request that is answered at once."""
+        ...
 
     def run(self, tx: Transaction, now: Instant) -> bool:
         """Does the work, in any thread; false when what it wrote is to be undone.

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,23 @@ def test_one_that_gets_nowhere_is_ended(
     assert "made no progress for 3 s" in ended.out.splitlines()[-1]
 
 
+@contextmanager
+def begun_run(shop: ShopRepository, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A run of `me` that goes on; its process is ended at the end, whatever a test found."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "agentd.cli.coord", "run", "codex", "x", "--json", "--owner", "me"],
+        cwd=shop.path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.usefixtures("daemon")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_all_of_it(
@@ -247,20 +265,13 @@ def test_a_signal_ends_all_of_it(
     environment: dict[str, str],
 ) -> None:
     configure([{"say": "working"}, {"hang": True}])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agentd.cli.coord", "run", "codex", "x", "--json", "--owner", "me"],
-        cwd=shop.path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "working" in line:
-            break
-    os.kill(process.pid, number)
-    out, err = process.communicate(timeout=PATIENCE_SECS)
+    with begun_run(shop, environment) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "working" in line:
+                break
+        os.kill(process.pid, number)
+        out, err = process.communicate(timeout=PATIENCE_SECS)
     assert process.returncode == 130, err
     last = json.loads(out.splitlines()[-1])
     assert (last["ended"], last["why"]) == ("failed", "it was interrupted")
@@ -277,15 +288,7 @@ def test_a_reader_that_has_gone_ends_it(
     environment: dict[str, str],
 ) -> None:
     configure([{"say": "working"}] * 3_000 + [{"hang": True}])  # More than a pipe holds.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agentd.cli.coord", "run", "codex", "x", "--json", "--owner", "me"],
-        cwd=shop.path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    with begun_run(shop, environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()

@@ -129,7 +129,11 @@ class Brief(Chore):
 
     def __init__(self) -> None:
         super().__init__(lambda tx, now: threading.current_thread().name)
-        self.is_brief = True
+
+    @property
+    def is_brief(self) -> bool:
+        """It is."""
+        return True
 
 
 async def where_it_ran(writer: Writer, write: Chore) -> str:

@@ -79,7 +79,7 @@ class OverlapQuery(NamedTuple):
 @lru_cache(maxsize=1024)  # The same files are asked for again and again.
 def overlap_query(namespace: str, key: ResourceKey) -> OverlapQuery:
     """The query for the live locks that name a resource in common with `key`."""
-    keys = tuple(overlapping_keys(key))
+    keys = overlapping_keys(key)
     ranges = covered_ranges(key)
     values = [namespace, *keys]
     for covered in ranges:
