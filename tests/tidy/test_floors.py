@@ -88,6 +88,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.radar.scope", RULES),
     ("agentd.conflicts.report*", RULES),
     ("agentd.conflicts.git.process", EDGES),
+    ("agentd.conflicts.git.isolation", EDGES),
     ("agentd.conflicts.checks.process_run", EDGES),
     ("agentd.conflicts.git.repository", EDGES),
     ("agentd.conflicts.git.quarantine*", EDGES),

@@ -31,13 +31,12 @@ from agentd.conflicts.bundles.submission import Submission
 from agentd.conflicts.bundles.worktree_snapshot import take_snapshot
 from agentd.conflicts.findings import Finding, FindingKind, Severity, error, info, warning
 from agentd.conflicts.git.history import virtual_base
-from agentd.conflicts.git.isolation import unreadable
+from agentd.conflicts.git.isolation import retried, unreadable
 from agentd.conflicts.git.named_commits import NamedCommits
 from agentd.conflicts.git.names import CommitId, ObjectId, object_id
 from agentd.conflicts.git.object_writing import store_objects
 from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.git.repository import Repository
-from agentd.conflicts.merges.trial_merges import retried
 from agentd.conflicts.policy.policy import Limits
 from agentd.conflicts.trees.entries import BYTES_AT_ONCE
 from agentd.errors import AgentdError, DependencyFailed

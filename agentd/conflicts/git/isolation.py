@@ -11,11 +11,21 @@ from functools import partial
 from typing import TypeVar
 
 from agentd.conflicts.findings import Finding, FindingKind, error
-from agentd.conflicts.merges.trial_merges import retried
+from agentd.conflicts.git.process import TimeRanOut
 from agentd.errors import AgentdError, DependencyFailed
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+
+def retried(call: Callable[[], _T]) -> _T:
+    """Tries twice: a gc of the user's may have taken an object away between two looks."""
+    try:
+        return call()
+    except AgentdError as failure:
+        if failure.reason != "git_failed" or isinstance(failure, TimeRanOut):
+            raise
+        return call()
 
 
 def asked_of_each(

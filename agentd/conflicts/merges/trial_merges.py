@@ -9,16 +9,17 @@ occasion. It must not know what is merged or what follows.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
+from agentd.conflicts.git.isolation import retried
 from agentd.conflicts.git.names import OBJECT_ID, CommitId, TreeId, decoded
 from agentd.conflicts.git.object_writing import store_commits
 from agentd.conflicts.git.place import Place
-from agentd.conflicts.git.process import GitProcess, TimeRanOut
+from agentd.conflicts.git.process import GitProcess
 from agentd.conflicts.merges.result import (
     Merge,
     MergeAttributes,
@@ -28,7 +29,7 @@ from agentd.conflicts.merges.result import (
     parse_merges,
 )
 from agentd.conflicts.merges.synthetic_commits import stand_in
-from agentd.errors import AgentdError, DependencyFailed
+from agentd.errors import DependencyFailed
 
 BATCH_MAX: Final = 200
 """Merges of one process, so that its time limit is in proportion."""
@@ -42,8 +43,6 @@ _MERGE_TREE: Final = (
     "--allow-unrelated-histories",
 )
 """Of several merge bases two may have nothing in common."""
-
-_T = TypeVar("_T")
 
 
 class TrialMerges:
@@ -133,16 +132,6 @@ class TrialMerges:
             raise DependencyFailed("git_failed", f"`git merge-tree` failed: {answer.stderr[:500]}")
         paths, messages = parse_merge(rest)
         return MergeResult(TreeId(decoded(tree)), answer.status == 0, paths, messages)
-
-
-def retried(call: Callable[[], _T]) -> _T:
-    """Tries twice: a gc of the user's may have taken an object away between two looks."""
-    try:
-        return call()
-    except AgentdError as failure:
-        if failure.reason != "git_failed" or isinstance(failure, TimeRanOut):
-            raise
-        return call()
 
 
 @contextmanager
