@@ -44,7 +44,7 @@ def compare(path: str, merged: Merged, person: bytes) -> Likeness:
     if worst is Likeness.OTHER and _inked(ours) == _inked(theirs):
         worst = Likeness.ORDER  # Some of it stands elsewhere in the file.
     if worst is not Likeness.OTHER and (
-        worst is not Likeness.ORDER or _whole(merged, theirs, bytes.rstrip)
+        worst is not Likeness.ORDER or _whole(merged, theirs, _without_comma)
     ):
         return worst
     alike = _inked(map(_squeezed, ours)) == _inked(map(_squeezed, theirs))
@@ -61,6 +61,11 @@ def compare(path: str, merged: Merged, person: bytes) -> Likeness:
 
 def _inked(lines: Iterable[bytes]) -> Counter[bytes]:
     return Counter(line.strip() for line in lines if line.strip())
+
+
+def _without_comma(line: bytes) -> bytes:
+    """A line without the comma that its place in a list may ask for."""
+    return line.rstrip().removesuffix(b",")
 
 
 def _squeezed(line: bytes) -> bytes:

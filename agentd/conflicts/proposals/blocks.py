@@ -95,6 +95,11 @@ class Block:
         return len(self.body) == len(self.parts)
 
     @property
+    def gaps(self) -> frozenset[int]:
+        """The blank lines between its own parts, as many as they are here or there."""
+        return frozenset(below.first - above.last for above, below in pairwise(self.parts))
+
+    @property
     def names(self) -> frozenset[str]:
         """Everything that it binds."""
         return frozenset(name for part in self.parts for name in part.names)

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 
 from agentd.conflicts.proposals.blocks import Block, Kind
 from agentd.conflicts.proposals.regions import Lines
+from agentd.conflicts.proposals.styles import difference
 
 _SORTED_BY_TOOLS: Final = frozenset({".go", ".java"})
 _CREDIT: Final = re.compile(rb"\bthanks?\b", re.IGNORECASE)
@@ -34,11 +35,11 @@ def doubt(path: str, left: Block, right: Block, kind: Kind) -> str | None:
         case Kind.ENTRY | Kind.PERSON:
             return None
         case Kind.ITEM:
-            return _doubt_of_items([*left.texts], [*right.texts])
+            return _doubt_of_items(left.texts, right.texts) or difference(left, right, kind)
         case Kind.IMPORT:
             if PurePosixPath(path).suffix in _SORTED_BY_TOOLS:
                 return "imports of such files are often sorted anew"
-            return None
+            return difference(left, right, kind)
         case Kind.SECTION:
             return "what a version brings is often written anew"
         case Kind.DEFINITION:

@@ -14,7 +14,7 @@ from typing import Final
 
 from agentd.conflicts.proposals.blocks import Block, Container, Kind, block_of
 from agentd.conflicts.proposals.confidence import doubt
-from agentd.conflicts.proposals.independence import Refused, still_used
+from agentd.conflicts.proposals.independence import Refused, check_only_here, still_used
 from agentd.conflicts.proposals.joining import joined
 from agentd.conflicts.proposals.readers import Reader, reader_of, why_unread
 from agentd.conflicts.proposals.regions import LineMerge, Lines, lines_of
@@ -80,6 +80,10 @@ class _FileMerge:
         doubts: list[str] = []
         for index in range(len(self._merge.regions)):
             self._merge, left, right, kind = self._resolve(index)
+            if kind in (Kind.ITEM, Kind.DEFINITION):
+                base, mine, theirs = (self._sides.base, self._sides.left, self._sides.right)
+                check_only_here(left, base, theirs)
+                check_only_here(right, base, mine)
             resolutions.append(joined(left, right, kind))
             kinds.append(kind)
             entities += (*left.texts, *right.texts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from typing import Final
 
@@ -24,6 +24,8 @@ _FROM: Final = re.compile(
     rb"\s*from\s+(\S+)\s+import\b|\s*(?:import|export)\b.*\bfrom\s+(\"[^\"]*\"|'[^']*')"
 )
 _ISSUE: Final = re.compile(r"(?:#|\bgh-?|\bissue[ #-]?)(\d{2,})", re.IGNORECASE)
+_NOTE: Final = re.compile(rb"#|//|/\*")
+_PLACED: Final = re.compile(rb"[ \t]*#\[macro_use\b")
 _WORD: Final = re.compile(rb"[^\W\d]\w*")
 _BULLET: Final = re.compile(rb"[ \t]*[-*+\xe2\x80\xa2]+(?=[ \t])")
 
@@ -39,6 +41,14 @@ def check_independent(left: Block, right: Block, kind: Kind) -> None:
         raise Refused(f"both add {min(common)}")
     if set(left.texts) & set(right.texts):
         raise Refused("they add the same in part")
+    if len(_indents(left) | _indents(right)) > 1 and kind is not Kind.ITEM:
+        raise Refused("they are indented differently")  # They stand in different blocks, or will.
+    if (
+        kind not in (Kind.ITEM, Kind.SECTION)
+        and right.parts[0].first == 0
+        and _NOTE.match(right.body[0])
+    ):
+        raise Refused("a comment at the top of a file has to stay there")
     if kind is Kind.DEFINITION:
         _check_uses(left, right)
         issues = _issues(left) & _issues(right)
@@ -50,10 +60,24 @@ def check_independent(left: Block, right: Block, kind: Kind) -> None:
         raise Refused("they add nearly the same")
     if kind is Kind.ITEM and len(_bullets(left) | _bullets(right)) > 1:
         raise Refused("their list items have different marks")  # Another mark begins another list.
+    if kind is Kind.IMPORT and (_packages(left) & right.names or _packages(right) & left.names):
+        raise Refused("one imports a package, the other something of its name")
+    if any(_PLACED.match(line) for line in left.body + right.body):
+        raise Refused("what it brings is seen only below it")
     if kind is Kind.IMPORT and _sources(left) & _sources(right):
         raise Refused("both import from the same module, in statements of their own")
     if kind is Kind.IMPORT and not _of_one_group(left, right):
         raise Refused("their imports belong to several groups")
+
+
+def _indents(block: Block) -> set[bytes]:
+    """The white space before its parts."""
+    return {text[0][: len(text[0]) - len(text[0].lstrip())] for text in block.texts}
+
+
+def _packages(block: Block) -> set[str]:
+    """The names that are bound by imports of modules within packages."""
+    return {name.partition(".")[0] for name in block.names if "." in name}
 
 
 def _check_uses(left: Block, right: Block) -> None:
@@ -96,6 +120,19 @@ def _of_one_group(left: Block, right: Block) -> bool:
     """Whether neither parts its imports from the others, or both do in one way."""
     within = any(not line.strip() for line in left.body + right.body)
     return not within and left.lead + left.trail == right.lead + right.trail
+
+
+def check_only_here(block: Block, base: bytes, other: bytes) -> None:
+    """Refuses what the other side adds, too, somewhere else in the file."""
+    before, now = (_inked(content.split(b"\n")) for content in (base, other))
+    for text in map(_inked, block.texts):
+        if text in now and text not in before:
+            raise Refused("the other side adds the same in another place")
+
+
+def _inked(lines: Iterable[bytes]) -> bytes:
+    """Some lines as one text, without blank ones and white space at their ends."""
+    return b"\n".join([b"", *(line.strip() for line in lines if line.strip()), b""])
 
 
 def still_used(block: Block, side: bytes, merged: bytes) -> None:

@@ -39,13 +39,15 @@ def joined(left: Block, right: Block, kind: Kind) -> Lines:
 def _blank_lines(first: Block, last: Block) -> tuple[int, int, int]:
     """How many stand before, between and behind two blocks.
 
-    Where both sides set what they add off in one way, as they do. Where they do not, or set it off
-    by nothing, as the file's parts around are set off from one another most often.
+    Where both sides set what they add off in one way, as they do; the parts that one adds together
+    show what is between. Where they do not, or set it off by nothing, as the file's parts around
+    are set off from one another most often.
     """
     own = first.lead + first.trail
     alike = (first.lead, first.trail) == (last.lead, last.trail)
     if alike and own > 0:
-        return first.lead, own, first.trail
+        within = {*first.gaps, *last.gaps}
+        return first.lead, within.pop() if len(within) == 1 else own, first.trail
     usual = first.usual_gap
     if usual is None:
         usual = max(own, last.lead + last.trail)

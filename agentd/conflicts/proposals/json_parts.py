@@ -1,7 +1,7 @@
 """Reads JSON files, and files with a JSON value a line, into containers of entries. Pure.
 
-Members of objects and plain values in arrays may be added by both sides; an array's objects may
-not, since their order often counts.
+Members of objects and texts in arrays may be added by both sides; an array's objects and numbers
+may not, since their order often counts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from agentd.conflicts.proposals.blocks import Container, Kind, Part, with_whole_lines
+from agentd.conflicts.proposals.unordered import about, may_be_anywhere, may_be_listed_anywhere
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
@@ -71,14 +72,17 @@ class _Json:
                 name, at = self._scan(self._text, at)
                 at = self._after_space(self._after_space(at) + 1)
                 at, inside = self._value(at, f"{scope}/{name}")
-                kind: Kind | None = Kind.ENTRY
+                free = may_be_anywhere(name)
             else:
-                kind = Kind.ENTRY if self._text[at] not in "{[" else None
                 at, inside = self._value(at, f"{scope}/{len(parts)}")
-                name = self._text[start:at]
+                value = self._text[start:at].strip('"')
+                free = self._text[start] == '"' and may_be_listed_anywhere(
+                    value, scope.rpartition("/")[2]
+                )
+                name = about(value)
             first, last = self._line(start), self._line(at - 1) + 1
-            names = frozenset([str(name)]) if kind else frozenset[str]()
-            parts.append(Part(first, last, kind, names, inside))
+            names = frozenset([name]) if closing == "}" or inside is None else frozenset[str]()
+            parts.append(Part(first, last, Kind.ENTRY if free else None, names, inside))
             at = self._after_space(at)
             if self._text[at] == ",":
                 at = self._after_space(at + 1)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
 
 from agentd.conflicts.proposals.blocks import Container, Kind, Part, with_whole_lines
+from agentd.conflicts.proposals.unordered import about, may_be_listed_anywhere
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Placed: TypeAlias = ast.expr | ast.stmt | ast.alias
 _Element: TypeAlias = tuple[_Placed, _Placed, Kind | None, str, Container | None]
 """Where it begins and ends, what it is, its name, and what is in it."""
+_BELONGS_ON_TOP: Final = re.compile(rb"#!|[ \t\f]*#.*?coding[:=]")
 
 
 def read_python(text: str, lines: Sequence[bytes]) -> Container | None:
@@ -29,6 +32,8 @@ def read_python(text: str, lines: Sequence[bytes]) -> Container | None:
 class _Reader:
     def __init__(self, lines: Sequence[bytes]) -> None:
         self._lines = lines
+        # What runs the file, and its encoding, are nobody's comments.
+        self._top = sum(_BELONGS_ON_TOP.match(line) is not None for line in lines[:2])
 
     def parts(self, body: Sequence[ast.stmt], scope: str) -> Iterator[Part]:
         floor = 0
@@ -39,7 +44,7 @@ class _Reader:
             yield self._part(statement, first, last, scope)
 
     def _with_comments(self, first: int, floor: int) -> int:
-        while first > floor and self._lines[first - 1].lstrip().startswith(b"#"):
+        while first > max(floor, self._top) and self._lines[first - 1].lstrip().startswith(b"#"):
             first -= 1
         return first
 
@@ -63,9 +68,9 @@ class _Reader:
                 name = ast.unparse(
                     statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
                 )
-                inside = self._entries(statement.value, f"{scope}{name}=")
-                return Part(first, last, None, frozenset([name]), inside)
-        return Part(first, last, None)
+                inside = self._entries(statement.value, scope, name)
+                return Part(first, last, None, frozenset([*_bound([statement]), name]), inside)
+        return Part(first, last, None, frozenset(_bound([statement])))
 
     def _imported_names(
         self, statement: ast.Import | ast.ImportFrom, scope: str
@@ -82,7 +87,8 @@ class _Reader:
             ],
         )
 
-    def _entries(self, value: ast.expr, scope: str) -> Container | None:
+    def _entries(self, value: ast.expr, outer: str, name: str) -> Container | None:
+        scope = f"{outer}{name}="
         match value:
             case ast.Dict():
                 # What `**` brings in may be overridden by what follows.
@@ -95,22 +101,18 @@ class _Reader:
                         (
                             key,
                             item,
-                            _entry_if_plain(key),
+                            Kind.ENTRY if isinstance(key, ast.Constant) else None,
                             ast.unparse(key),
-                            self._entries(item, f"{scope}{ast.unparse(key)}:"),
+                            self._entries(item, scope, ast.unparse(key).strip("\"'")),
                         )
                         for key, item in zip(value.keys, value.values, strict=True)
                         if key is not None
                     ],
                 )
             case ast.List() | ast.Tuple() | ast.Set():
+                is_set = isinstance(value, ast.Set)
                 return self._list(
-                    scope,
-                    value,
-                    [
-                        (item, item, _entry_if_plain(item), ast.unparse(item), None)
-                        for item in value.elts
-                    ],
+                    scope, value, [_listed(item, name, in_set=is_set) for item in value.elts]
                 )
         return None
 
@@ -126,8 +128,35 @@ class _Reader:
         return with_whole_lines(scope, parts, opening, closing)
 
 
-def _entry_if_plain(node: ast.expr) -> Kind | None:
-    return Kind.ENTRY if isinstance(node, ast.Constant) else None
+def _listed(item: ast.expr, called: str, *, in_set: bool) -> _Element:
+    """An element of a list; a number's place may be what it means, but not in a set."""
+    if not isinstance(item, ast.Constant):
+        return item, item, None, ast.unparse(item), None
+    if not isinstance(item.value, str):
+        return item, item, Kind.ENTRY if in_set else None, ast.unparse(item), None
+    kind = Kind.ENTRY if in_set or may_be_listed_anywhere(item.value, called) else None
+    return item, item, kind, about(item.value), None
+
+
+def _bound(statements: Iterable[ast.stmt]) -> Iterator[str]:
+    """What statements bind that are no definitions and imports themselves, but may hold some.
+
+    The variables of loops and of `with` are left out: a name may be used for many of them.
+    """
+    for statement in statements:
+        match statement:
+            case ast.Assign():
+                for target in statement.targets:
+                    yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+            case ast.Import() | ast.ImportFrom():
+                yield from _imported(statement)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield statement.name
+            case ast.If() | ast.Try():
+                handlers = statement.handlers if isinstance(statement, ast.Try) else []
+                for handler in handlers:
+                    yield from _bound(handler.body)
+                yield from _bound([*statement.body, *statement.orelse])
 
 
 def _extent(statement: ast.stmt) -> tuple[int, int]:

@@ -60,8 +60,9 @@ def reader_of(path: str) -> Reader | None:
         return partial(_read_syntax, _GRAMMARS[extension])
     if _PEOPLE.match(name) and extension in ("", ".txt", ".rst", ".md"):
         return _names
-    if extension in _PROSE or (_CHANGELOG.match(name) and extension in ("", ".txt")):
-        return _list
+    is_changelog = _CHANGELOG.match(name) is not None
+    if extension in _PROSE or (is_changelog and extension in ("", ".txt")):
+        return partial(_list, is_changelog=is_changelog)
     return None
 
 
@@ -105,8 +106,10 @@ def _read_syntax(grammar: Grammar, content: bytes) -> Container | None:
     return None if _text(content) is None else read_syntax(content, grammar)
 
 
-def _list(content: bytes) -> Container | None:
-    return None if _text(content) is None else read_list(lines_of(content))
+def _list(content: bytes, *, is_changelog: bool) -> Container | None:
+    if _text(content) is None:
+        return None
+    return read_list(lines_of(content), is_changelog=is_changelog)
 
 
 def _names(content: bytes) -> Container | None:

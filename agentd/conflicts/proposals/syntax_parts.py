@@ -105,9 +105,11 @@ class _Reader:
             naming = table.get(inner.type)
             names = naming(inner) if naming is not None else None
             if names is not None:
+                names |= _as_default(node)
                 way = f"{scope}{min(names, default='')}."
                 return Part(first, last, kind, names, self._inside(inner, way))
-        return Part(first, last, None, inside=self._inside(inner, f"{scope}{_head(inner)}."))
+        inside = self._inside(inner, f"{scope}{_head(inner)}.")
+        return Part(first, last, None, _as_default(node), inside)
 
     def _inside(self, node: Node, scope: str) -> Container | None:
         """The container in a node, however deep, if there is exactly one of several lines."""
@@ -154,6 +156,12 @@ def _rows(node: Node) -> tuple[int, int]:
 def text_of(node: Node) -> str:
     """The source text of a node."""
     return (node.text or b"").decode("utf-8", "replace")
+
+
+def _as_default(node: Node) -> frozenset[str]:
+    """The name of what a module has one of: its default export."""
+    is_default = any(child.type == "default" for child in node.children)
+    return frozenset(["default"]) if is_default else frozenset()
 
 
 def _head(node: Node) -> str:

@@ -15,6 +15,8 @@ from typing import Final
 from agentd.conflicts.proposals.blocks import Container, Kind, Part
 
 _MARKER: Final = re.compile(rb"([ \t]*)([-*+\xe2\x80\xa2]+)[ \t]+(?=\S)")
+_CODE_INDENT: Final = 4
+"""So deep below no other item it is a piece of code."""
 _FENCE: Final = re.compile(rb"[ \t]*(```|~~~)")
 _HASHES: Final = re.compile(rb"(#{1,6})[ \t]+\S")
 _TARGET: Final = re.compile(rb"\.\. _[^:]+: \S+\s*")
@@ -23,9 +25,13 @@ _RULE: Final = re.compile(rb"[ \t]*([-*_=~^#+.\"'`:])(?:[ \t]*\1){2,}[ \t]*\r?\n
 _REFERENCE: Final = re.compile(rb"(?:#|gh-|GH-|issue[ `:]*|:pr:`|:issue:`|!)(\d+)")
 
 
-def read_list(lines: Sequence[bytes]) -> Container:
-    """A text as sections, list items and other lines."""
-    return Container("", tuple(_Text(lines).parts(0, len(lines), "")))
+def read_list(lines: Sequence[bytes], *, is_changelog: bool) -> Container:
+    """A text as sections, list items and other lines.
+
+    What a version brings is a section by itself in a changelog alone: in a guide it is written for
+    the version that it stands under.
+    """
+    return Container("", tuple(_Text(lines, is_changelog=is_changelog).parts(0, len(lines), "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,9 @@ class _Heading:
 
 
 class _Text:
-    def __init__(self, lines: Sequence[bytes]) -> None:
+    def __init__(self, lines: Sequence[bytes], *, is_changelog: bool) -> None:
         self._lines = lines
+        self._is_changelog = is_changelog
         self._fenced = _fenced(lines)
         self._headings = list(self._find_headings())
 
@@ -71,7 +78,7 @@ class _Text:
         inner = f"{scope}{heading.title}/"
         inside = Container(inner, tuple(self.parts(heading.last, end, inner)))
         version = _VERSION.search(heading.title)
-        if version is None:
+        if version is None or not self._is_changelog:
             return Part(heading.at, end, None, inside=inside)
         numbers = tuple(int(number) for number in version[0].split("."))
         names = frozenset([version[0]])
@@ -85,8 +92,10 @@ class _Text:
             if at in self._fenced or _RULE.fullmatch(line):
                 yield Part(at, end, None)
             elif marker := _MARKER.match(line):
-                end = self._item_end(at, last, len(marker[1].expandtabs()))
-                yield Part(at, end, Kind.ITEM, _references(self._lines[at:end]))
+                depth = len(marker[1].expandtabs())
+                end = self._item_end(at, last, depth)
+                kind = Kind.ITEM if depth < _CODE_INDENT else None
+                yield Part(at, end, kind, _references(self._lines[at:end]))
             elif _TARGET.fullmatch(line):
                 name = line.split(b": ")[0].decode("utf-8", "replace")
                 yield Part(at, end, Kind.ITEM, frozenset([name]))
@@ -129,12 +138,18 @@ def read_names(lines: Sequence[bytes]) -> Container:
                 at,
                 at + 1,
                 None if _RULE.fullmatch(line) or _is_heading_above(lines, at) else Kind.PERSON,
-                frozenset([line.strip().decode("utf-8", "replace").casefold()]),
+                _person(line.decode("utf-8", "replace")),
             )
             for at, line in enumerate(lines)
             if line.strip()
         ),
     )
+
+
+def _person(line: str) -> frozenset[str]:
+    """The whole line, and the name alone, which may stand there with two addresses."""
+    text = " ".join(line.casefold().split())
+    return frozenset([text, re.split(r" *[<(,@]", text)[0] or text])
 
 
 def _is_heading_above(lines: Sequence[bytes], at: int) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from agentd.conflicts.proposals.blocks import Container, Kind, Part
+from agentd.conflicts.proposals.unordered import about, may_be_listed_anywhere
 
 _VALUE_LINES_MAX: Final = 400
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?")
@@ -73,8 +74,9 @@ def _elements(rows: Sequence[str], first: int, last: int, name: str) -> Containe
         element = _ELEMENT.fullmatch(rows[at].rstrip())
         if element is None:
             return None
-        kind = None if element[1].startswith("{") else Kind.ENTRY
-        parts.append(Part(at, at + 1, kind, frozenset([element[1]])))
+        value = element[1].strip("\"'")
+        free = element[1][0] in "\"'" and may_be_listed_anywhere(value, name)
+        parts.append(Part(at, at + 1, Kind.ENTRY if free else None, frozenset([about(value)])))
     return Container(f"{name}=", tuple(parts), commas=True)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agentd.conflicts.proposals.blocks import Container, Kind, Part
+from agentd.conflicts.proposals.unordered import about, may_be_listed_anywhere
 
 _KEY: Final = re.compile(
     r"( *)(\"[^\"]*\"|'[^']*'|[^\s#&*!|>%@`\"'{}\[\],?:-][^#:]*?)\s*:(?:\s+(.*))?"
@@ -81,16 +82,18 @@ class _Reader:
     def _part(self, start: int, last: int, column: int, scope: str) -> Part:
         row = self._rows[start]
         first = start
-        while first > self._begin and self._rows[first - 1].strip().startswith("#"):
+        # One in another column may be the end of a text above.
+        while first > self._begin and self._rows[first - 1].startswith(f"{' ' * column}#"):
             first -= 1
         item = _ITEM.fullmatch(row)
         if item is not None:
             value = _value(item[2])
             # What is more than a word may be a command, and commands have an order.
             plain = last == start + 1 and bool(value) and " " not in value and value[-1] != ":"
-            return Part(
-                first, last, Kind.ENTRY if plain else None, frozenset([value] if plain else [])
-            )
+            word = value.strip("\"'")
+            free = plain and may_be_listed_anywhere(word, scope.rpartition("/")[2])
+            names = frozenset([about(word)] if plain else [])
+            return Part(first, last, Kind.ENTRY if free else None, names)
         key = _KEY.fullmatch(row)
         if key is None:
             raise ValueError("not a key")

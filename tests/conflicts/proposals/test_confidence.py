@@ -17,6 +17,8 @@ from tests.conflicts.repo_builder import FileContent, Repo, only
 
 THANKED = "- Escape names in reports. Thanks Ada.\n"
 PLAIN = "- Wait longer for the server.\n"
+WRAPPED = "- Wait longer for\n  the server.\n"
+PLAIN_ISSUE = "- Wait longer (#7).\n"
 TARGET = ".. _#12: https://example.invalid/12\n"
 OTHER_TARGET = ".. _#47: https://example.invalid/47\n"
 
@@ -37,6 +39,8 @@ def doubt(directory: Path, path: str, around: str, left: str, right: str) -> str
         ("a.py", "import abc\nimport io\n@\nimport zlib\n", "import sys\n", "import re\n"),
         ("AUTHORS", "Ada\nBob\nCyd\n@\nZoe\n", "Eve\n", "Dan\n"),
         ("CHANGES.md", "# Changes\n\n@\n- The first one.\n", PLAIN, "- Take no colours.\n"),
+        ("CHANGES.md", "# Changes\n\n@\n", PLAIN_ISSUE, WRAPPED),
+        ("a.ts", "@\nlet z;\n", 'import { a } from "a";\n', 'import {\n  b,\n} from "b";\n'),
         ("CHANGES.md", "# Changes\n\n@\n- The first one.\n", THANKED, "- Faster. Thanks Bob!\n"),
         ("CHANGES.rst", ".. _#9: https://example.invalid/9\n@\n", TARGET, OTHER_TARGET),
     ],
@@ -59,6 +63,14 @@ def test_what_is_mechanical(path: str, around: str, left: str, right: str, tmp_p
             PLAIN + OTHER_TARGET,
             "link targets",
         ),
+        ("a.ts", "@\nlet z;\n", 'import {a} from "a";\n', 'import { b } from "b";\n', "spaced"),
+        ("a.ts", "@\nlet z;\n", "import a from 'a';\n", 'import b from "b";\n', "quoted"),
+        ("a.ts", "@\nlet z;\n", 'import a from "a";\n', 'import b from "b"\n', "ended"),
+        ("CHANGES.md", "# Changes\n\n@\n", WRAPPED, "- Sort ends\n    as a tree.\n", "indented"),
+        ("CHANGES.md", "# Changes\n\n@\n", WRAPPED, f"- Sort {'x' * 99}.\n", "wrapped"),
+        ("CHANGES.md", "# Changes\n\n@\n", f"- Sort {'x' * 99}.\n", WRAPPED, "wrapped"),
+        ("CHANGES.md", "# Changes\n\n@\n", PLAIN_ISSUE, "- Sort ([#12](u)).\n", "name issues"),
+        ("CHANGES.rst", "Changes\n\n@\n", PLAIN_ISSUE, "- Sort. :bug:`12`\n", "name issues"),
         (
             "CHANGES.md",
             "# Changes\n\n@\n## 1.0.0\n\n- One.\n\n## 0.9.0\n\n- None.\n",

@@ -233,9 +233,9 @@ def test_an_insertion_beside_a_change_is_not_touched(tmp_path: Path) -> None:
 
 def test_a_comma_is_not_put_before_a_comment(tmp_path: Path) -> None:
     base, left, right = (
-        "A = [\n    1,\n]\n",
-        "A = [\n    1,\n    2  # two\n]\n",
-        "A = [\n    1,\n    3\n]\n",
+        "A = [\n    'a',\n]\n",
+        "A = [\n    'a',\n    'b'  # two\n]\n",
+        "A = [\n    'a',\n    'c'\n]\n",
     )
     assert "before a comment" in why_not(tmp_path, "a.py", base, left, right)
 

@@ -85,3 +85,13 @@ def test_lines_of_one_entity_in_two_places_are_no_other_order(tmp_path: Path) ->
     assert isinstance(outcome, Merged)
     torn = BASE + "\n\ndef two(a):\n    yield [3]\n\n\ndef three():\n    return a + 2\n"
     assert compare("a.py", outcome, torn.encode()) is Likeness.EDITED
+
+
+def test_the_comma_of_a_last_entry_is_no_edit(tmp_path: Path) -> None:
+    base, left, right, person = (
+        f"[\n{entries}\n]\n".encode()
+        for entries in ('"a"', '"a",\n"x"', '"a",\n"b",\n"c"', '"x",\n"a",\n"b",\n"c"')
+    )
+    outcome = merge_entities(sides_of(tmp_path, "a.json", base, left, right))
+    assert isinstance(outcome, Merged)
+    assert compare("a.json", outcome, person) is Likeness.ORDER
