@@ -223,6 +223,40 @@ def test_work_that_has_landed_is_no_work(place: Place) -> None:
     assert [each.paths for each in station.sighting().picture.participants] == [(), ()]
 
 
+@pytest.mark.parametrize(
+    ("staged", "met"),
+    [
+        (("mv", "a.py", "moved.py"), ["soft", "a.py"]),
+        (("rm", "--quiet", "a.py"), ["hot", "a.py"]),
+    ],
+    ids=["moved", "removed"],
+)
+def test_what_git_stages_with_the_files_is_seen_while_the_radar_runs(
+    place: Place, staged: tuple[str, ...], met: list[str]
+) -> None:
+    """The index and the files agree, so that nothing differs from the index."""
+    place.worktree("editor", edit("a.py", 5))
+    agent = place.worktree("agent")
+    station = place.station()
+    assert place.look(station) == {}
+    place.repo.git(*staged, at=agent)
+    assert place.look(station) == pair("agent", "editor", *met)
+    assert place.check("a.py", agent).verdict is not Verdict.FREE
+    place.repo.git("reset", "--quiet", "--hard", at=agent)
+    assert place.look(station) == {}
+
+
+@pytest.mark.parametrize("asks", ["a.py", "."])
+def test_staged_work_is_in_the_way_of_a_path(place: Place, asks: str) -> None:
+    agent = place.worktree("agent", edit("a.py", 5))
+    other = place.worktree("other")
+    place.repo.git("add", "--all", at=agent)
+    found = place.check(asks, other, directory=asks == ".")
+    assert found.verdict is Verdict.SOFT
+    place.repo.git("reset", "--quiet", "--hard", at=agent)
+    assert place.check(asks, other, directory=asks == ".").verdict is Verdict.FREE
+
+
 def test_worktrees_come_and_go(place: Place) -> None:
     station = place.station()
     assert place.look(station) == {}

@@ -68,9 +68,10 @@ class WorktreeSight:
         return changed
 
     def _look(self, worktree: Worktree) -> str:
-        """A digest over what could make its content another: the head, and changed files' states.
+        """A digest over what could make its content another: head, index, changed files' states.
 
         Files are told apart by time and size here, as git does; no content is kept or compared.
+        What is staged and equal in the worktree shows in the index alone.
         """
         digest = hashlib.sha256(f"{worktree.branch}\0{worktree.head}\0".encode())
         for name in self.changed_names(worktree):
@@ -82,6 +83,7 @@ class WorktreeSight:
             digest.update(
                 f"{state.st_mtime_ns} {state.st_size} {state.st_mode} {state.st_ino}".encode()
             )
+        digest.update(repr(self._copies[worktree.path].state).encode())
         return digest.hexdigest()
 
     def changed_names(self, worktree: Worktree, *paths: str) -> tuple[bytes, ...]:
@@ -171,19 +173,20 @@ class WorktreeSight:
 
     def may_touch(self, worktree: Worktree, path: str) -> bool:
         """Whether it may change a path with respect to the target: often a quick no."""
+        if path == "." and worktree.head != self._ground.tip:
+            return True
         try:
-            if self.changed_names(worktree, path):
-                return True
+            return bool(self.changed_names(worktree, path)) or self._has_staged(worktree, path)
         except (AgentdError, OSError):
             return True
-        if worktree.head is None or path == ".":
-            return worktree.head != self._ground.tip
-        heads = (worktree.head, self._ground.tip)
-        return len({self._object_at(head, path) for head in heads}) > 1
 
-    def _object_at(self, commit: CommitId, path: str) -> bytes:
-        listed = self._workplace.quarantine.run(["ls-tree", "-z", commit, "--", path], check=True)
-        return listed.stdout
+    def _has_staged(self, worktree: Worktree, path: str) -> bool:
+        """Whether its index, which has its commits and what is staged, differs from the target."""
+        compared = self._workplace.quarantine.run(
+            ["diff-index", "--cached", "--quiet", self._ground.tip, "--", path],
+            environment={"GIT_INDEX_FILE": str(self._index_copy(worktree.path))},
+        )
+        return compared.status != 0
 
 
 def worktree_id(path: Path) -> BundleId:
