@@ -16,7 +16,7 @@ import orjson
 
 from agentd.cli.connect import settings
 from agentd.cli.exit_codes import ExitCode
-from agentd.cli.terminal import console, print_json
+from agentd.cli.terminal import console, print_json, styled
 
 if TYPE_CHECKING:
     from agentd.conflicts.radar.station import RadarStation, Sighting
@@ -59,7 +59,10 @@ def _station(options: WatchOptions) -> Iterator[RadarStation]:
     from agentd.conflicts.radar.station import RadarStation
     from agentd.conflicts.review import open_workplace
 
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # A closed terminal window ends it by SIGHUP, which `nohup` has it ignore.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
     configured = settings()
     workplace = open_workplace(options.repository, configured.home)
     client = Client(configured.socket_path)
@@ -87,13 +90,25 @@ def _once(station: RadarStation, *, as_json: bool) -> ExitCode:
 
 
 def _follow_live(sightings: Iterator[Sighting]) -> None:
+    """On a screen of its own, drawn again when the window changes; the last picture stays."""
+    from rich.console import Group
     from rich.live import Live
 
     from agentd.cli.watch_view import table_of
 
-    with Live(console=console(), auto_refresh=False, vertical_overflow="ellipsis") as live:
-        for sighting in sightings:
-            live.update(table_of(sighting, hint="Ctrl-C ends it."), refresh=True)
+    out = console()
+    last: Group | None = None
+    with Live(console=out, auto_refresh=False, screen=True, vertical_overflow="ellipsis") as live:
+        signal.signal(signal.SIGWINCH, lambda *_: live.refresh())
+        try:
+            for sighting in sightings:
+                last = table_of(sighting)
+                live.update(Group(last, styled("Ctrl-C ends it.", "dim")), refresh=True)
+        finally:
+            signal.signal(signal.SIGWINCH, signal.SIG_DFL)
+            live.stop()
+            if last is not None:
+                out.print(last)
 
 
 def _follow_as_lines(sightings: Iterator[Sighting]) -> None:

@@ -28,7 +28,7 @@ _STRETCHES_SHOWN: Final = 3
 _COMMIT_CHARS: Final = 10
 
 
-def table_of(sighting: Sighting, *, hint: str = "") -> Group:
+def table_of(sighting: Sighting) -> Group:
     """The whole picture."""
     from rich.console import Group
 
@@ -39,7 +39,7 @@ def table_of(sighting: Sighting, *, hint: str = "") -> Group:
     else:
         parts.append(styled("Nobody is in anybody's way.", "green"))
     parts.append(_people(picture))
-    parts += [styled(note, "dim") for note in (*_notes(sighting), hint) if note]
+    parts += [styled(note, "dim") for note in _notes(sighting)]
     return Group(*parts)
 
 
@@ -69,7 +69,9 @@ def _meetings(picture: Picture) -> Table:
     from rich.table import Table
 
     names = _names(picture)
-    table = Table("HEAT", "WHO", "WITH", "WHERE", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("HEAT", "WHO", "WITH", "WHERE"):
+        table.add_column(title, overflow="fold")
     for met in picture.encounters:
         table.add_row(
             styled(met.heat.value, HEAT_STYLES[met.heat]),
@@ -96,20 +98,31 @@ def _meetings(picture: Picture) -> Table:
 
 
 def _people(picture: Picture) -> Table:
+    """Who is there; columns in which all say the same or nothing are left out."""
     from rich.table import Table
 
     names = _names(picture)
-    table = Table("WHO", "", "+", "−", "PATHS", "INTENT", box=None, pad_edge=False, style="dim")
-    for each in picture.participants:
+    people = picture.participants
+    several = len({each.kind for each in people}) > 1
+    speaking = any(each.trouble or each.intent for each in people)
+    table = Table(box=None, pad_edge=False, style="dim")
+    table.add_column("WHO", overflow="fold")
+    if several:
+        table.add_column("")
+    for sign in "+−":
+        table.add_column(sign, justify="right")
+    table.add_column("PATHS", overflow="fold")
+    if speaking:
+        table.add_column("INTENT", overflow="fold")
+    for each in people:
         changes = [file.change for file in each.footprint.files]
-        table.add_row(
-            styled(names[each.participant_id]),
-            styled(each.kind.value),
-            str(sum(change.additions for change in changes)),
-            str(sum(change.deletions for change in changes)),
-            styled(_listed(each.paths) if each.paths else "nothing changed"),
-            styled(each.trouble or each.intent),
-        )
+        cells = [styled(names[each.participant_id])]
+        cells += [styled(each.kind.value)] if several else []
+        cells.append(styled(str(sum(change.additions for change in changes))))
+        cells.append(styled(str(sum(change.deletions for change in changes))))
+        cells.append(styled(_listed(each.paths) if each.paths else "nothing changed"))
+        cells += [styled(each.trouble or each.intent)] if speaking else []
+        table.add_row(*cells)
     return table
 
 

@@ -136,7 +136,12 @@ def read_until(process: subprocess.Popen[bytes], wanted: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, 128 + signal.SIGTERM)]
+    ("number", "code"),
+    [
+        (signal.SIGINT, INTERRUPTED),
+        (signal.SIGTERM, 128 + signal.SIGTERM),
+        (signal.SIGHUP, 128 + signal.SIGHUP),
+    ],
 )
 def test_each_change_is_a_line_and_a_signal_ends_it_cleanly(
     directory: Path,
@@ -203,8 +208,15 @@ def test_on_a_terminal_a_table_is_kept_up_and_the_cursor_given_back(
         assert "Nobody is in anybody's way." in screen
         shop.replace(agents[1], PRICING, SHIPPING, "    return 1\n")
         assert "codex" in _read_screen(ours, f"{PRICING}:13 (content)")
+        termios.tcsetwinsize(ours, (30, 60))
+        os.kill(process.pid, signal.SIGWINCH)
+        assert "codex" in _read_screen(ours, "Ctrl-C ends it."), "drawn again for the new window"
         process.send_signal(signal.SIGINT)
-        assert "\x1b[?25h" in _read_screen(ours, "interrupted; nothing was left half done")
+        left = _read_screen(ours, "interrupted; nothing was left half done")
+        assert "\x1b[?25h" in left
+        _, own_screen, stays = left.rpartition("\x1b[?1049l")
+        assert own_screen, "the terminal has its own screen back"
+        assert f"{PRICING}:13 (content)" in stays
         assert process.wait(PATIENCE_SECS) == INTERRUPTED
     finally:
         process.kill()

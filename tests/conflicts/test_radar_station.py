@@ -257,6 +257,41 @@ def test_staged_work_is_in_the_way_of_a_path(place: Place, asks: str) -> None:
     assert place.check(asks, other, directory=asks == ".").verdict is Verdict.FREE
 
 
+def test_a_very_large_file_is_told_apart_without_being_read(place: Place) -> None:
+    """Its holes would be read as zeros, for minutes, and be kept in the quarantine."""
+    agents = [place.worktree(name) for name in ("one", "two", "three")]
+    for agent, size in zip(agents, (1 << 40, 1 << 40, 10), strict=True):
+        with (agent / "core [1].bin").open("wb") as file:
+            file.truncate(size)
+    with (agents[2] / "a.py").open("r+b") as file:
+        file.truncate(1 << 40)
+    place.repo.write(edit("a.py", 5), at=agents[0])
+    station = place.station()
+    found = place.look(station)
+    assert found[frozenset(("one", "two"))] == ["hot", "core [1].bin"]
+    assert found[frozenset(("one", "three"))] == ["hot", "a.py", "core [1].bin"]
+    assert place.check("core [1].bin", agents[1]).verdict is Verdict.HOT
+    for agent in agents[1:]:
+        (agent / "core [1].bin").unlink()
+    place.repo.git("checkout", "--quiet", "a.py", at=agents[2])
+    assert place.look(station) == {}
+
+
+def test_a_rebase_takes_nobody_its_name(place: Place) -> None:
+    """While it is at work no branch is checked out, and locks are held under the branch's name."""
+    place.repo.branch("theirs", edit("a.py", 5, "theirs\n"))
+    agent = place.worktree("agent", branch="topic/mine")
+    place.repo.commit("mine", edit("a.py", 5), at=agent)
+    assert not place.repo.succeeds("rebase", "theirs", at=agent)
+    station = place.station()
+    place.look(station)
+    (mine,) = (each for each in station.sighting().picture.participants if each.trouble)
+    assert (mine.name, mine.names) == ("topic/mine", frozenset({"topic/mine", "agent"}))
+    found = find_worktree(agent)
+    assert found is not None
+    assert found.branch == "topic/mine"
+
+
 def test_worktrees_come_and_go(place: Place) -> None:
     station = place.station()
     assert place.look(station) == {}
@@ -317,9 +352,9 @@ def test_a_look_again_costs_no_snapshot(place: Place, monkeypatch: pytest.Monkey
     place.look(station)
     snapshots: list[str] = []
 
-    def counted(*arguments: Any) -> Any:
+    def counted(*arguments: Any, **options: Any) -> Any:
         snapshots.append(Path(arguments[1]).name)
-        return take_snapshot(*arguments)
+        return take_snapshot(*arguments, **options)
 
     monkeypatch.setattr("agentd.conflicts.radar.worktrees.take_snapshot", counted)
     place.look(station)

@@ -14,6 +14,8 @@ from typing import Final
 
 _FILE_BYTES_MAX: Final = 4_096
 _BRANCH: Final = "ref: refs/heads/"
+_REBASED: Final = ("rebase-merge/head-name", "rebase-apply/head-name")
+"""Where git keeps the name of the branch while it rebases it, with HEAD at no branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,11 @@ class Whereabouts:
 
     @property
     def branch(self) -> str | None:
-        """The short name of the branch that is checked out."""
-        head = _content(self.git_dir / "HEAD") or ""
-        return head.removeprefix(_BRANCH) if head.startswith(_BRANCH) else None
+        """The short name of the branch that is checked out, or that a rebase will put back."""
+        heads = [_content(self.git_dir / "HEAD") or ""]
+        heads += [f"ref: {_content(self.git_dir / name) or ''}" for name in _REBASED]
+        found = (head for head in heads if head.startswith(_BRANCH))
+        return next((head.removeprefix(_BRANCH) for head in found), None)
 
 
 def find_worktree(directory: Path) -> Whereabouts | None:

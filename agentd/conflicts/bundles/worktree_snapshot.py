@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,17 @@ class Snapshot:
     """Paths with unresolved conflicts, which make the content unfit for anything."""
 
 
-def take_snapshot(quarantine: Quarantine, worktree: Path, user: Repository) -> Snapshot:
-    """Reads a worktree of the user's. Raises `git_failed` where it has no commit yet."""
+def take_snapshot(
+    quarantine: Quarantine,
+    worktree: Path,
+    user: Repository,
+    *,
+    stand_ins: Mapping[bytes, bytes] | None = None,
+) -> Snapshot:
+    """Reads a worktree of the user's. Raises `git_failed` where it has no commit yet.
+
+    Of the files in `stand_ins` the content given there is taken, and they are not read.
+    """
     here = user.at(worktree)
     head = here.commit_of("HEAD")
     if head is None:
@@ -55,7 +65,7 @@ def take_snapshot(quarantine: Quarantine, worktree: Path, user: Repository) -> S
             quarantine.run(["read-tree", head], environment=environment, check=True)
         unmerged = quarantine.run(["ls-files", "-u", "-z"], environment=environment, check=True)
         names = {decoded(line.split(b"\t", 1)[1]) for line in unmerged.stdout.split(b"\0") if line}
-        tree = _add_all(quarantine, worktree, here, environment)
+        tree = _add_all(quarantine, worktree, here, environment, stand_ins or {})
     return Snapshot(head, tree, tree != quarantine.tree_of(head), tuple(sorted(names)))
 
 
@@ -65,7 +75,11 @@ def _is_split(quarantine: Quarantine, environment: dict[str, str]) -> bool:
 
 
 def _add_all(
-    quarantine: Quarantine, worktree: Path, here: Repository, environment: dict[str, str]
+    quarantine: Quarantine,
+    worktree: Path,
+    here: Repository,
+    environment: dict[str, str],
+    stand_ins: Mapping[bytes, bytes],
 ) -> TreeId:
     configuration = {"core.bare": "false"}
     ignored = here.common_dir / "info" / "exclude"
@@ -76,8 +90,9 @@ def _add_all(
         if value is not None:
             configuration[key] = value
     before = _gitlinks(quarantine, environment)
+    left_out = [f":(exclude,literal){decoded(path)}" for path in stand_ins]
     quarantine.run(
-        [f"--work-tree={worktree}", "-C", str(worktree), "add", "--all", "--", "."],
+        [f"--work-tree={worktree}", "-C", str(worktree), "add", "--all", "--", ".", *left_out],
         environment={**environment, "GIT_LITERAL_PATHSPECS": "0"},
         configuration=configuration,
         check=True,
@@ -93,10 +108,28 @@ def _add_all(
             configuration={"core.bare": "false"},
             check=True,
         )
+    _put(quarantine, environment, stand_ins)
     written = quarantine.run(["write-tree"], environment=environment, check=True).text
     if not OBJECT_ID.fullmatch(written):
         raise DependencyFailed("git_failed", f"`git write-tree` answered {written[:200]!r}")
     return TreeId(written)
+
+
+def _put(
+    quarantine: Quarantine, environment: dict[str, str], contents: Mapping[bytes, bytes]
+) -> None:
+    """Has plain files with these contents in the index."""
+    entries = []
+    for path, content in contents.items():
+        blob = quarantine.run(["hash-object", "-w", "--stdin"], stdin=content, check=True).text
+        entries.append(b"100644 %s\t%s\0" % (blob.encode(), path))
+    if entries:
+        quarantine.run(
+            ["update-index", "-z", "--index-info"],
+            stdin=b"".join(entries),
+            environment=environment,
+            check=True,
+        )
 
 
 def _gitlinks(quarantine: Quarantine, environment: dict[str, str]) -> set[bytes]:

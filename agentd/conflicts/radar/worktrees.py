@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from agentd.conflicts.bundles.whereabouts import find_worktree
 from agentd.conflicts.bundles.worktree_snapshot import Snapshot, take_snapshot
 from agentd.conflicts.findings import BundleId
-from agentd.conflicts.git.names import CommitId, decoded
+from agentd.conflicts.git.names import decoded
 from agentd.conflicts.git.repository import Worktree
 from agentd.conflicts.pairs import Footprint
 from agentd.conflicts.radar.ground import Ground
@@ -25,6 +27,8 @@ from agentd.conflicts.review import Workplace
 from agentd.errors import AgentdError
 
 _PATHS_SHOWN = 3
+_READ_BYTES_MAX = 32 * 1024 * 1024
+"""Of a larger file only size and time are compared: reading it would hold up all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +78,21 @@ class WorktreeSight:
         What is staged and equal in the worktree shows in the index alone.
         """
         digest = hashlib.sha256(f"{worktree.branch}\0{worktree.head}\0".encode())
-        for name in self.changed_names(worktree):
+        for name, state in self._states(worktree):
             digest.update(name + b"\0")
-            try:
-                state = os.lstat(os.path.join(os.fsencode(worktree.path), name))
-            except OSError:
-                continue
-            digest.update(
-                f"{state.st_mtime_ns} {state.st_size} {state.st_mode} {state.st_ino}".encode()
-            )
+            if state is not None:
+                times = f"{state.st_mtime_ns} {state.st_size} {state.st_mode} {state.st_ino}"
+                digest.update(times.encode())
         digest.update(repr(self._copies[worktree.path].state).encode())
         return digest.hexdigest()
+
+    def _states(self, worktree: Worktree) -> Iterator[tuple[bytes, os.stat_result | None]]:
+        """The changed files with how they lie there now; None for those that do not."""
+        for name in self.changed_names(worktree):
+            try:
+                yield name, os.lstat(os.path.join(os.fsencode(worktree.path), name))
+            except OSError:
+                yield name, None
 
     def changed_names(self, worktree: Worktree, *paths: str) -> tuple[bytes, ...]:
         """The files that differ from the index, and untracked ones; below some paths only.
@@ -148,7 +156,12 @@ class WorktreeSight:
         quarantine = self._workplace.quarantine
         snapshot = self._snapshots.get(worktree.path)
         if snapshot is None:
-            snapshot = take_snapshot(quarantine, worktree.path, self._workplace.repository)
+            snapshot = take_snapshot(
+                quarantine,
+                worktree.path,
+                self._workplace.repository,
+                stand_ins=self._too_large(worktree),
+            )
             self._snapshots[worktree.path] = snapshot
         base = self._ground.base_of(snapshot.head)
         if base is None:
@@ -170,6 +183,18 @@ class WorktreeSight:
             against_target=placed.conflicts,
             trouble=trouble,
         )
+
+    def _too_large(self, worktree: Worktree) -> dict[bytes, bytes]:
+        """Files whose content is not read, and what stands for it, which no text merges with."""
+        try:
+            states = list(self._states(worktree))
+        except (AgentdError, OSError):
+            return {}  # Its index is of no use; what lies there is all read.
+        return {
+            name: b"\0 %d bytes of %d" % (state.st_size, state.st_mtime_ns)
+            for name, state in states
+            if state is not None and stat.S_ISREG(state.st_mode) and state.st_size > _READ_BYTES_MAX
+        }
 
     def may_touch(self, worktree: Worktree, path: str) -> bool:
         """Whether it may change a path with respect to the target: often a quick no."""
@@ -196,19 +221,23 @@ def worktree_id(path: Path) -> BundleId:
 
 def worktree_names(worktree: Worktree) -> frozenset[str]:
     """The names that whoever works there goes by: the branch's and the directory's."""
-    names = {worktree.path.name}
+    return frozenset({worktree.path.name, _branch_of(worktree) or worktree.path.name})
+
+
+def _branch_of(worktree: Worktree) -> str | None:
+    """The short name of its branch, also in the midst of a rebase."""
     if worktree.branch is not None:
-        names.add(worktree.branch.removeprefix("refs/heads/"))
-    return frozenset(names)
+        return worktree.branch.removeprefix("refs/heads/")
+    found = find_worktree(worktree.path)
+    return found.branch if found is not None else None
 
 
 def _participant(worktree: Worktree, trouble: str = "") -> Participant:
     own_id = worktree_id(worktree.path)
-    branch = worktree.branch.removeprefix("refs/heads/") if worktree.branch else None
     return Participant(
         participant_id=own_id,
         kind=ParticipantKind.WORKTREE,
-        name=branch or worktree.path.name,
+        name=_branch_of(worktree) or worktree.path.name,
         names=worktree_names(worktree),
         footprint=Footprint(own_id, ()),
         place=decoded(os.fsencode(worktree.path)),
