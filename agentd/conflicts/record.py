@@ -19,7 +19,7 @@ from agentd.conflicts.policy.policy import Policy
 from agentd.conflicts.symbols.grammars import reader_of
 from agentd.conflicts.symbols.languages import language_of
 
-ENGINE_VERSION: Final = 5
+ENGINE_VERSION: Final = 6
 """Grows when the same inputs may be decided otherwise."""
 _PATHS_MAX: Final = 500
 _INTERACTIONS_MAX: Final = 1_000

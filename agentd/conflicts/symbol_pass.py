@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
+from agentd.conflicts.bundles.admission import Candidate
 from agentd.conflicts.findings import (
     BundleId,
     Finding,
@@ -36,6 +37,7 @@ from agentd.conflicts.unread_code import unread_code
 
 _SIGNS_SHOWN: Final = 20
 _PATHS_SHOWN: Final = 20
+_ID_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class _Said:
         self, left: Placed, right: Placed, result: GuardResult, holdings: Holdings
     ) -> None:
         self._sides = {WhichSide.LEFT: left.candidate, WhichSide.RIGHT: right.candidate}
+        self._names = _names(left.candidate, right.candidate)
         self._result = result
         self._holdings = holdings
         self._pair = tuple(sorted((left.candidate.bundle_id, right.candidate.bundle_id)))
@@ -129,8 +132,8 @@ class _Said:
             Finding(
                 FindingKind.SYMBOL_CONFLICT if each.blocks else FindingKind.SYMBOL_DOUBT,
                 Severity.ERROR if each.blocks else Severity.INFO,
-                f"{self._owner(each.change)} and {self._owner(each.meets)} merge by lines, but "
-                f"not by names: {each.message}",
+                f"{self._names[each.change.side]} and {self._names[each.meets.side]} merge by "
+                f"lines, but not by names: {each.sentence(self._names)}",
                 self._pair,
                 each.meets.path,
                 each.symbol,
@@ -148,14 +151,11 @@ class _Said:
         left, right = self._pair
         return [] if grade is Grade.NONE else [Interaction(left, right, grade, names)]
 
-    def _owner(self, spot: Spot) -> str:
-        return self._sides[spot.side].bundle.owner
-
     def _sign(self, found: SymbolFinding) -> dict[str, JsonValue]:
         return {
             "level": found.level.value,
             "symbol": found.symbol,
-            "message": found.message,
+            "message": found.sentence(self._names, advice=""),
             "change": self._spot(found.change),
             "meets": self._spot(found.meets),
         }
@@ -163,7 +163,7 @@ class _Said:
     def _spot(self, spot: Spot) -> dict[str, JsonValue]:
         return {
             "bundle": self._sides[spot.side].bundle_id,
-            "owner": self._owner(spot),
+            "owner": self._sides[spot.side].bundle.owner,
             "path": spot.path,
             "line": spot.line,
             "text": spot.text[:200],
@@ -175,3 +175,12 @@ class _Said:
         if first is None:
             return None
         return left.bundle_id if first == left.bundle.owner else right.bundle_id
+
+
+def _names(left: Candidate, right: Candidate) -> dict[WhichSide, str]:
+    """What the two are called: by their owners, or, where that is one, with their ids."""
+    names = [each.bundle.owner for each in (left, right)]
+    if names[0] == names[1]:
+        ids = [each.bundle_id[:_ID_SHOWN] for each in (left, right)]
+        names = [f"{name} ({each_id})" for name, each_id in zip(names, ids, strict=True)]
+    return dict(zip(WhichSide, names, strict=True))

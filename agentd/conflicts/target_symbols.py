@@ -29,6 +29,7 @@ DRIFT_FILES_MAX: Final = 1_000
 _SIGNS_MAX: Final = 5
 _COMMITS_SHOWN: Final = 3
 _TARGET: Final = WhichSide.LEFT
+_ADAPT: Final = "adapt it to that and hand it in again"
 
 
 def with_target_symbols(
@@ -131,12 +132,13 @@ class _Comparison:
         commits = commits_between(
             self._quarantine, base, self._tip, [targets.path], limit=_COMMITS_SHOWN
         )
+        names = {_TARGET: "the target", _TARGET.other: candidate.bundle.owner}
         by = f" ({commits[0].commit[:12]}, {commits[0].subject})" if commits else ""
         return replace(
             error(
                 FindingKind.STALE_SYMBOLS,
                 f"It and what the target did since its base{by} merge by lines, but not by names: "
-                f"{sign.message}",
+                f"{sign.sentence(names, _ADAPT)}",
                 mine.path,
                 level=sign.level.value,
                 symbol=sign.symbol,

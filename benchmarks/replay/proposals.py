@@ -180,7 +180,8 @@ def _broken(
     contents = {each.sides.path: each.proposed for each in judged}
     try:
         tree = with_contents(quarantine, conflict.merged, contents)
-        refusals = broken_names(quarantine, trees, tree)
+        owners = conflict.left.owner, conflict.right.owner
+        refusals = broken_names(quarantine, trees, tree, owners)
     except AgentdError:
         return None
     return f"{refusals[0].gate}: {refusals[0].message}" if refusals else None

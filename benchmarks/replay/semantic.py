@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentd.conflicts.symbols.findings import GuardResult
+from agentd.conflicts.symbols.findings import GuardResult, WhichSide
 from agentd.conflicts.symbols.guard import SymbolGuard
 from agentd.conflicts.symbols.languages import language_of
 from agentd.conflicts.symbols.migrations import new_migrations
@@ -32,6 +32,7 @@ from agentd.conflicts.symbols.summary_cache import SummaryCache
 from benchmarks.replay.git_history import GitHistory, Merge
 
 _STRONG = {"S1", "S2", "S4", "S5", "parse"}
+_PARENTS = {WhichSide.LEFT: "the first parent", WhichSide.RIGHT: "the second parent"}
 _KEPT = 50
 _BATCH = 40
 """How many merges git is asked for at once."""
@@ -104,7 +105,7 @@ def replay_cases(clones: Path, cases: Path, scratch: Path, cache: SummaryCache) 
             continue
         print(f"    grade {result.grade.value} {list(result.grade_names[:3])}")
         for finding in result.findings:
-            print(f"    {finding.level.value} {finding.message}")
+            print(f"    {finding.level.value} {finding.sentence(_PARENTS)}")
     for key, count in sorted(tally.items()):
         print(f"{count:5}  {key}")
 
@@ -173,7 +174,7 @@ def _judge(
         return "apart", []
     history.expect(left, right, tree)
     result = guard.pair(guard.prepare(left), guard.prepare(right))
-    findings = [(each.level.value, each.message) for each in result.blocking]
+    findings = [(each.level.value, each.sentence(_PARENTS)) for each in result.blocking]
     return "stopped" if findings else "passed", findings
 
 

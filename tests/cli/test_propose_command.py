@@ -139,7 +139,7 @@ def test_a_call_of_what_the_other_side_took_away_is_refused(
     assert proposal["became"] == "refused"
     (refusal,) = proposal["refusals"]
     assert refusal["gate"] == "symbols"
-    assert "shipping" in refusal["message"]
+    assert "of agy imports `shipping from shop.pricing`, which codex removed" in refusal["message"]
 
 
 @pytest.mark.usefixtures("two_tests")

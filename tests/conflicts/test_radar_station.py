@@ -586,7 +586,8 @@ def test_check_tells_of_names_that_break_at_either_end(place: Place) -> None:
         assert met.encounter is not None
         (spot,) = met.encounter.spots
         assert (spot.path, spot.symbol) == ("app.py", "load")
-        assert "which the other side removed from lib.py:1" in spot.message
+        assert "app.py:1 of user imports" in spot.message
+        assert "which remover removed from lib.py:1" in spot.message
     assert place.check("notes.md", user).verdict is Verdict.FREE
     assert place.check(".", user, directory=True).verdict is Verdict.SYMBOLS
     assert place.check("d", user, directory=True).verdict is Verdict.FREE

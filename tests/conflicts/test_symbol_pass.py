@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -52,8 +53,13 @@ def test_a_removed_function_against_a_new_caller(make_repo: MakeRepo) -> None:
     loser = next(owner for owner, action in chosen.items() if action == "rebase")
     reason = all_reasons(outcome)[loser][0]
     assert reason["reason"] == "symbol_conflict"
-    assert "load" in reason["message"]
+    what = "tool.py:1 of caller imports `load from store`, which renamer removed from store.py:1"
+    assert what in reason["message"]
     found = findings_of(outcome, "caller")["symbol_conflict"]
+    assert found["message"] == (
+        f"renamer and caller merge by lines, but not by names: {what}; "
+        "adapt one of the two to the other."
+    )
     assert found["symbol"] == "load"
     assert found["evidence"]["level"] == "S1"
     sides = {
@@ -64,6 +70,18 @@ def test_a_removed_function_against_a_new_caller(make_repo: MakeRepo) -> None:
     assert {edge["kind"] for edge in outcome.record["edges"]} == {"symbol"}
     again = replay(repo.path, repo.home, outcome.record["review_id"])
     assert again.differences == ()
+
+
+def test_two_bundles_of_one_owner_are_told_apart(make_repo: MakeRepo) -> None:
+    repo = make_repo(START)
+    repo.branch("renamer", {"store.py": STORE.replace("def load", "def read")})
+    repo.branch("caller", {"tool.py": "from store import load\n"})
+    bundles = [replace(from_branch(name), owner="ann") for name in ("renamer", "caller")]
+    outcome = repo.review(*bundles)
+    (found,) = (each for each in outcome.record["findings"] if each["kind"] == "symbol_conflict")
+    sides = [found["evidence"][side]["bundle"][:10] for side in ("meets", "change")]
+    assert f"tool.py:1 of ann ({sides[0]}) imports" in found["message"]
+    assert f"which ann ({sides[1]}) removed" in found["message"]
 
 
 def test_the_holder_of_a_lock_is_waited_for(make_repo: MakeRepo) -> None:

@@ -43,6 +43,10 @@ def test_a_stale_clean_bundle_that_uses_what_the_target_took_away(repo: Repo) ->
     assert (found["symbol"], found["severity"]) == ("load", "error")
     assert found["evidence"]["bundle"] == {"path": "tool.py", "line": 1, "text": "load from store"}
     assert found["evidence"]["target"]["path"] == "store.py"
+    assert found["message"].endswith(
+        "tool.py:1 of caller imports `load from store`, which the target removed from store.py:1; "
+        "adapt it to that and hand it in again."
+    )
     again = replay(repo.path, repo.home, outcome.record["review_id"])
     assert again.differences == ()
 

@@ -15,14 +15,20 @@ from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.merges.result import MergeResult
 from agentd.conflicts.proposals.gates import Gate, Refusal
 from agentd.conflicts.symbol_sources import SymbolSources, tree_side
+from agentd.conflicts.symbols.findings import WhichSide
 from agentd.conflicts.symbols.guard import guard_pair
 from agentd.conflicts.target_symbols import DRIFT_FILES_MAX
 
 
 def broken_names(
-    quarantine: Quarantine, trees: tuple[TreeId, TreeId, TreeId], proposed: TreeId
+    quarantine: Quarantine,
+    trees: tuple[TreeId, TreeId, TreeId],
+    proposed: TreeId,
+    owners: tuple[str, str],
 ) -> Sequence[Refusal]:
     """What the symbol guard says about base, left and right, merged as proposed.
+
+    `owners` are those of left and right.
 
     Nothing where a side changes so many files that nobody compares their names.
     """
@@ -34,8 +40,9 @@ def broken_names(
     if max(len(left.changes), len(right.changes)) > DRIFT_FILES_MAX:
         return ()
     sources = SymbolSources(quarantine, _AsProposed(proposed))
+    names = dict(zip(WhichSide, owners, strict=True))
     return tuple(
-        Refusal(Gate.SYMBOLS, found.meets.path, f"not by names: {found.message}")
+        Refusal(Gate.SYMBOLS, found.meets.path, f"not by names: {found.sentence(names)}")
         for found in guard_pair(left, right, sources).blocking
     )
 

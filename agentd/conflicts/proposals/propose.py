@@ -127,7 +127,9 @@ class Proposing:
             return Proposed(left, right, became, resolution.problem, resolution)
         tree = with_contents(self._quarantine, conflict.merged, resolution.contents)
         self._progress("comparing the names of both sides")
-        broken = tuple(broken_names(self._quarantine, pair.trees(self._tip_tree)[0], tree))
+        trees = pair.trees(self._tip_tree)[0]
+        owners = left.owner, right.owner
+        broken = tuple(broken_names(self._quarantine, trees, tree, owners))
         if broken:
             message = f"{broken[0].path}: {broken[0].message}"
             return Proposed(left, right, Became.REFUSED, message, resolution, broken=broken)

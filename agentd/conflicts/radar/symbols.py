@@ -14,6 +14,7 @@ from agentd.conflicts.pairs import Footprint
 from agentd.conflicts.radar.ground import Ground
 from agentd.conflicts.radar.radar import Participant, SymbolClash
 from agentd.conflicts.symbol_sources import SymbolSources, tree_side
+from agentd.conflicts.symbols.findings import WhichSide
 from agentd.conflicts.symbols.guard import SymbolGuard
 from agentd.conflicts.symbols.languages import language_of
 from agentd.conflicts.symbols.migrations import is_migration
@@ -62,8 +63,9 @@ class GuardedSymbols:
             if failure.reason != "git_failed":
                 raise
             return ()
+        names = {WhichSide.LEFT: left.name, WhichSide.RIGHT: right.name}
         return tuple(
-            SymbolClash(each.meets.path, each.symbol, each.message, each.change.path)
+            SymbolClash(each.meets.path, each.symbol, each.sentence(names), each.change.path)
             for each in found
         )
 

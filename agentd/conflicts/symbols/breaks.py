@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Final
 
 from agentd.conflicts.symbols.answers import Answer, Oracle
 from agentd.conflicts.symbols.deltas import FileDelta
-from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.findings import Level, Phrase, Spot, SymbolFinding, WhichSide
 from agentd.conflicts.symbols.ignored import is_ignored
+from agentd.conflicts.symbols.moves import moved_to
 from agentd.conflicts.symbols.naming import siblings_of
-from agentd.conflicts.symbols.summary import Call, Import, Summary, Use, bare_owner
+from agentd.conflicts.symbols.spelling import Need, spelled, symbol_of, text_of
+from agentd.conflicts.symbols.summary import Call, Import, Summary, Use
 from agentd.conflicts.symbols.tree_view import TreeView
 from agentd.conflicts.symbols.trees import PairTrees
-
-Need: TypeAlias = Import | Use | Call
 
 NEEDS_MAX: Final = 5_000
 """How many needs of a side are looked at for one pair."""
@@ -115,17 +115,20 @@ class Breaks:
         culprit = self._culprit(suspicion)
         if culprit is None:
             return None
-        meets = Spot(self.user, suspicion.path, _line(need, left), _text(need))
-        level = _level(need)
-        where = f"{culprit.path}:{culprit.line}"
+        language = self.trees.prepared(self.user).delta.files[suspicion.path].language
+        meets = Spot(self.user, suspicion.path, _line(need, left), text_of(need, language))
+        place, where = f"{meets.path}:{meets.line} of ", f"{culprit.path}:{culprit.line}"
+        other = self.user.other
+        phrase: Phrase
         if isinstance(need, Call):
-            what = f"calls `{meets.text}`, and as the other side has it ({where}) {culprit.text}"
+            calls = f" calls `{meets.text}`, and as "
+            phrase = (place, self.user, calls, other, f" has it ({where}) {culprit.text}")
         else:
-            verb = "imports" if isinstance(need, Import) else "uses"
-            moved = self._moved_to(_simple_name(need), culprit.path)
-            what = f"{verb} `{meets.text}`, which the other side removed from {where}{moved}"
-        message = f"{meets.path}:{meets.line} {what}; adapt it to that change and hand it in again."
-        return SymbolFinding(level, _symbol(need), culprit, meets, message)
+            uses = f" {'imports' if isinstance(need, Import) else 'uses'} `{meets.text}`, which "
+            moved = moved_to(_simple_name(need), culprit.path, self._other_files)
+            now = f" (it is now in {moved})" if moved else ""
+            phrase = (place, self.user, uses, other, f" removed from {where}{now}")
+        return SymbolFinding(_level(need), symbol_of(need, language), culprit, meets, phrase)
 
     def _culprit(self, suspicion: Suspicion) -> Spot | None:
         """Where the other side changed what is needed: the definition's place in the base."""
@@ -176,22 +179,9 @@ class Breaks:
             return None
         definition = found.definition
         refusal = definition.signature.refusal(need.shape) if definition.signature else None
-        text = f"it {refusal}" if refusal is not None else f"{definition.name} changed"
+        name = spelled(definition.name, summary.language)
+        text = f"it {refusal}" if refusal is not None else f"{name} changed"
         return Spot(self.user.other, found.path, definition.line, text)
-
-    def _moved_to(self, name: str, old_path: str) -> str:
-        """Where the other side has what it removed, if under the same full name."""
-        old = self._other_files[old_path]
-        before = old.before.definitions if old.before is not None else ()
-        known = {(each.name, each.kind) for each in before if each.simple_name == name}
-        for path, delta in sorted(self._other_files.items()):
-            if path == old_path or delta.language.family is not old.language.family:
-                continue
-            for definitions in delta.added.values():
-                for each in definitions:
-                    if (each.name, each.kind) in known:
-                        return f" (it is now in {path}:{each.line})"
-        return ""
 
 
 def _needs(summary: Summary, lost: frozenset[str], resigned: frozenset[str]) -> Iterator[Need]:
@@ -260,14 +250,6 @@ def _simple_name(need: Need) -> str:
     return _names(need)[0]
 
 
-def _symbol(need: Need) -> str:
-    match need:
-        case Import(module=module, name=name):
-            return module if name is None else name
-        case Use(owner=owner, name=name) | Call(owner=owner, name=name):
-            return name if not owner else f"{bare_owner(owner).removesuffix('()')}.{name}"
-
-
 def _level(need: Need) -> Level:
     match need:
         case Import():
@@ -276,17 +258,6 @@ def _level(need: Need) -> Level:
             return Level.NAME
         case Call():
             return Level.CALL
-
-
-def _text(need: Need) -> str:
-    match need:
-        case Import(module=module, name=name):
-            return module if name is None else f"{name} from {module}"
-        case Use():
-            return _symbol(need)
-        case Call(shape=shape):
-            given = [*["…"] * shape.positional, *(f"{name}=…" for name in shape.keywords)]
-            return f"{_symbol(need)}({', '.join(given)})"
 
 
 def _line_of(summary: Summary | None, name: str) -> int:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import dirname
 
-from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.findings import LOOK_AND_ADAPT, Level, Spot, SymbolFinding, WhichSide
 from agentd.conflicts.symbols.naming import Naming, siblings_of
+from agentd.conflicts.symbols.spelling import spelled
 from agentd.conflicts.symbols.summary import Definition, Kind
 from agentd.conflicts.symbols.tree_view import TreeView
 from agentd.conflicts.symbols.trees import PairTrees
@@ -76,22 +77,30 @@ def confirm_twin(trees: PairTrees, twin: Twin) -> SymbolFinding | None:
     merged = trees.merged
     if merged is None:
         return None
-    naming = trees.namings[trees.left.delta.files[twin.left_path].language]
+    language = trees.left.delta.files[twin.left_path].language
+    naming = trees.namings[language]
     here = _count(merged, naming, twin)
     sides = [_count(trees.view(which), naming, twin) for which in WhichSide]
     # Where a side has several by itself, that is the file's way: its decorators keep them.
     if here < 2 or max(sides) > 1:
         return None
+    symbol = spelled(twin.left.name, language)
     spots = (
-        Spot(WhichSide.LEFT, twin.left_path, twin.left.line, f"{twin.left.name} defined"),
-        Spot(WhichSide.RIGHT, twin.right_path, twin.right.line, f"{twin.right.name} defined"),
+        Spot(WhichSide.LEFT, twin.left_path, twin.left.line, f"{symbol} defined"),
+        Spot(WhichSide.RIGHT, twin.right_path, twin.right.line, f"{symbol} defined"),
     )
-    message = (
-        f"both sides define `{twin.left.name}` ({spots[0].path}:{spots[0].line} and "
-        f"{spots[1].path}:{spots[1].line}), and merged it is there twice; "
-        "keep one of them, or give one another name."
+    does = f"import `{symbol.removeprefix('import ')}`"
+    if twin.left.kind is not Kind.IMPORT:
+        does = f"define `{symbol}`"
+    phrase = (
+        WhichSide.LEFT,
+        " and ",
+        WhichSide.RIGHT,
+        f" each {does} ({spots[0].path}:{spots[0].line} and "
+        f"{spots[1].path}:{spots[1].line}), and merged it is there twice",
     )
-    return SymbolFinding(Level.TWICE, twin.left.name, spots[0], spots[1], message)
+    advice = "keep one of them, or give one another name"
+    return SymbolFinding(Level.TWICE, symbol, spots[0], spots[1], phrase, advice)
 
 
 def _count(view: TreeView, naming: Naming, twin: Twin) -> int:
@@ -143,11 +152,14 @@ def confirm_breakage(trees: PairTrees, path: str) -> SymbolFinding | None:
     spots = [
         Spot(which, path, _first_changed_line(trees, which, path), "changed") for which in WhichSide
     ]
-    message = (
-        f"{path} parses on both sides, and merged it does not; look at how the two changes "
-        "stand together, adapt one and hand it in again."
+    phrase = (
+        f"{path} parses with the change of ",
+        WhichSide.LEFT,
+        " and with that of ",
+        WhichSide.RIGHT,
+        ", and merged it does not",
     )
-    return SymbolFinding(Level.PARSE, path, spots[0], spots[1], message)
+    return SymbolFinding(Level.PARSE, path, spots[0], spots[1], phrase, LOOK_AND_ADAPT)
 
 
 def _first_changed_line(trees: PairTrees, which: WhichSide, path: str) -> int:

@@ -5,9 +5,10 @@ Pure. Left and right are the sides as they were given; which bundles those are, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, TypeAlias
 
 
 class Level(StrEnum):
@@ -54,6 +55,15 @@ class WhichSide(StrEnum):
         return WhichSide.RIGHT if self is WhichSide.LEFT else WhichSide.LEFT
 
 
+Phrase: TypeAlias = tuple[str | WhichSide, ...]
+"""A sentence without its full stop; where it speaks of a side, that side's name is to be put in."""
+
+ADAPT: Final = "adapt one of the two to the other"
+"""What to do about most signs."""
+LOOK_AND_ADAPT: Final = "look at how the two changes stand together, and adapt one"
+"""What to do about a file that cannot be read any more."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Spot:
     """A place in a file of one side; a line of a removed definition is the base's."""
@@ -75,12 +85,20 @@ class SymbolFinding:
     """What one side took away, changed or added."""
     meets: Spot
     """What of the other side that breaks, or meets."""
-    message: str
+    phrase: Phrase
+    """What is wrong."""
+    advice: str = ""
+    """What to do about it, where that is more than to adapt one of the two to the other."""
 
     @property
     def blocks(self) -> bool:
         """Whether the pair cannot be merged as it is."""
         return self.level.blocks
+
+    def sentence(self, names: Mapping[WhichSide, str], advice: str = ADAPT) -> str:
+        """What is wrong and what to do, of sides with names; `advice` where it has none itself."""
+        told = "".join(names[part] if isinstance(part, WhichSide) else part for part in self.phrase)
+        return "; ".join(filter(None, (told, self.advice or advice))) + "."
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ Pure; works on the sides' deltas alone.
 
 from __future__ import annotations
 
-from agentd.conflicts.symbols.deltas import SideDelta
+from agentd.conflicts.symbols.deltas import FileDelta, SideDelta
 from agentd.conflicts.symbols.findings import Grade, Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.spelling import spelled
 from agentd.conflicts.symbols.summary import Definition, Kind
 
 _CODE = (Kind.FUNCTION, Kind.METHOD, Kind.STATIC)
@@ -19,10 +20,8 @@ def interaction(left: SideDelta, right: SideDelta) -> tuple[Grade, tuple[str, ..
     classes: set[str] = set()
     for path in left.files.keys() & right.files.keys():
         mine, other = left.files[path].changed, right.files[path].changed
-        functions |= {f"{path}::{each.name}" for each in mine if each.kind in _CODE} & {
-            f"{path}::{each.name}" for each in other if each.kind in _CODE
-        }
-        classes |= {f"{path}::{name}" for name in _classes(mine) & _classes(other)}
+        functions |= _placed(left.files[path], _code(mine) & _code(other))
+        classes |= _placed(left.files[path], _classes(mine) & _classes(other))
     if functions:
         return Grade.SAME_FUNCTION, _shown(functions)
     if classes:
@@ -56,19 +55,32 @@ def member_doubts(user: WhichSide, mine: SideDelta, other: SideDelta) -> tuple[S
             if (family, name) not in shared - kept or delta.after is None:
                 continue
             where, definition = gone[family, name]
-            change = Spot(user.other, where, definition.line, f"{definition.name} removed")
+            member = spelled(definition.name, delta.language)
+            change = Spot(user.other, where, definition.line, f"{member} removed")
             meets = Spot(user, path, _line(delta.after.definitions, name), f"use of .{name}")
-            message = (
-                f"{path} newly uses a member `{name}`, and the other side removes "
-                f"{definition.name} ({where}:{definition.line}); test the two together."
+            phrase = (
+                f"{path} of ",
+                user,
+                f" newly uses a member `{name}`, and ",
+                user.other,
+                f" removes `{member}` ({where}:{definition.line})",
             )
-            found.append(SymbolFinding(Level.MEMBER, name, change, meets, message))
+            advice = "test the two together"
+            found.append(SymbolFinding(Level.MEMBER, name, change, meets, phrase, advice))
     return tuple(found)
 
 
 def _line(definitions: tuple[Definition, ...], name: str) -> int:
     lines = [each.line for each in definitions if name in each.mentions]
     return min(lines, default=1)
+
+
+def _placed(delta: FileDelta, names: set[str]) -> set[str]:
+    return {f"{delta.path}::{spelled(name, delta.language)}" for name in names}
+
+
+def _code(changed: tuple[Definition, ...]) -> set[str]:
+    return {each.name for each in changed if each.kind in _CODE}
 
 
 def _classes(changed: tuple[Definition, ...]) -> set[str]:
@@ -80,9 +92,10 @@ def _named_by(user: SideDelta, other: SideDelta) -> set[str]:
     if not changed:
         return set()
     return {
-        f"{path}::{each.name} -> {name}"
-        for path, delta in user.files.items()
+        f"{place} -> {name}"
+        for delta in user.files.values()
         for each in delta.changed
+        for place in _placed(delta, {each.name})
         for name in each.mentions & changed
     }
 

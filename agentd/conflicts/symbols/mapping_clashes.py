@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.findings import LOOK_AND_ADAPT, Level, Spot, SymbolFinding, WhichSide
 from agentd.conflicts.symbols.mapping_keys import (
     MappingKeys,
     is_mapping_file,
@@ -60,22 +60,29 @@ def _compare(path: str, left: bytes, right: bytes, merged: bytes) -> Iterator[Sy
             for which, content in zip(WhichSide, (left, right), strict=True)
         ]
         at = f", near `{key}`" if key else ""
-        message = (
-            f"{path} can be read on both sides, and merged it cannot{at}: {after.problem}; look at "
-            "how the two changes stand together, adapt one and hand it in again."
+        phrase = (
+            f"{path} can be read with the change of ",
+            WhichSide.LEFT,
+            " and with that of ",
+            WhichSide.RIGHT,
+            f", and merged it cannot{at}: {after.problem}",
         )
-        yield SymbolFinding(Level.PARSE, path, spots[0], spots[1], message)
+        yield SymbolFinding(Level.PARSE, path, spots[0], spots[1], phrase, LOOK_AND_ADAPT)
     for key in sorted(after.twice):
         if after.twice[key] > max(_times(each, key) for each in sides):
             spots = [
                 Spot(which, path, key_line(content, key), f"{key} added")
                 for which, content in zip(WhichSide, (left, right), strict=True)
             ]
-            message = (
-                f"both sides add the key `{key}` to {path} (lines {spots[0].line} and "
-                f"{spots[1].line}), and merged it is there twice; keep one of them."
+            twice = (
+                WhichSide.LEFT,
+                " and ",
+                WhichSide.RIGHT,
+                f" each add the key `{key}` to {path} (lines {spots[0].line} and "
+                f"{spots[1].line}), and merged it is there twice",
             )
-            yield SymbolFinding(Level.TWICE, key, spots[0], spots[1], message)
+            advice = "keep one of them"
+            yield SymbolFinding(Level.TWICE, key, spots[0], spots[1], twice, advice)
 
 
 def _times(keys: MappingKeys, key: str) -> int:

@@ -33,11 +33,15 @@ def twin_migrations(left: Side, right: Side) -> Iterator[SymbolFinding]:
             Spot(WhichSide.LEFT, mine, 1, f"migration {number}"),
             Spot(WhichSide.RIGHT, other, 1, f"migration {number}"),
         )
-        message = (
-            f"both sides add a migration number {number} ({mine} and {other}); "
-            "number one of them anew, and let it follow the other."
+        phrase = (
+            WhichSide.LEFT,
+            " and ",
+            WhichSide.RIGHT,
+            f" each add a migration number {number} ({mine} and {other})",
         )
-        yield SymbolFinding(Level.TWICE, f"{directory}/{number}", spots[0], spots[1], message)
+        advice = "number one of them anew, and let it follow the other"
+        symbol = f"{directory}/{number}"
+        yield SymbolFinding(Level.TWICE, symbol, spots[0], spots[1], phrase, advice)
 
 
 def new_migrations(side: Side) -> dict[tuple[str, str, str], str]:

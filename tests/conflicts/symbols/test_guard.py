@@ -22,7 +22,7 @@ from agentd.conflicts.symbols.sides import Side
 from agentd.conflicts.symbols.summary import Summary
 from agentd.conflicts.symbols.summary_cache import SummaryCache
 from agentd.conflicts.symbols.syntax import SyntaxReader
-from tests.conflicts.symbols.trees import Trees, guard, strong
+from tests.conflicts.symbols.trees import NAMES, Trees, guard, strong
 
 STORE = "def load(path):\n    return path\n\n\ndef save(path):\n    return path\n"
 BASE = {
@@ -194,7 +194,10 @@ def test_the_lines_are_those_that_break(tmp_path: Path) -> None:
     left = base.replace("import os\n", "").replace("os.sep", '"/"')
     result = guard(trees, {"a.py": left}, {"a.py": base + "Z = os.getcwd()\n"})
     assert [(each.change.line, each.meets.line) for each in result.blocking] == [(1, 13)]
-    assert result.blocking[0].message.startswith("a.py:13 uses `os`, which the other side removed")
+    assert result.blocking[0].sentence(NAMES) == (
+        "a.py:13 of bob uses `os`, which ann removed from a.py:1; "
+        "adapt one of the two to the other."
+    )
 
 
 def test_what_moved_is_told_from_what_is_only_called_the_same(tmp_path: Path) -> None:
@@ -206,9 +209,69 @@ def test_what_moved_is_told_from_what_is_only_called_the_same(tmp_path: Path) ->
         "c.py": "def load():\n    return 1\n",
     }
     right = {"d.py": "from a import Box, load\n\nload()\nBox().put()\n"}
-    messages = [each.message for each in guard(trees, left, right).blocking]
+    messages = [each.sentence(NAMES) for each in guard(trees, left, right).blocking]
     assert ["it is now in c.py:1" in message for message in messages] == [True, False]
     assert not any("b.py" in message for message in messages)
+
+
+RUN = "export function run(a, b) { check(b); return start(a); }\n"
+BOX = "export class Box { get() { return 1; } put(a) { return a; } }\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "elsewhere", "known"),
+    [
+        ("run", RUN, True),
+        ("run", RUN.replace("check(b)", "verify(b)"), True),
+        ("run", RUN.replace("return start(a)", "return a + 1 "), True),
+        ("run", RUN.replace("check(b); return start(a)", "return 1"), False),
+        ("run", RUN.replace("export ", ""), False),
+        ("run", "export const run = 1;\n", False),
+        ("Box", BOX, True),
+        ("Box", BOX.replace("return 1", "return 2"), True),
+        ("Box", "export class Box { open() { return 1; } }\n", False),
+    ],
+)
+def test_where_a_name_is_now_is_told_where_that_is_sure(
+    tmp_path: Path, name: str, elsewhere: str, known: bool
+) -> None:
+    trees = Trees({"src/a.js": RUN + BOX}, tmp_path)
+    left = {"src/a.js": "export const other = 1;\n", "src/b.js": elsewhere}
+    right = {"src/c.js": f"import {{ {name} }} from './a';\n\n{name};\n"}
+    (found,) = guard(trees, left, right).blocking
+    place = "src/a.js:1" if name == "run" else "src/a.js:2"
+    hint = " (it is now in src/b.js:1)" if known else ""
+    assert found.sentence(NAMES, "") == (
+        f"src/c.js:1 of bob imports `{name} from ./a`, which ann removed from {place}{hint}."
+    )
+
+
+def test_a_name_that_is_now_in_two_places_or_was_a_default_is_nowhere(tmp_path: Path) -> None:
+    box = BOX.replace("class", "default class")
+    trees = Trees({"src/a.js": RUN + box}, tmp_path)
+    left = {"src/a.js": "export const x = 1;\n", "src/b.js": RUN + box, "src/d.js": RUN}
+    right = {"src/c.js": "import Box, { run } from './a';\n\nrun(new Box());\n"}
+    said = [found.sentence(NAMES) for found in guard(trees, left, right).blocking]
+    assert len(said) == 2
+    assert not any("now in" in sentence for sentence in said)
+
+
+def test_rust_names_are_written_as_in_rust(tmp_path: Path) -> None:
+    base = {
+        "src/lib.rs": "mod store;\nmod run;\n",
+        "src/store.rs": "pub fn load() {}\n\npub enum Color { Red, Blue }\n",
+        "src/run.rs": "pub fn run() {}\n",
+    }
+    left = {"src/store.rs": "pub enum Color { Blue }\n"}
+    right = {
+        "src/run.rs": "use crate::store::{load, Color};\n\n"
+        "pub fn run() -> Color { load(); Color::Red }\n"
+    }
+    result = guard(Trees(base, tmp_path), left, right)
+    assert [each.sentence(NAMES, "") for each in result.blocking] == [
+        "src/run.rs:1 of bob imports `crate::store::load`, which ann removed from src/store.rs:1.",
+        "src/run.rs:3 of bob uses `Color::Red`, which ann removed from src/store.rs:3.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +287,7 @@ def test_a_refused_call_says_why(tmp_path: Path, call: str, reason: str) -> None
     new = "def load(path, mode):\n    return path\n"
     result = guard(trees, {"a.py": new}, {"b.py": f"from a import load\n\n{call}\n"})
     assert strong(result) == ["S4 load"]
-    assert reason in result.blocking[0].message
+    assert reason in result.blocking[0].sentence(NAMES)
 
 
 def test_a_text_conflict_is_not_the_guards(tmp_path: Path) -> None:
@@ -287,7 +350,7 @@ def test_a_key_that_toml_refuses_twice_is_named(tmp_path: Path) -> None:
     sides = [base.replace("a = 1\n", "limit = 1\na = 1\n"), base + "limit = 2\n"]
     (found,) = guard(trees, {"x.toml": sides[0]}, {"x.toml": sides[1]}).blocking
     assert [found.change.line, found.meets.line] == [2, 5]
-    assert "near `limit`: Cannot overwrite a value" in found.message
+    assert "near `limit`: Cannot overwrite a value" in found.sentence(NAMES)
 
 
 def _free_names(table: symtable.SymbolTable) -> set[str]:

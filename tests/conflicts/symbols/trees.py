@@ -13,6 +13,7 @@ from agentd.conflicts.symbols.sides import FileChange, Side
 from agentd.conflicts.symbols.trees import Prepared
 
 Files = Mapping[str, str | None]
+NAMES = {WhichSide.LEFT: "ann", WhichSide.RIGHT: "bob"}
 
 
 class Trees:
