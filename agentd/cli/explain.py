@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentd.cli.actions import ACTION_STYLES
 from agentd.cli.connect import daemon_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
 from agentd.cli.records import NO_DAEMON_REVIEWS, Record, all_records
-from agentd.cli.review_view import ACTION_STYLES, owners_by_bundle, target_name
-from agentd.cli.terminal import console, print_json, say, styled
+from agentd.cli.review_view import owners_by_bundle, target_name
+from agentd.cli.terminal import console, print_indented, print_json, say, styled
 
 if TYPE_CHECKING:
     from agentd.conflicts.git.repository import Repository
@@ -24,7 +25,7 @@ _ID_CHARS_MIN = 7
 _NAME_SOMETHING = (
     "name a path, a commit, a bundle id or an owner; `agentd-coord decisions` lists the reviews."
 )
-_INDENT = (0, 0, 0, 6)
+_INDENT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,6 @@ def _connection(
 
 
 def _print(found: list[Explanation]) -> None:
-    from rich.padding import Padding
-
     out = console()
     shown: str | None = None
     for one in found:
@@ -138,9 +137,9 @@ def _print(found: list[Explanation]) -> None:
             styled(f"({one.bundle.get('provider', 'unknown')}, {one.because})", "dim"),
         )
         if intent := one.bundle.get("intent"):
-            out.print(Padding(styled(f"meant to: {intent}"), _INDENT))
+            print_indented(out, styled(f"meant to: {intent}"), _INDENT)
         for reason in decision["reasons"]:
-            out.print(Padding(styled(reason["message"]), _INDENT))
+            print_indented(out, styled(reason["message"]), _INDENT)
 
 
 def _as_json(one: Explanation) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
 from agentd.cli.connect import fail
@@ -18,5 +19,5 @@ def write_report(path: Path, record: Record, *, as_json: bool) -> None:
         write_whole(path, render_report(record).encode())
     except OSError as error:
         fail(f"the report cannot be written to {path}: {error.strerror}")
-    shown = printable(str(path.absolute()))
+    shown = printable(os.path.abspath(path))
     console(stderr=as_json).print(f"Report: {shown}", style="dim", soft_wrap=True)

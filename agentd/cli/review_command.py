@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,9 @@ def run_review(options: ReviewOptions) -> ExitCode:
     return ExitCode.OK if outcome.all_merge else ExitCode.NOT_ALL_MERGE
 
 
-def run_replay(repository: Path, what: str, *, html: Path | None, as_json: bool) -> ExitCode:
+def run_replay(
+    repository: Path, what: str, *, html: Path | None, show_hunks: bool, as_json: bool
+) -> ExitCode:
     """Judges a kept review again and says whether the same comes out, byte for byte."""
     from agentd.conflicts.replay import replay, replay_record
     from agentd.conflicts.review import open_workplace
@@ -79,7 +82,7 @@ def run_replay(repository: Path, what: str, *, html: Path | None, as_json: bool)
     if as_json:
         print_json(replayed.record)
     else:
-        print_review(console(), replayed.record)
+        print_review(console(), replayed.record, show_hunks=show_hunks)
     if html is not None:
         write_report(html, replayed.record, as_json=as_json)
     for other in replayed.other_readers:
@@ -200,11 +203,7 @@ def _print(options: ReviewOptions, outcome: ReviewOutcome, kept: str | None) -> 
     if record["integration"] and outcome.landed is None:
         out.print("Nothing was written. To land it, add --apply.", style="dim")
     if not options.show_hunks and any(True for _ in conflicting_hunks(record)):
-        again = (
-            f"agentd-coord decisions {record['review_id'][:8]} --hunks"
-            if kept is not None
-            else "add --hunks"
-        )
+        again = _again(options, record, kept)
         out.print(f"Both sides of the conflicts: {again}", style="dim", soft_wrap=True)
     if outcome.landed is not None and outcome.landed.behind is not None:
         out.print(
@@ -217,3 +216,12 @@ def _print(options: ReviewOptions, outcome: ReviewOutcome, kept: str | None) -> 
         out.print(f"Next: {printable(outcome.landed.next_step)}", style="dim", soft_wrap=True)
     if kept is not None and record["decisions"]:
         out.print(f"Recorded in {printable(kept)}.", style="dim", soft_wrap=True)
+
+
+def _again(options: ReviewOptions, record: Record, kept: str | None) -> str:
+    """The command that shows the review with its hunks, from where it was kept."""
+    if kept is None:
+        return "add --hunks"
+    if kept == str(options.record_file):
+        return f"agentd-coord review --replay {shlex.quote(printable(kept))} --hunks"
+    return f"agentd-coord decisions {record['review_id'][:8]} --hunks"

@@ -132,7 +132,7 @@ def _review(
 
     with errors_explained():
         if replay is not None:
-            raise typer.Exit(run_replay(repo, replay, html=html, as_json=json))
+            raise typer.Exit(run_replay(repo, replay, html=html, show_hunks=hunks, as_json=json))
         options = ReviewOptions(
             repository=repo,
             target=target,

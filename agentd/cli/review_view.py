@@ -6,37 +6,21 @@ Works on the record alone, so that a review of last week prints like the one jus
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from agentd.cli.terminal import printable, styled
+from agentd.cli.records import Record
+from agentd.cli.review_decisions import print_decisions, print_tally
+from agentd.cli.terminal import print_indented, printable, styled
+from agentd.conflicts.findings import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Record = Mapping[str, Any]
-
-ACTION_STYLES: Final[Mapping[str, tuple[str, str]]] = {
-    "merge": ("✔", "bold green"),
-    "rebase": ("↻", "bold yellow"),
-    "wait": ("…", "bold yellow"),
-    "reject": ("✘", "bold red"),
-    "escalate": ("!", "bold magenta"),
-}
-"""A sign and a style for each action."""
-
-_ACTION_ORDER: Final = tuple(ACTION_STYLES)
-_INDENT: Final = 11
-_CELL_CHARS: Final = 40
-_PATHS_SHOWN: Final = 2
-_OUTPUT_LINES: Final = 8
 _HUNK_LINES: Final = 20
-_NOTES_SHOWN: Final = 3
-_OTHER_REASONS: Final = 3
 _SHORT: Final = 10
 _NAMED_MAX: Final = 20
-_SAID_BY: Final[Mapping[str, str]] = {"no_change_attached": "no_change_yet"}
-"""Kinds of findings to the reasons that say the same in other words."""
 
 
 def print_review(console: Console, record: Record, *, show_hunks: bool = False) -> None:
@@ -45,7 +29,8 @@ def print_review(console: Console, record: Record, *, show_hunks: bool = False) 
     if not record["decisions"]:
         console.print("There is nothing to decide: no bundle was handed in.")
         return
-    _print_decisions(console, record)
+    print_tally(console, record)
+    print_decisions(console, record, owners_by_bundle(record))
     _print_verification(console, record)
     if show_hunks:
         _print_hunks(console, record)
@@ -71,107 +56,11 @@ def target_name(record: Record) -> str:
 
 
 def _print_head(console: Console, record: Record) -> None:
-    count = len(record["bundles"])
-    console.print(
-        styled(f"Review {record['review_id'][:8]}", "bold"),
-        styled(f"of {record['repository']}"),
-        styled(f"· target {target_name(record)}"),
-        styled(f"· {count} bundle{'' if count == 1 else 's'}"),
-    )
-
-
-def _print_decisions(console: Console, record: Record) -> None:
-    """A line a bundle that can be read down, and below it why."""
-    names = owners_by_bundle(record)
-    bundles = {bundle["bundle_id"]: bundle for bundle in record["bundles"]}
-    rows = [
-        (decision, _cells(decision, names, bundles))
-        for decision in _by_action(record["decisions"], names)
-    ]
-    widths = [min(max(len(cells[n]) for _, cells in rows), _CELL_CHARS) for n in range(4)]
-    for decision, cells in rows:
-        _, style = ACTION_STYLES.get(decision["action"], ("", "bold"))
-        line = styled("")
-        for cell, width, cell_style in zip(cells, widths, (style, "bold", "", ""), strict=False):
-            line.append(cell.ljust(width) + "  ", style=cell_style)
-        line.append(cells[4], style="dim")
-        console.print()
-        console.print(line, no_wrap=True, overflow="ellipsis")
-        _print_why(console, decision["reasons"])
-        _print_notes(console, record, decision)
-    console.print()
-
-
-def _cells(
-    decision: Mapping[str, Any],
-    names: Mapping[str, str],
-    bundles: Mapping[str, Mapping[str, Any]],
-) -> tuple[str, str, str, str, str]:
-    sign, _ = ACTION_STYLES.get(decision["action"], ("?", ""))
-    bundle = bundles.get(decision["bundle_id"], {})
-    paths = list(bundle.get("paths") or bundle.get("declared_paths") or ())
-    shown = ", ".join(paths[:_PATHS_SHOWN])
-    if len(paths) > _PATHS_SHOWN:
-        shown += f" and {len(paths) - _PATHS_SHOWN} more"
-    return (
-        printable(f"{sign} {decision['action']}"),
-        printable(names.get(decision["bundle_id"], decision["bundle_id"])),
-        printable(str(bundle.get("provider", ""))),
-        f"+{bundle.get('additions', 0)} −{bundle.get('deletions', 0)}",
-        printable(shown),
-    )
-
-
-def _by_action(
-    decisions: Sequence[Mapping[str, Any]], names: Mapping[str, str]
-) -> list[Mapping[str, Any]]:
-    def place(decision: Mapping[str, Any]) -> tuple[int, str]:
-        action = decision["action"]
-        rank = _ACTION_ORDER.index(action) if action in _ACTION_ORDER else len(_ACTION_ORDER)
-        return rank, names.get(decision["bundle_id"], "")
-
-    return sorted(decisions, key=place)
-
-
-def _print_why(console: Console, reasons: Sequence[Mapping[str, Any]]) -> None:
-    from rich.padding import Padding
-
-    for reason in reasons[: 1 + _OTHER_REASONS]:
-        console.print(Padding(styled(reason["message"]), (0, 0, 0, _INDENT)))
-        output = reason.get("evidence", {}).get("output_tail")
-        if isinstance(output, str) and output.strip():
-            _print_output(console, output)
-    if len(reasons) > 1 + _OTHER_REASONS:
-        more = f"and {len(reasons) - 1 - _OTHER_REASONS} more reasons: see --json"
-        console.print(Padding(styled(more, "dim"), (0, 0, 0, _INDENT)))
-
-
-def _print_notes(console: Console, record: Record, decision: Mapping[str, Any]) -> None:
-    """What somebody should look at although it did not settle the decision."""
-    from rich.padding import Padding
-
-    told = {reason["message"] for reason in decision["reasons"]}
-    reasons = {reason["reason"] for reason in decision["reasons"]}
-    notes = dict.fromkeys(
-        finding["message"]
-        for finding in record["findings"]
-        if finding["severity"] == "warning"
-        and finding["bundles"] == [decision["bundle_id"]]
-        and finding["message"] not in told
-        and _SAID_BY.get(finding["kind"]) not in reasons
-    )
-    for note in list(notes)[:_NOTES_SHOWN]:
-        console.print(Padding(styled(f"note: {note}", "yellow"), (0, 0, 0, _INDENT)))
-    if len(notes) > _NOTES_SHOWN:
-        more = f"and {len(notes) - _NOTES_SHOWN} more notes: see --json"
-        console.print(Padding(styled(more, "dim"), (0, 0, 0, _INDENT)))
-
-
-def _print_output(console: Console, output: str) -> None:
-    filled = [line for line in output.splitlines() if line.strip()]
-    for line in filled[-_OUTPUT_LINES:]:
-        quoted = styled(f"{' ' * _INDENT}│ {line}", "dim")
-        console.print(quoted, no_wrap=True, overflow="ellipsis")
+    line = styled(f"Review {record['review_id'][:8]}", "bold")
+    line.append(printable(f" of {record['repository']}"), style="not bold")
+    line.append(printable(f" · target {target_name(record)}"), style="not bold")
+    line.append(f" · {counted(len(record['bundles']), 'bundle')}", style="not bold")
+    print_indented(console, line, 0)
 
 
 def _print_verification(console: Console, record: Record) -> None:
@@ -181,16 +70,37 @@ def _print_verification(console: Console, record: Record) -> None:
         return
     integration = record.get("integration") or {}
     console.print(styled("Verification", "bold"))
-    for run in runs:
-        passed = run.get("status") == "passed"
-        same = run.get("tree") == integration.get("tree")
-        line = styled("  ✔ " if passed else "  ✘ ", "green" if passed else "red")
-        line.append(printable(str(run.get("command", ""))), style="bold")
-        line.append(f" {run.get('status')} on {'the integration' if same else 'a trial'}")
-        if baseline := run.get("baseline_status"):
-            line.append(f", {baseline} on the bare target")
-        console.print(line)
+    for run, count in Counter(_ran(run, integration) for run in runs).items():
+        first = styled("  ✔ " if run.passed else "  ✘ ", "green" if run.passed else "red")
+        line = styled(run.command, "bold")
+        trials = "a trial" if count == 1 else f"{count} trials"
+        line.append(f" {run.status} on {'the integration' if run.integrated else trials}")
+        if run.baseline:
+            line.append(f", {run.baseline} on the bare target")
+        print_indented(console, line, first.cell_len, first=first)
     console.print()
+
+
+class _Ran(NamedTuple):
+    """What is told of a run; runs of which the same is told are one line."""
+
+    command: str
+    status: str
+    baseline: str
+    integrated: bool
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "passed"
+
+
+def _ran(run: Mapping[str, Any], integration: Mapping[str, Any]) -> _Ran:
+    return _Ran(
+        command=str(run.get("command", "")),
+        status=printable(str(run.get("status", ""))),
+        baseline=printable(str(run.get("baseline_status") or "")),
+        integrated=run.get("tree") == integration.get("tree"),
+    )
 
 
 def _print_hunks(console: Console, record: Record) -> None:
@@ -244,10 +154,12 @@ def _print_integration(console: Console, record: Record) -> None:
     order = ", ".join(merged[:_NAMED_MAX])
     if len(merged) > _NAMED_MAX:
         order += f" and {len(merged) - _NAMED_MAX} more"
-    console.print(
-        styled("Integration", "bold"),
-        styled(f"{integration['commit'][:_SHORT]} = {target_name(record)} with {order}"),
+    line = styled("Integration ", "bold")
+    line.append(
+        printable(f"{integration['commit'][:_SHORT]} = {target_name(record)} with {order}"),
+        style="not bold",
     )
+    print_indented(console, line, 0)
     if integration.get("ref"):
         console.print(f"Landed on {printable(_short_ref(integration['ref']))}.")
 

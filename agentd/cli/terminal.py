@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "console",
+    "print_indented",
     "print_json",
     "printable",
     "progress_line",
@@ -26,6 +27,8 @@ __all__ = [
     "styled_level",
 ]
 
+_TEXT_CHARS_MIN = 20
+"""Room for indented text, however narrow the terminal says that it is."""
 _LEVEL_STYLES = {"guarded": "green", "advisory": "yellow", "none": "red"}
 
 
@@ -46,6 +49,20 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=False)
+
+
+def print_indented(out: Console, text: Text, indent: int, first: Text | None = None) -> None:
+    """Prints wrapped text with its lines indented alike, without padding that somebody may copy.
+
+    The first line begins with `first` instead, which is as wide as the indentation.
+    """
+    from rich.text import Text
+
+    room = max(out.width - indent, _TEXT_CHARS_MIN)
+    for number, line in enumerate(text.wrap(out, room, tab_size=4)):
+        line.rstrip()
+        before = first if number == 0 and first is not None else Text(" " * indent)
+        out.print(before + line, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,23 @@ def test_hunks_show_both_sides(coord: Command, no_tests: str) -> None:
     ended = coord("review", "--branch", "codex", "--branch", "agy", "--policy", no_tests, "--hunks")
     lines = [line for line in ended.out.splitlines() if "return SHIPPING * 2" in line]
     assert any("return 0" in line for line in lines), ended.out
+
+
+@pytest.mark.usefixtures("two_that_conflict")
+@pytest.mark.parametrize("in_a_file", [False, True], ids=["kept", "in a file"])
+def test_the_command_that_shows_both_sides_does_so(
+    coord: Command, no_tests: str, directory: Path, in_a_file: bool
+) -> None:
+    options = ["--record", str(directory / "a record.json")] if in_a_file else []
+    ended = coord(
+        "review", *("--branch", "codex", "--branch", "agy"), "--policy", no_tests, *options
+    )
+    (said,) = re.findall(
+        "^Both sides of the conflicts: agentd-coord (.*)$", ended.out, re.MULTILINE
+    )
+    shown = coord(*shlex.split(said))
+    assert shown.code == 0, shown.err
+    assert "return SHIPPING * 2" in shown.out
 
 
 @pytest.mark.usefixtures("two_that_agree")
