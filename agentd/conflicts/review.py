@@ -42,7 +42,7 @@ from agentd.conflicts.landing import (
 )
 from agentd.conflicts.landing_tries import LandingTries
 from agentd.conflicts.merges.store import MergeStore
-from agentd.conflicts.policy.policy import POLICY_PATH, Policy, parse_policy
+from agentd.conflicts.policy.policy import POLICY_PATH, Policy, decode_policy, parse_policy
 from agentd.conflicts.record import (
     ENGINE_VERSION,
     canonical_bytes,
@@ -265,7 +265,7 @@ def read_policy(
     content = quarantine.blob_at(target, POLICY_PATH)
     if content is None:
         return Policy.default(), "default"
-    return parse_policy(content.decode("utf-8", "replace")), POLICY_PATH
+    return decode_policy(content), POLICY_PATH
 
 
 def _case(

@@ -75,6 +75,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.ledger.weaving", DRIVERS),
     ("agentd.conflicts.ledger*", RULES),
     ("agentd.conflicts.policy*", RULES),
+    ("agentd.conflicts.toml_text", RULES),
     ("agentd.conflicts.checks.culprits", RULES),
     ("agentd.conflicts.checks.command_runs", RULES),
     ("agentd.conflicts.merges.conflict_kinds", RULES),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from agentd.conflicts.policy.path_globs import (
 from agentd.conflicts.policy.policy import (
     PathRuleName,
     Policy,
+    decode_policy,
     parse_policy,
     policy_from_json,
 )
@@ -265,6 +268,79 @@ def test_command_globs(glob: str, command: str, allowed: bool) -> None:
 def test_a_wildcard_never_lets_shell_syntax_in(rest: str) -> None:
     if command_matches("pytest *", "pytest " + rest) and rest != "*":
         assert not set(rest) & set(";&|<>()$`\\\"'*?[]{}#~!\n\t\r\0")
+
+
+@pytest.mark.parametrize(
+    ("glob", "path"),
+    [
+        ("*a" * 30 + "*b", "a" * 4_000),
+        ("/".join(["**/*a*"] * 20) + "/b", "a/" * 2_000 + "c"),
+        ("**/" * 200 + "a*a*a*b", "a" * 200 + "/" + "x/" * 1_500 + "aaaa"),
+        ("/".join(["**"] * 100) + "/a/", "a/" * 2_000 + "a"),
+    ],
+)
+def test_no_path_makes_a_glob_go_back_and_forth(glob: str, path: str) -> None:
+    """Each of these would take longer than the universe lasts, one try after another."""
+    assert path_matches(glob, path) is glob.endswith("/")
+
+
+def test_no_command_makes_a_glob_go_back_and_forth() -> None:
+    assert not command_matches("a*" * 40 + "b", "a" * 10_000)
+    assert command_matches("a*" * 40 + "b", "a" * 10_000 + "b")
+
+
+PARTS = st.sampled_from(["**", "a", "b", "*", "a*", "*b", "a*b*", "*a*", "?", "[ab]", "*a*b*a"])
+
+
+@given(
+    st.lists(PARTS, min_size=1, max_size=5),
+    st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=5),
+    st.booleans(),
+)
+def test_globs_match_what_trying_everything_matches(
+    glob: list[str], path: list[str], inside: bool
+) -> None:
+    found = path_matches("/" + "/".join(glob) + ("/" if inside else ""), "/".join(path))
+    assert found is _tried(glob, path, inside and glob[-1] != "**")
+
+
+def _tried(glob: list[str], path: list[str], inside: bool) -> bool:
+    """Whether parts of a path match parts of a glob, by trying everything."""
+    if not glob:
+        return bool(path) or not inside
+    if glob == ["**"]:
+        return bool(path)
+    if glob[0] == "**":
+        rest = range(len(path) + 1)
+        return any(_tried(glob[1:], path[skipped:], inside) for skipped in rest)
+    return bool(path) and fnmatchcase(path[0], glob[0]) and _tried(glob[1:], path[1:], inside)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("generated = " + "[" * 5_000 + "]" * 5_000, "nested too deeply"),
+        ("generated = " + "{a=" * 5_000 + "1" + "}" * 5_000, "nested too deeply"),
+        (".".join(["a"] * 20_000) + " = 1", "a key has more than 64 parts (at line 1)"),
+        ("[limits]\n[" + " . ".join(['"a"'] * 20_000) + "]", "parts (at line 2)"),
+        ("[limits]\nfiles_max = " + "9" * 10_000, "4300 digits"),
+        ("#" * 262_145, "at most 262,144 characters"),
+        ("[paths]\nheld = ['" + "a" * 1_001 + "']", "at most 1,000 characters"),
+        ("\n".join(f"k{number} = 1" for number in range(5_000)), "; and 4,980 more"),
+    ],
+)
+def test_absurd_policies_are_refused_in_words(text: str, said: str) -> None:
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(text)
+    assert said.lower() in str(refused.value).lower()
+    assert len(str(refused.value)) < 5_000
+
+
+def test_a_policy_that_is_no_utf_8_is_refused() -> None:
+    """Read leniently, it would forbid another path than its owner wrote."""
+    with pytest.raises(PolicyError, match="must be UTF-8"):
+        decode_policy(b"[paths]\nforbidden = ['\xfcber/**']")
+    assert decode_policy(b"\xef\xbb\xbf[limits]\nfiles_max = 3\n").limits.files_max == 3
 
 
 RULES = """

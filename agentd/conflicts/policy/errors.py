@@ -5,7 +5,7 @@ It turns pydantic's errors into sentences of ours; it must not know what any key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -38,7 +38,7 @@ class PolicyError(InvalidParams):
         first = problems[0]
         super().__init__(
             "unknown_field" if first.rule.startswith(_UNKNOWN) else "invalid_field",
-            "The policy cannot be used. " + "; ".join(str(problem) for problem in problems),
+            "The policy cannot be used. " + _told(problems),
             hint="Correct the key in .agentd/review.toml; docs/conflict-policy.md has them all.",
             path=first.key,
             rule=first.rule,
@@ -47,7 +47,14 @@ class PolicyError(InvalidParams):
         self.problems = problems
 
 
+def _told(problems: Sequence[PolicyProblem]) -> str:
+    told = "; ".join(str(problem) for problem in problems[:_PROBLEMS_TOLD])
+    more = len(problems) - _PROBLEMS_TOLD
+    return f"{told}; and {more:,} more" if more > 0 else told
+
+
 _UNKNOWN = "no such key"
+_PROBLEMS_TOLD = 20
 
 _RULES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda _: "must be given",

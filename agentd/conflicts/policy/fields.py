@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -26,7 +27,7 @@ def _one_line(text: str) -> str:
 
 
 def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
-    repeated = sorted({item for item in items if items.count(item) > 1})
+    repeated = sorted(item for item, count in Counter(items).items() if count > 1)
     if repeated:
         raise ValueError(f"must name each once; {repeated[0]!r} is there twice")
     return items

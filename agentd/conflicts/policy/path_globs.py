@@ -12,15 +12,22 @@ A path glob follows git's ignore files, which whoever writes a policy knows alre
 A command glob knows one wildcard, `*`, and that never stands for a character that means something
 to a shell: `pytest *` matches `pytest tests/x.py -q` and not `pytest; curl …`.
 
+Paths and commands come from agents, so no text may make the search go back and forth: a wildcard
+takes as little as what follows it needs, once and for all (`(?>…)`). Whatever more it might take
+would leave less to the rest, and the rest never needs less.
+
 This module must not know what a matching path or command is allowed to do.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
-_SHELL_SAFE = r"[A-Za-z0-9_@%+=:,./ -]*"
+GLOB_CHARACTERS_MAX: Final = 1_000
+_SHELL_SAFE: Final = r"[A-Za-z0-9_@%+=:,./ -]"
 """What `*` in a command glob stands for: no quoting, expansion, redirection, separator, newline."""
 
 
@@ -44,7 +51,7 @@ def first_match(globs: tuple[str, ...], path: str, *, ignore_case: bool = False)
     return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)  # More than a policy has room for.
 def compile_path_glob(glob: str, *, ignore_case: bool = False) -> re.Pattern[str]:
     """The glob as an expression for whole paths. Raises `GlobError`."""
     body = _checked_body(glob)
@@ -63,10 +70,12 @@ def command_matches(glob: str, command: str) -> bool:
     if command == glob:
         return True
     literals = [re.escape(literal) for literal in re.split(r"\*+", glob)]
-    return re.fullmatch(_SHELL_SAFE.join(literals), command) is not None
+    return re.fullmatch(_joined(literals, _SHELL_SAFE), command) is not None
 
 
 def _checked_body(glob: str) -> str:
+    if len(glob) > GLOB_CHARACTERS_MAX:
+        raise GlobError(f"must have at most {GLOB_CHARACTERS_MAX:,} characters")
     if not glob.strip("/"):
         raise GlobError("must name something")
     if glob.startswith("!"):
@@ -81,41 +90,50 @@ def _checked_body(glob: str) -> str:
 
 def _parts_expression(parts: list[str], tail: str) -> str:
     """Joins the parts; `**` takes the slash beside it along, so that it may stand for nothing."""
-    expression = ""
-    for index, part in enumerate(parts):
-        last = index == len(parts) - 1
+    runs: list[list[str]] = [[]]
+    for part in parts:
         if part == "**":
-            if last:
-                return expression + ".+"
-            if not (index and parts[index - 1] == "**"):
-                expression += "(?:.+/)?"
+            runs.append([])
         else:
-            expression += _part_expression(part) + ("" if last else "/")
-    return expression + tail
+            runs[-1].append(_part_expression(part))
+    first, *others = ["/".join(run) for run in runs]
+    if not others:
+        return first + tail
+    start = f"{first}/" if first else ""
+    middle = "".join(f"(?>(?:[^/]*/)*?{run}/)" for run in others[:-1] if run)
+    return start + middle + (f"(?:[^/]*/)*?{others[-1]}{tail}" if others[-1] else ".+")
 
 
 def _part_expression(part: str) -> str:
     if "**" in part:
         raise GlobError("must have `**` only as a whole part, as in `docs/**/index.md`")
-    expression, index = "", 0
+    literals, index = [""], 0
     while index < len(part):
         character = part[index]
         index += 1
         if character == "*":
-            expression += "[^/]*"
+            literals.append("")
         elif character == "?":
-            expression += "[^/]"
+            literals[-1] += "[^/]"
         elif character == "[":
             chosen, index = _character_class(part, index)
-            expression += chosen
+            literals[-1] += chosen
         elif character == "\\":
             if index == len(part):
                 raise GlobError("must not end a part with a lone `\\`")
-            expression += re.escape(part[index])
+            literals[-1] += re.escape(part[index])
             index += 1
         else:
-            expression += re.escape(character)
-    return expression
+            literals[-1] += re.escape(character)
+    return _joined(literals, "[^/]")
+
+
+def _joined(literals: Sequence[str], wild: str) -> str:
+    """The expressions, with any number of a wild character between each two."""
+    if len(literals) == 1:
+        return literals[0]
+    middle = "".join(f"(?>{wild}*?{literal})" for literal in literals[1:-1] if literal)
+    return f"{literals[0]}{middle}{wild}*{literals[-1]}"
 
 
 def _character_class(part: str, start: int) -> tuple[str, int]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,8 +23,10 @@ from agentd.conflicts.policy.errors import PolicyError, PolicyProblem, problems_
 from agentd.conflicts.policy.fields import Count, Names, PathGlobs, Secs, Section, Text
 from agentd.conflicts.policy.path_globs import first_match
 from agentd.conflicts.policy.proposals import Proposals
+from agentd.conflicts.toml_text import NotToml, load_toml
 
 POLICY_PATH: Final = ".agentd/review.toml"
+POLICY_CHARACTERS_MAX: Final = 2**18
 
 CONTROL_PATHS: Final = (
     "/.agentd/**",
@@ -299,11 +300,24 @@ class Policy(Section):
 
 def parse_policy(text: str) -> Policy:
     """The policy that a TOML text states. Raises `PolicyError`, which lists every mistake."""
+    if len(text) > POLICY_CHARACTERS_MAX:
+        problem = f"must have at most {POLICY_CHARACTERS_MAX:,} characters, and has {len(text):,}"
+        raise PolicyError((PolicyProblem("", problem),))
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = load_toml(text)
+    except NotToml as error:
         raise PolicyError((PolicyProblem("", f"must be TOML: {error}"),)) from error
     return policy_from_json(document)
+
+
+def decode_policy(content: bytes) -> Policy:
+    """The policy that a file states. Raises `PolicyError`, as `parse_policy` does."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Read leniently, a path that it forbids would be another one.
+        raise PolicyError((PolicyProblem("", f"must be UTF-8: {error}"),)) from error
+    return parse_policy(text)
 
 
 def policy_from_json(document: Mapping[str, Any]) -> Policy:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from agentd.conflicts.proposals.blocks import Container, Kind, Part
 from agentd.conflicts.proposals.unordered import about, may_be_listed_anywhere
+from agentd.conflicts.toml_text import NotToml, load_toml
 
 _VALUE_LINES_MAX: Final = 400
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?")
@@ -18,8 +18,8 @@ _ELEMENT: Final = re.compile(r"\s*(\"[^\"]*\"|'[^']*'|[\w.+-]+|\{.*\})\s*(,?)\s*
 def read_toml(text: str, lines: Sequence[bytes]) -> Container | None:
     """A TOML file; None where it does not parse."""
     try:
-        tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+        load_toml(text)
+    except NotToml:
         return None
     rows = [line.decode() for line in lines]
     values = list(_values(rows))
@@ -56,8 +56,8 @@ def _values(rows: Sequence[str]) -> Iterator[Part | None]:
 def _value_end(rows: Sequence[str], at: int) -> int | None:
     for last in range(at + 1, min(at + _VALUE_LINES_MAX, len(rows)) + 1):
         try:
-            tomllib.loads("".join(rows[at:last]))
-        except tomllib.TOMLDecodeError:
+            load_toml("".join(rows[at:last]))
+        except NotToml:
             continue
         return last
     return None

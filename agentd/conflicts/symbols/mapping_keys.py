@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from posixpath import splitext
 from typing import Final
+
+from agentd.conflicts.toml_text import NotToml, load_toml
 
 _YAML_KEY: Final = re.compile(r"^( *)((?:- +)*)([A-Za-z0-9_.$/@-]+|\"[^\"]*\"|'[^']*')\s*:(?:\s|$)")
 _ANY_KEY: Final = re.compile(r"([A-Za-z0-9_.$/@-]+)[\"'\]]*\s*(?:[:=]|\]\s*$)", re.MULTILINE)
@@ -113,16 +114,10 @@ def _without_comments(text: str) -> str:
 
 def _toml(text: str) -> MappingKeys:
     try:
-        tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as wrong:
-        # A key that stands twice is an error there.
-        at = re.search(r"at line (\d+)", str(wrong))
+        load_toml(text)
+    except NotToml as wrong:  # A key that stands twice is an error there.
         return MappingKeys(
-            parsed=False,
-            twice=Counter(),
-            plain=False,
-            problem=str(wrong),
-            line=int(at[1]) if at else 1,
+            parsed=False, twice=Counter(), plain=False, problem=str(wrong), line=wrong.line
         )
     return MappingKeys(parsed=True, twice=Counter())
 
