@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from agentd.conflicts.symbols.naming import Naming
-from agentd.conflicts.symbols.summary import Definition, Language, Summary
+from agentd.conflicts.symbols.summary import Definition, Language, Signature, Summary
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,11 @@ class FileDelta:
         """Simple names of what takes something else than before."""
         if self.before is None or self.after is None:
             return frozenset()
+        old, now = _signatures(self.before), _signatures(self.after)
         return frozenset(
-            definition.simple_name
-            for definition in self.before.definitions
-            if definition.signature is not None
-            for now in self.after.by_name.get(definition.name, ())
-            if now.signature is not None and now.signature != definition.signature
+            name.rpartition(".")[2]
+            for name in old.keys() & now.keys()
+            if len(old[name] | now[name]) > 1
         )
 
     @cached_property
@@ -103,6 +102,15 @@ class FileDelta:
         if summary is None:
             return frozenset()
         return summary.bound | frozenset(summary.by_name) | frozenset(summary.by_local)
+
+
+def _signatures(summary: Summary) -> Mapping[str, set[Signature]]:
+    """All signatures of each name; a name may be defined many times over."""
+    found: dict[str, set[Signature]] = {}
+    for each in summary.definitions:
+        if each.signature is not None:
+            found.setdefault(each.name, set()).add(each.signature)
+    return found
 
 
 @dataclass(frozen=True)

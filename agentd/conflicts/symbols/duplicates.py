@@ -66,10 +66,19 @@ def _same_variants(
     left: tuple[Definition, ...],
     right: tuple[Definition, ...],
 ) -> Iterator[Twin]:
-    for mine in left:
-        for other in right:
-            if mine.variant == other.variant and not mine.repeatable and not other.repeatable:
-                yield Twin(left_path, right_path, mine, other)
+    """One for each variant: where a side has several of one, they are no twins of the other's."""
+    others = _first_variants(right)
+    for variant, mine in _first_variants(left).items():
+        if variant in others:
+            yield Twin(left_path, right_path, mine, others[variant])
+
+
+def _first_variants(definitions: tuple[Definition, ...]) -> dict[str, Definition]:
+    found: dict[str, Definition] = {}
+    for each in definitions:
+        if not each.repeatable:
+            found.setdefault(each.variant, each)
+    return found
 
 
 def confirm_twin(trees: PairTrees, twin: Twin) -> SymbolFinding | None:

@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from agentd.conflicts.symbols.digests import digest_lines
+from agentd.conflicts.symbols.digests import LineDigests
 from agentd.conflicts.symbols.python_expressions import Context, ExpressionReader
 from agentd.conflicts.symbols.python_facts import (
     annotations_of,
@@ -80,13 +80,13 @@ def compiles(text: str) -> bool:
 class _Reader(ExpressionReader):
     text: str = ""
     filled: frozenset[str] = frozenset()
-    lines: list[str] = field(init=False)
+    digests: LineDigests = field(init=False)
     definitions: list[Definition] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
     stars: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lines = self.text.splitlines()
+        self.digests = LineDigests(self.text.splitlines(), "#")
 
     def summary(self) -> Summary:
         context = Context(instances=(instance_names(self.tree),))
@@ -110,13 +110,10 @@ class _Reader(ExpressionReader):
             members=frozenset(self.members),
             assigned=frozenset(self.assigned),
             blocks=tuple(
-                Block(first, last, self._digest(first, last))
+                Block(first, last, self.digests.of(first, last))
                 for first, last in top_level_ranges(self.tree)
             ),
         )
-
-    def _digest(self, first: int, last: int) -> str:
-        return digest_lines(self.lines[first - 1 : last], "#")
 
     def _exports(self) -> tuple[str, ...] | None:
         found: tuple[str, ...] | None = None
@@ -224,7 +221,7 @@ class _Reader(ExpressionReader):
                 kind=kind,
                 line=node.lineno,
                 end_line=last,
-                digest=self._digest(node.lineno, last),
+                digest=self.digests.of(node.lineno, last),
                 signature=signature,
                 repeatable=repeatable or context.conditional,
                 closed=closed,

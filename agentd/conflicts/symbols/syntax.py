@@ -15,7 +15,7 @@ from typing import Final
 from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser
 
-from agentd.conflicts.symbols.digests import digest_lines
+from agentd.conflicts.symbols.digests import LineDigests
 from agentd.conflicts.symbols.instances import InstanceNames
 from agentd.conflicts.symbols.summary import (
     INSTANCE,
@@ -121,10 +121,10 @@ class SyntaxReader:
     dynamic: bool = False
     opaque: bool = False
     conditional: bool = False
-    lines: list[str] = field(init=False)
+    digests: LineDigests = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lines = text(self.root).split("\n")
+        self.digests = LineDigests(text(self.root).split("\n"), self.comment)
 
     def visit(self, node: Node, context: Context) -> None:
         """Reads a node by its handler, or what is in it."""
@@ -169,7 +169,7 @@ class SyntaxReader:
                 kind=kind,
                 line=first,
                 end_line=last,
-                digest=digest_lines(self.lines[first - 1 : last], self.comment),
+                digest=self.digests.of(first, last),
                 signature=signature,
                 variant=variant,
                 repeatable=repeatable or context.conditional,
@@ -237,7 +237,7 @@ class SyntaxReader:
             members=frozenset(self.members),
             assigned=frozenset(self.assigned),
             blocks=tuple(
-                Block(first, last, digest_lines(self.lines[first - 1 : last], self.comment))
+                Block(first, last, self.digests.of(first, last))
                 for child in self.root.named_children
                 for first, last in [(line_of(child), child.end_point.row + 1)]
             ),
