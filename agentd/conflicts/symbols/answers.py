@@ -56,18 +56,24 @@ class Oracle:
         """Whether an import finds what it names."""
         places = self.naming.module(self.view, path, wanted.module)
         if not places:
-            return Answer.UNKNOWN if self._is_made(path, wanted.module) else Answer.NO
+            return Answer.UNKNOWN if self._is_made(path, wanted) else Answer.NO
         if wanted.name is None or wanted.name == STAR:
             return Answer.YES
         return _any(self.offers(place, wanted.name) for place in places)
 
-    def _is_made(self, path: str, module: str) -> bool:
-        """Whether what holds a module may make it while it runs."""
+    def _is_made(self, path: str, wanted: Import) -> bool:
+        """Whether what holds a module may make it while it runs, or has it under another name."""
+        module = wanted.module
         while (holder := self.naming.holder(module)) and holder != module:
+            name = module.rpartition(".")[2]
             module = holder
             for place in self.naming.module(self.view, path, module):
                 summaries = map(self.view.summary, self.naming.files(self.view, place))
-                return any(each is not None and each.dynamic for each in summaries)
+                return any(
+                    each is not None
+                    and (each.dynamic or (self.naming.binds_modules and _binds(each, name, wanted)))
+                    for each in summaries
+                )
         return False
 
     def offers(self, place: str, name: str) -> Answer:
@@ -275,6 +281,12 @@ class Oracle:
         return _only(
             self._find_bare(path, name, hops) for path in self.naming.files(self.view, place)
         )
+
+
+def _binds(summary: Summary, name: str, wanted: Import) -> bool:
+    """Whether a file binds a name by something else than the import that wants it."""
+    own = {(each.module, each.name) for each in summary.by_local.get(name, ())}
+    return name in summary.bound and own != {(wanted.module, wanted.name)}
 
 
 def _any(answers: Iterator[Answer] | Sequence[Answer]) -> Answer:

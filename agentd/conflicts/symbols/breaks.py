@@ -195,11 +195,20 @@ def _needs(summary: Summary, lost: frozenset[str], resigned: frozenset[str]) -> 
             seen.add(("", use.owner, use.name))
             yield use
     for call in summary.calls:
-        if call.name in resigned and not call.guarded:
+        if not call.guarded and resigned.intersection(_called(summary, call)):
             key = (call.owner, call.name, str(call.shape))
             if key not in seen:
                 seen.add(key)
                 yield call
+
+
+def _called(summary: Summary, call: Call) -> Iterator[str]:
+    """The simple names that a call may stand for: its own, or what an import calls so here."""
+    yield call.name
+    if not call.owner:
+        for each in summary.by_local.get(call.name, ()):
+            if each.name is not None:
+                yield each.name
 
 
 def _ask(oracle: Oracle, path: str, need: Need) -> Answer:

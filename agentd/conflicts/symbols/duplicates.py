@@ -31,6 +31,12 @@ class Twin:
         """Whether both are one value of one text."""
         return self.left.kind is Kind.VALUE and self.left.digest == self.right.digest
 
+    @property
+    def is_same_import(self) -> bool:
+        """Whether both take one name from one place, where that may be said twice."""
+        same = bool(self.left.digest) and self.left.digest == self.right.digest
+        return self.left.kind is Kind.IMPORT and same
+
 
 def suspected_twins(trees: PairTrees) -> Iterator[Twin]:
     """Definitions that both add where they share their names."""
@@ -56,7 +62,8 @@ def suspected_twins(trees: PairTrees) -> Iterator[Twin]:
                 for twin in _same_variants(
                     left_path, right_path, mine.added[name], other.added[name]
                 ):
-                    if not (trees.namings[mine.language].rebinds and twin.is_same_value):
+                    rebinds = trees.namings[mine.language].rebinds
+                    if not (rebinds and twin.is_same_value) and not twin.is_same_import:
                         yield twin
 
 

@@ -30,6 +30,7 @@ class GoNaming:
     overloads: bool = False
     qualified: bool = False
     rebinds: bool = False
+    binds_modules: bool = False
     plain_bases: frozenset[str] = frozenset()
     common_members: frozenset[str] = frozenset()
     opener: str = ""

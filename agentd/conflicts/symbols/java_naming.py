@@ -49,6 +49,7 @@ class JavaNaming:
     overloads: bool = True
     qualified: bool = True
     rebinds: bool = False
+    binds_modules: bool = False
     plain_bases: frozenset[str] = _PLAIN_BASES
     common_members: frozenset[str] = _OBJECT_MEMBERS
     opener: str = ""

@@ -6,7 +6,7 @@ may add to are open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tree_sitter import Node
@@ -30,6 +30,7 @@ from agentd.conflicts.symbols.summary import (
     SELF,
     STAR,
     SUPER,
+    Call,
     Import,
     Kind,
     Language,
@@ -64,11 +65,23 @@ def read_java(content: bytes) -> Summary:
     reader.any_owner = True
     reader.instances = instance_names(root, _FUNCTIONS, bindings)
     reader.visit_children(root, Context())
+    reader.finish()
     return reader.summary()
+
+
+_FIELD: Final = "field"
+"""The variant of fields: a method, or a class in the class, may have the same name."""
+_CLASS: Final = "class"
 
 
 @dataclass(slots=True)
 class _Reader(SyntaxReader):
+    static_imports: dict[str, str] = field(default_factory=dict)
+    """The class of each member that is imported by itself; empty: there are several."""
+    static_star: bool = False
+    """Whether all members of some class are imported."""
+    static_calls: list[Call] = field(default_factory=list)
+
     def __post_init__(self) -> None:
         SyntaxReader.__post_init__(self)
         self.handlers = {
@@ -89,7 +102,13 @@ class _Reader(SyntaxReader):
             "lambda_expression": self._lambda,
             "type_parameter": self._type_parameter,
             "type_identifier": self._type_identifier,
-            "scoped_type_identifier": lambda node, context: None,
+            "scoped_type_identifier": self._scoped_type,
+            "identifier": self._identifier,
+            "switch_label": self._switch_label,
+            "break_statement": lambda node, context: None,
+            "continue_statement": lambda node, context: None,
+            "labeled_statement": self._labelled,
+            "element_value_pair": lambda node, context: self.visit_field(node, "value", context),
             "object_creation_expression": self._creation,
             "method_invocation": self._invocation,
             "field_access": self._field_access,
@@ -98,13 +117,21 @@ class _Reader(SyntaxReader):
             **dict.fromkeys(_TYPES, self._type),
         }
 
+    def finish(self) -> None:
+        """Settles which calls reach an imported member: a method of that name would hide it."""
+        if not any(each.bases for each in self.definitions):
+            own = {each.simple_name for each in self.definitions}
+            self.calls += (each for each in self.static_calls if each.name not in own)
+
     def _package(self, node: Node, context: Context) -> None:
         self.package = text(node.named_children[-1])
 
     def _import(self, node: Node, context: Context) -> None:
         path = next((text(c) for c in node.named_children if c.type != "asterisk"), "")
         if any(child.type == "asterisk" for child in node.named_children):
-            if not any(child.type == "static" for child in node.children):
+            if any(child.type == "static" for child in node.children):
+                self.static_star = True
+            else:
                 self.stars.append(path)
                 self.imports.append(Import(path, STAR, "", line_of(node)))
             return
@@ -115,9 +142,12 @@ class _Reader(SyntaxReader):
             self.imports.append(Import(module, name, "", line_of(node)))
             self.use(node, f"{INSTANCE}{holder}", member, context)
             self.locals.add(member)
+            known = self.static_imports.get(member, holder)
+            self.static_imports[member] = holder if known == holder else ""
             return
         module, _, name = path.rpartition(".")
         self.imports.append(Import(module, name, name, line_of(node)))
+        self.define_import(node, name, context, source=path)
 
     def _type(self, node: Node, context: Context) -> None:
         name = text(node.child_by_field_name("name"))
@@ -133,6 +163,7 @@ class _Reader(SyntaxReader):
             name,
             context,
             signature=None if annotated else constructor_signature(node, body),
+            variant=_CLASS,
             closed=not annotated,
             bases=tuple(bases(node)),
         )
@@ -183,13 +214,14 @@ class _Reader(SyntaxReader):
             if context.inside or not context.owner:
                 self.locals.add(name)
             else:
-                self.define(node, Kind.VALUE, name, context)
+                self.define(node, Kind.VALUE, name, context, variant=_FIELD)
             self.visit_field(child, "value", replace(context, inside=True, qualifier=""))
         self.visit_field(node, "type", context)
 
     def _enum_constant(self, node: Node, context: Context) -> None:
         if not context.inside:
-            self.define(node, Kind.VALUE, text(node.child_by_field_name("name")), context)
+            name = text(node.child_by_field_name("name"))
+            self.define(node, Kind.VALUE, name, context, variant=_FIELD)
         self._inside(node, context)
 
     def _local(self, node: Node, context: Context) -> None:
@@ -217,6 +249,35 @@ class _Reader(SyntaxReader):
 
     def _type_identifier(self, node: Node, context: Context) -> None:
         self.use(node, "", text(node), context)
+
+    def _scoped_type(self, node: Node, context: Context) -> None:
+        """A class inside another: `Outer.Inner`."""
+        outer, *inner = text(node).split(".")
+        if outer[:1].isupper() and outer.isidentifier() and len(inner) == 1:
+            self.use(node, "", outer, context)
+            self.use(node, outer, inner[0], context)
+
+    def _identifier(self, node: Node, context: Context) -> None:
+        """A variable, or a field of the class that this is in."""
+        name = text(node)
+        if context.inside and not self.static_star:
+            owner = self._own_class(name, context)
+            if owner is not None:
+                self.use(node, owner, name, context)
+
+    def _own_class(self, name: str, context: Context) -> str | None:
+        """The class of which a bare name is a member, unless something nearer has it."""
+        top_level = context.owner and "." not in context.owner
+        return f"{SELF}{context.owner}" if top_level and name not in self.locals else None
+
+    def _switch_label(self, node: Node, context: Context) -> None:
+        for child in node.named_children:
+            if child.type != "identifier":  # The constant of an enumeration.
+                self.visit(child, context)
+
+    def _labelled(self, node: Node, context: Context) -> None:
+        for child in node.named_children[1:]:
+            self.visit(child, context)
 
     def _annotation(self, node: Node, context: Context) -> None:
         name = node.child_by_field_name("name")
@@ -249,6 +310,9 @@ class _Reader(SyntaxReader):
         if owner is not None:
             self.use(node, owner, name, context)
             self.call(node, owner, name, shape, context)
+        elif holder is None and self.static_imports.get(name):
+            imported = f"{INSTANCE}{self.static_imports[name]}"
+            self.static_calls.append(Call(imported, name, shape, (line_of(node),), context.guarded))
         for part in ("object", "type_arguments", "arguments"):
             self.visit_field(node, part, context)
         if holder is not None and holder.type == "identifier" and text(holder)[:1].isupper():
@@ -257,8 +321,7 @@ class _Reader(SyntaxReader):
     def _owner(self, holder: Node | None, name: str, context: Context) -> str | None:
         """What a method is called on, where that can be found."""
         if holder is None or holder.type == "this":
-            top_level = context.owner and "." not in context.owner
-            return f"{SELF}{context.owner}" if top_level and name not in self.locals else None
+            return self._own_class(name, context)
         if holder.type == "parenthesized_expression" and holder.named_children:
             holder = holder.named_children[0]
         match holder.type:
@@ -284,6 +347,8 @@ class _Reader(SyntaxReader):
             self.use(node, "", text(holder), context)
         elif holder is not None:
             owner = self.instance(text(holder), context) if holder.type == "identifier" else None
+            if holder.type == "this" and context.owner:
+                owner = f"{SELF}{context.owner}"
             if owner is not None:
                 self.use(node, owner, name, context)
             self.visit(holder, context)

@@ -23,6 +23,8 @@ class ModuleReader(SyntaxReader):
         of_types = any(child.type == "type" for child in node.children)
         guarded = of_types and self.language is Language.JAVASCRIPT
         context = replace(context, guarded=context.guarded or guarded)
+        if not any(child.type.startswith("import_") for child in node.named_children):
+            self._take_whole(node, module, context)
         for child in node.named_children:
             if child.type == "import_clause":
                 self._import_clause(node, child, module, context)
@@ -44,6 +46,10 @@ class ModuleReader(SyntaxReader):
                     name = string_value(each.child_by_field_name("name"))
                     alias = each.child_by_field_name("alias")
                     self.take_in(each, module, name, text(alias) if alias else name, context)
+
+    def _take_whole(self, node: Node, module: str, context: Context) -> None:
+        """A module that is needed, though no name of it is taken here."""
+        self.imports.append(Import(module, None, "", line_of(node), context.guarded))
 
     def take_in(
         self, node: Node, module: str, name: str | None, local: str, context: Context
@@ -76,17 +82,23 @@ class ModuleReader(SyntaxReader):
                 self._export_clause(child, string_value(source), context)
             elif child.type == "namespace_export":
                 self._offer(text(child.named_children[0]))
+                self._take_whole(node, string_value(source), context)
         if source is not None and any(child.type == "*" for child in node.children):
             self.stars.append(string_value(source))
+            self._take_whole(node, string_value(source), context)
         if any(child.type == "=" for child in node.children):
             self.opaque = True  # `export = value` offers the value's members.
 
     def _define_default(self, node: Node, declaration: Node | None, context: Context) -> None:
-        """A function that is the default can be called under that name, too."""
-        function = declaration or node.child_by_field_name("value")
-        if function is not None and function.child_by_field_name("parameters") is not None:
-            takes = function_signature(function) if self.language is Language.TYPESCRIPT else None
+        """There is one default; where it is a function, it can be called under that name, too."""
+        what = declaration or node.child_by_field_name("value")
+        if what is not None and what.child_by_field_name("parameters") is not None:
+            takes = function_signature(what) if self.language is Language.TYPESCRIPT else None
             self.define(node, Kind.FUNCTION, "default", context, signature=takes)
+        elif what is not None:
+            # Overloads of a function and an interface may share the default.
+            shared = what.type in ("function_signature", "interface_declaration")
+            self.define(node, Kind.VALUE, "default", context, repeatable=shared)
 
     def _export_clause(self, clause: Node, source: str, context: Context) -> None:
         for each in clause.named_children:

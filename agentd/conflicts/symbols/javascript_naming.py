@@ -64,6 +64,7 @@ class JavaScriptNaming:
     overloads: bool = False
     qualified: bool = False
     rebinds: bool = False
+    binds_modules: bool = False
     plain_bases: frozenset[str] = frozenset(("Object", "Error", "TypeError", "RangeError"))
     common_members: frozenset[str] = _OBJECT_MEMBERS
     opener: str = ""

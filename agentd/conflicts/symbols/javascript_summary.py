@@ -105,6 +105,7 @@ class _Reader(MemberReader):
             "new_expression": self.read_call,
             "assignment_expression": self.read_assignment,
             "pair": self._pair,
+            "unary_expression": self._unary,
             "type_parameter": self._type_parameter,
             "infer_type": self._type_parameter,
             **dict.fromkeys(_FUNCTIONS, self._function),
@@ -269,7 +270,7 @@ class _Reader(MemberReader):
                 context,
                 signature=None if accessor else self._takes(node),
                 variant=next(iter(words & {"get", "set"}), "static" if "static" in words else ""),
-                repeatable=self.language is Language.JAVASCRIPT or name.startswith("["),
+                repeatable=name.startswith("["),
             )
             self._parameter_properties(node, context)
         owner = context.owner if not context.inside else ""
@@ -350,6 +351,13 @@ class _Reader(MemberReader):
         if text(node) in ("exports", "module"):
             self.opaque |= node.parent is None or node.parent.type != "member_expression"
         self.use(node, "", text(node), context)
+
+    def _unary(self, node: Node, context: Context) -> None:
+        asked = node.child_by_field_name("argument")
+        is_typeof = text(node.child_by_field_name("operator")) == "typeof"
+        if is_typeof and asked is not None and asked.type == "identifier":
+            self.locals.add(text(asked))  # Who asks provides for its not being there.
+        self.visit_children(node, context)
 
     def _pair(self, node: Node, context: Context) -> None:
         key = node.child_by_field_name("key")

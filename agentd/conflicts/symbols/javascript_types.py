@@ -35,7 +35,7 @@ def value_type(node: Node | None) -> str:
         return type_name(node.child_by_field_name("constructor"))
     if node.type == "call_expression":
         called = type_name(node.child_by_field_name("function"))
-        return f"{called}()" if called else ""
+        return f"{called}()" if called and called != "require" else ""
     return ""
 
 

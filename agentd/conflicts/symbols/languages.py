@@ -17,7 +17,7 @@ from agentd.conflicts.symbols.grammars import reader_of
 from agentd.conflicts.symbols.python_summary import compiles, read_python
 from agentd.conflicts.symbols.summary import Language, Summary
 
-FORMAT: Final = 16
+FORMAT: Final = 17
 """Raised whenever a summary of the same file would come out differently."""
 
 _EXTENSIONS: Final[Mapping[str, Language]] = {

@@ -30,6 +30,9 @@ class Naming(Protocol):
     rebinds: bool
     """Whether a name may be given its value again, so that the same one twice is no mistake."""
 
+    binds_modules: bool
+    """Whether a module is a name like others, which an import or an inner module may give."""
+
     plain_bases: frozenset[str]
     """Simple names of bases from outside the tree that give no members worth looking for."""
 

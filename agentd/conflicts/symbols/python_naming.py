@@ -54,6 +54,7 @@ class PythonNaming:
     overloads: bool = False
     qualified: bool = False
     rebinds: bool = True
+    binds_modules: bool = False
     plain_bases: frozenset[str] = _PLAIN_BASES
     common_members: frozenset[str] = frozenset(("name", "value", "args", "add_note"))
     opener: str = ""

@@ -1,7 +1,7 @@
 """How Rust finds modules: a place is a module's file, found from the crate's root by its path.
 
-Inner modules of a file and other crates lead out of what can be seen. Pure but for looking into a
-tree.
+Inner modules of a file, and crates that are not in the tree, lead out of what can be seen. Pure but
+for looking into a tree.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from posixpath import basename, dirname
 from typing import Final
 
+from agentd.conflicts.symbols.rust_crates import library_of
 from agentd.conflicts.symbols.tree_view import TreeView
 
 _ROOTS: Final = ("lib.rs", "main.rs")
@@ -35,8 +36,9 @@ class RustNaming:
     builtins: frozenset[str] = frozenset(_PRELUDE.split())
     roots: frozenset[str] = frozenset(("crate", "self", "super"))
     overloads: bool = False
-    qualified: bool = False
+    qualified: bool = True
     rebinds: bool = False
+    binds_modules: bool = True
     plain_bases: frozenset[str] = frozenset()
     common_members: frozenset[str] = frozenset(_DERIVED.split())
     opener: str = "deref"
@@ -52,7 +54,7 @@ class RustNaming:
         return () if place is None else (place,)
 
     def holder(self, module: str) -> str:
-        return ""
+        return module.rpartition(".")[0]
 
     def files(self, view: TreeView, place: str) -> Sequence[str]:
         return (place,)
@@ -88,9 +90,13 @@ class RustNaming:
                 place = self._parent(view, place)
             return place
         # A module that this file declares: everything else is another crate.
-        return importer if self.submodule(view, importer, parts[0]) is not None else None
+        if self.submodule(view, importer, parts[0]) is not None:
+            return importer
+        return library_of(view, importer, parts.pop(0))
 
     def _root(self, view: TreeView, importer: str) -> str | None:
+        if basename(importer) == "main.rs" or f"/{dirname(importer)}".endswith("/src/bin"):
+            return importer  # A program is a crate of its own, beside the library.
         directory = dirname(importer)
         while True:
             for name in _ROOTS:

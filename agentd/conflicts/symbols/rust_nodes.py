@@ -12,7 +12,7 @@ from typing import Final
 from tree_sitter import Node
 
 from agentd.conflicts.symbols.summary import CallShape, Signature
-from agentd.conflicts.symbols.syntax import text
+from agentd.conflicts.symbols.syntax import parse, text
 
 _PLAIN_ATTRIBUTES: Final = frozenset(
     (
@@ -24,6 +24,15 @@ _PLAIN_DERIVES: Final = frozenset(
     (
         *("Clone", "Copy", "Debug", "Default", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd"),
         *("Serialize", "Deserialize", "Error"),
+    )
+)
+
+
+_EXPRESSION_MACROS: Final = frozenset(
+    (
+        *("assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "dbg", "eprint"),
+        *("debug_assert_ne", "eprintln", "format", "panic", "print", "println", "todo", "vec"),
+        *("unimplemented", "unreachable", "write", "writeln"),
     )
 )
 
@@ -116,6 +125,28 @@ def struct_signature(node: Node) -> Signature | None:
     return Signature(tuple(fields), len(fields), len(fields))
 
 
+def parts_of_path(path: str) -> Iterator[tuple[str, str]]:
+    """Each name on a dotted path with what stands before it: what has to exist on the way."""
+    head, _, name = path.rpartition(".")
+    while head:
+        yield head, name
+        head, _, name = head.rpartition(".")
+
+
+def expressions_of(macro: Node) -> Node | None:
+    """The call that stands for a macro of the standard library whose arguments are expressions.
+
+    Each node is on the line that it has in the file. None for another macro, or for tokens that
+    are no expressions.
+    """
+    tokens = next((child for child in macro.named_children if child.type == "token_tree"), None)
+    if tokens is None or text(macro.child_by_field_name("macro")) not in _EXPRESSION_MACROS:
+        return None
+    before = "\n" * tokens.start_point.row
+    root = parse(f"{before}fn m() {{ m({text(tokens)[1:-1]}); }}".encode(), "tree_sitter_rust")
+    return None if root.has_error else root.named_children[0].child_by_field_name("body")
+
+
 def call_shape(arguments: Node | None) -> CallShape:
     """What a call hands over."""
     given = arguments.named_children if arguments is not None else []
@@ -125,7 +156,9 @@ def call_shape(arguments: Node | None) -> CallShape:
 def depends(attribute: Node) -> bool:
     """Whether an attribute makes an item one of several that may be there."""
     said = text(attribute)
-    return ("cfg" in said and said != "#[cfg(test)]") or "macro" in said
+    return (
+        said.startswith("#[path") or ("cfg" in said and said != "#[cfg(test)]") or "macro" in said
+    )
 
 
 def is_decorated(node: Node) -> bool:

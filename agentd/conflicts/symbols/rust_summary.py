@@ -1,7 +1,7 @@
 """Reads Rust by its syntax tree; paths are written with dots, as everywhere in the guard.
 
-Pure; knows one file. What stands inside a macro's arguments is tokens and not read; what a macro
-makes on the top level cannot be seen, and makes the file dynamic.
+Pure; knows one file. What stands inside a macro's arguments is tokens and not read, but for the
+standard library's; what a macro makes on the top level cannot be seen, and makes the file dynamic.
 """
 
 from __future__ import annotations
@@ -12,25 +12,26 @@ from typing import Final
 from tree_sitter import Node
 
 from agentd.conflicts.symbols.instances import instance_names
+from agentd.conflicts.symbols.rust_modules import ROOTS, ModuleReader
 from agentd.conflicts.symbols.rust_nodes import (
     bindings,
     bound_by,
     call_shape,
     depends,
     dotted,
+    expressions_of,
     fields,
     function_signature,
     is_decorated,
+    parts_of_path,
     struct_signature,
     type_name,
-    use_paths,
     value_type,
 )
 from agentd.conflicts.symbols.summary import (
     INSTANCE,
     SELF,
     CallShape,
-    Import,
     Kind,
     Language,
     Summary,
@@ -39,7 +40,6 @@ from agentd.conflicts.symbols.syntax import (
     Context,
     SyntaxReader,
     enter,
-    line_of,
     parse,
     text,
     within,
@@ -48,6 +48,8 @@ from agentd.conflicts.symbols.syntax import (
 _TYPES: Final = ("struct_item", "enum_item", "union_item", "trait_item", "type_item")
 _VALUES: Final = ("const_item", "static_item")
 _FUNCTIONS: Final = frozenset(("function_item",))
+_TYPE: Final = "type"
+"""The variant of what is a type or a module: a function or a value may have the same name."""
 _PATTERN_FIELDS: Final = ("pattern", "left")
 
 
@@ -62,11 +64,12 @@ def read_rust(content: bytes) -> Summary:
 
 
 @dataclass(slots=True)
-class _Reader(SyntaxReader):
+class _Reader(ModuleReader):
     def __post_init__(self) -> None:
         SyntaxReader.__post_init__(self)
         self.handlers = {
-            "use_declaration": self._use,
+            "use_declaration": self.read_use,
+            "extern_crate_declaration": self.read_extern_crate,
             "function_item": self._function,
             "function_signature_item": self._function,
             "impl_item": self._impl,
@@ -109,33 +112,6 @@ class _Reader(SyntaxReader):
             here = replace(context, conditional=context.conditional or conditional)
             self.visit(child, here)
             conditional = False
-
-    # Imports
-
-    def _use(self, node: Node, context: Context) -> None:
-        argument = node.child_by_field_name("argument")
-        for path, local in use_paths(argument, ""):
-            module, _, name = path.rpartition(".")
-            if name == "*":
-                if not context.inside and not context.qualifier:
-                    self.stars.append(module)
-            elif name == "self":
-                self._take_in(node, module, local or module.rpartition(".")[2], context)
-            else:
-                self._take_in(node, path, local or name, context)
-
-    def _take_in(self, node: Node, path: str, local: str, context: Context) -> None:
-        module, _, name = path.rpartition(".")
-        if context.inside or context.qualifier or context.conditional:
-            self.locals.add(local)  # Seen in one function or inner module, not in the whole file.
-            return
-        local = "" if local == "_" else local
-        guarded = context.guarded or context.conditional
-        if module:
-            self.imports.append(Import(module, name, local, line_of(node), guarded))
-        else:
-            self.imports.append(Import(name, None, local, line_of(node), guarded))
-        self.define_import(node, local, context)
 
     # Items
 
@@ -190,13 +166,15 @@ class _Reader(SyntaxReader):
         if context.inside:
             return
         if body is None:
-            self._take_in(node, f"self.{name}", name, context)
+            self.declare(node, name, context)
             return
-        self.define(node, Kind.VALUE, name, context)
+        self.define(node, Kind.VALUE, name, context, variant=_TYPE)
         # An inner module sees this file's names only where it takes them all in.
         sees = "use super::*" in text(body) and not context.guarded
         inner = f"{context.qualifier}{name}."
+        self.depth += 1
         self.items(body, replace(context, qualifier=inner, guarded=not sees))
+        self.depth -= 1
 
     def _type(self, node: Node, context: Context) -> None:
         name = text(node.child_by_field_name("name"))
@@ -209,6 +187,7 @@ class _Reader(SyntaxReader):
                 name,
                 context,
                 signature=struct_signature(node),
+                variant=_TYPE,
                 closed=node.type in ("enum_item", "struct_item") and not is_decorated(node),
             )
         if node.type == "enum_item":
@@ -245,6 +224,9 @@ class _Reader(SyntaxReader):
     def _invocation(self, node: Node, context: Context) -> None:
         if not context.inside:
             self.dynamic = True
+        given = expressions_of(node)
+        if given is not None:
+            self.visit_children(given, context)
 
     # Names bound inside functions
 
@@ -293,13 +275,18 @@ class _Reader(SyntaxReader):
         if owner is not None:
             variant = name[:1].isupper() and not name.isupper()
             root = owner.partition(".")[0]
+            if root in ROOTS:
+                owner = self.from_file(owner)
+                context = replace(context, guarded=context.guarded and not owner)
+            for before, part in parts_of_path(owner):
+                self.use(node, before, part, context)
             if owner == "Self" and context.owner:
                 self.use(node, f"{SELF}{context.owner}", name, context)
-            elif variant or not owner.rpartition(".")[2][:1].isupper():
+            elif owner and (variant or not owner.rpartition(".")[2][:1].isupper()):
                 self.use(node, owner, name, context)
-            else:
+            elif owner:
                 self.use(node, f"{INSTANCE}{owner}", name, context)
-            if root not in ("crate", "self", "super", "Self"):
+            if root not in (*ROOTS, "Self"):
                 self.use(node, "", root, context)
         elif path is not None:
             self.visit(path, context)
@@ -322,7 +309,9 @@ class _Reader(SyntaxReader):
             name = text(function.child_by_field_name("name"))
             if owner == "Self" and context.owner:
                 owner = f"{SELF}{context.owner}"
-            if owner is not None and owner != "Self":
+            elif owner is not None and owner.partition(".")[0] in ROOTS:
+                owner = self.from_file(owner)
+            if owner and owner != "Self":
                 self.call(node, owner, name, shape, context)
         elif function is not None and function.type == "field_expression":
             owner = self._owner(function.child_by_field_name("value"), context)

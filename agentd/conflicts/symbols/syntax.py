@@ -182,8 +182,11 @@ class SyntaxReader:
             )
         )
 
-    def define_import(self, node: Node, local: str, context: Context) -> None:
-        """Takes in the name of an import as something that must not be there twice."""
+    def define_import(self, node: Node, local: str, context: Context, *, source: str = "") -> None:
+        """Takes in the name of an import as something that must not be there twice.
+
+        With a source, only another one's import under that name is a mistake.
+        """
         if local:
             self.definitions.append(
                 Definition(
@@ -191,7 +194,7 @@ class SyntaxReader:
                     kind=Kind.IMPORT,
                     line=line_of(node),
                     end_line=line_of(node),
-                    digest="",
+                    digest=source,
                     repeatable=context.conditional or context.inside,
                 )
             )
