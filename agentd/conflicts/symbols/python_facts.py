@@ -42,6 +42,7 @@ _CONDITIONS: Final = frozenset(
     ]
 )
 """What a condition mentions under which a name may be absent."""
+_NAMED: Final = (ast.Name, ast.Attribute)
 
 
 def top_level_ranges(tree: ast.Module) -> Iterator[tuple[int, int]]:
@@ -53,13 +54,13 @@ def top_level_ranges(tree: ast.Module) -> Iterator[tuple[int, int]]:
         yield first, statement.end_lineno or statement.lineno
 
 
-def mentions(node: ast.AST) -> Iterator[str]:
+def mentions(node: ast.AST) -> list[str]:
     """The names in a node."""
-    for inner in walk(node):
-        if isinstance(inner, ast.Name):
-            yield inner.id
-        elif isinstance(inner, ast.Attribute):
-            yield inner.attr
+    return [
+        inner.id if isinstance(inner, ast.Name) else inner.attr
+        for inner in walk(node)
+        if isinstance(inner, _NAMED)
+    ]
 
 
 def spoken(tree: ast.Module) -> Iterator[str]:

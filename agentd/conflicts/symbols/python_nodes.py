@@ -1,7 +1,7 @@
 """Walking Python's syntax trees, several times over the same nodes and quickly.
 
-Pure; the children of a node, and all nodes of a file, are kept on the node itself, so that only the
-first walk has to look.
+Pure; the children of a node, and all that is in a file, a class or a function, are kept on the node
+itself, so that only the first walk has to look.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ _CHILDREN: Final = "agentd_children"
 _NODES: Final = "agentd_nodes"
 _LEAVES: Final = frozenset((ast.Name, ast.Constant, ast.alias, ast.Pass, ast.Break, ast.Continue))
 """What has no nodes inside it, by its type; most nodes are of these."""
+_WALKED_AGAIN: Final = frozenset((ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+"""What is walked more than once, each time for another question."""
 _NOTHING: Final[Sequence[ast.AST]] = ()
 
 
@@ -38,23 +40,24 @@ def children(node: ast.AST) -> Sequence[ast.AST]:
 
 def walk(node: ast.AST) -> Sequence[ast.AST]:
     """A node and everything in it."""
-    if type(node) in _LEAVES:
+    kind = type(node)
+    if kind in _LEAVES:
         return (node,)
     kept: Sequence[ast.AST] | None = node.__dict__.get(_NODES)
     if kept is not None:
-        return kept
+        return [node, *kept]
     found: list[ast.AST] = []
-    pending = [node]
+    pending = [*children(node)]
     while pending:
         current = pending.pop()
-        found.append(current)
-        if type(current) not in _LEAVES:
-            pending += children(current)
-    if isinstance(node, ast.Module):
+        inner = type(current)
+        if inner in _WALKED_AGAIN:
+            found += walk(current)
+        else:
+            found.append(current)
+            if inner not in _LEAVES:
+                pending += children(current)
+    if kind in _WALKED_AGAIN:
+        # Without the node itself: only so is a file freed at once.
         node.__dict__[_NODES] = found
-    return found
-
-
-def forget(node: ast.Module) -> None:
-    """Lets go of all nodes of a file, the file itself among them: only so is it freed at once."""
-    node.__dict__.pop(_NODES, None)
+    return [node, *found]

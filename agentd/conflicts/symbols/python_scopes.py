@@ -21,37 +21,38 @@ _INNER: Final = frozenset(
 )
 _BINDERS: Final = frozenset(
     (
-        *(ast.Name, ast.alias, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+        *(ast.alias, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
         *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping),
         *(ast.Global, ast.Nonlocal, ast.Assign, ast.AnnAssign),
     )
 )
+_ELSEWHERE: Final = (ast.Global, ast.Nonlocal)
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _KEPT: Final = "agentd_binders"
 
 
-def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a scope, without those of the scopes inside it (whose own nodes count)."""
+def binders(scope: ast.AST) -> list[ast.AST]:
+    """The nodes of a scope that have to do with what it binds; kept on the node itself.
+
+    Those of the scopes inside it are not among them, but for the heads of those scopes.
+    """
+    kept: list[ast.AST] | None = scope.__dict__.get(_KEPT)
+    if kept is not None:
+        return kept
+    found: list[ast.AST] = []
     pending = list(_body(scope))
     while pending:
         node = pending.pop()
-        yield node
-        if type(node) in _INNER:
-            pending.extend(_outside_body(node))
-        else:
-            pending.extend(children(node))
-
-
-def binders(scope: ast.AST) -> list[ast.AST]:
-    """The nodes of a scope that have to do with what it binds; kept on the node itself."""
-    kept: list[ast.AST] | None = scope.__dict__.get(_KEPT)
-    if kept is None:
-        kept = [node for node in own_nodes(scope) if type(node) in _BINDERS and not _is_read(node)]
-        scope.__dict__[_KEPT] = kept
-    return kept
-
-
-def _is_read(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        kind = type(node)
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                found.append(node)
+            continue
+        if kind in _BINDERS:
+            found.append(node)
+        pending += _outside_body(node) if kind in _INNER else children(node)
+    scope.__dict__[_KEPT] = found
+    return found
 
 
 def bound_names(scope: ast.AST) -> dict[str, bool]:
@@ -59,7 +60,7 @@ def bound_names(scope: ast.AST) -> dict[str, bool]:
     bound: dict[str, bool] = {}
     elsewhere: set[str] = set()
     for node in binders(scope):
-        if isinstance(node, ast.Global | ast.Nonlocal):
+        if isinstance(node, _ELSEWHERE):
             elsewhere.update(node.names)
         imported = isinstance(node, ast.alias)
         for name in binds(node):
@@ -78,14 +79,14 @@ def global_names(tree: ast.Module) -> frozenset[str]:
 def arguments(scope: ast.AST) -> list[str]:
     """The names of a function's parameters."""
     spread = []
-    if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+    if isinstance(scope, _FUNCTIONS):
         spread = [each for each in (scope.args.vararg, scope.args.kwarg) if each is not None]
     return [each.arg for each in (*parameters(scope), *spread)]
 
 
 def parameters(scope: ast.AST) -> list[ast.arg]:
     """The parameters of a function that stand for one value each."""
-    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+    if not isinstance(scope, _FUNCTIONS):
         return []
     spec = scope.args
     return [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]

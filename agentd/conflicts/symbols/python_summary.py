@@ -28,7 +28,7 @@ from agentd.conflicts.symbols.python_facts import (
     top_level_ranges,
 )
 from agentd.conflicts.symbols.python_instances import attribute_kinds, dotted, instance_names
-from agentd.conflicts.symbols.python_nodes import children, forget, walk
+from agentd.conflicts.symbols.python_nodes import children, walk
 from agentd.conflicts.symbols.python_scopes import arguments, binds, bound_names, global_names
 from agentd.conflicts.symbols.python_signatures import (
     constructor_signature,
@@ -58,9 +58,7 @@ def read_python(text: str) -> Summary | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text, type_comments=False)
-        summary = _Reader(tree, _roots(tree), text=text, filled=filled_classes(tree)).summary()
-        forget(tree)
-        return summary
+        return _Reader(tree, _roots(tree), text=text, filled=filled_classes(tree)).summary()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
