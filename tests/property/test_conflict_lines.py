@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -24,7 +25,9 @@ from agentd.conflicts.ledger.accounting import check_ledger
 from agentd.conflicts.ledger.books import Books, Entry, FileState
 from agentd.conflicts.ledger.ledger import audit
 from agentd.conflicts.pairs import Footprint, find_meetings
+from agentd.conflicts.trees.edits import NewFile
 
+NO_FILES = TreeId("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 LINES = [f"line {number}\n" for number in range(12)]
 
 edits = st.lists(
@@ -52,12 +55,14 @@ def quarantine(tmp_path_factory: pytest.TempPathFactory) -> Quarantine:
     return Quarantine(tmp_path_factory.mktemp("home"), Repository(path, git), git)
 
 
-def tree_with(quarantine: Quarantine, files: dict[str, bytes]) -> TreeId:
-    listing = "".join(
-        f"100644 blob {quarantine.store_blob(content)}\t{name}\n"
-        for name, content in sorted(files.items())
+def trees_of(quarantine: Quarantine, *contents: Mapping[str, bytes]) -> tuple[TreeId, ...]:
+    """Trees of files, made in one go: git starts too slowly for a process a file."""
+    return quarantine.make_trees(
+        [
+            (NO_FILES, {name: NewFile("100644", content) for name, content in files.items()})
+            for files in contents
+        ]
     )
-    return TreeId(quarantine.run(["mktree"], stdin=listing.encode(), check=True).text)
 
 
 @settings(
@@ -71,10 +76,9 @@ def test_meeting_lines_are_exactly_git_s_conflicts(
     left_end: bool,
     right_end: bool,
 ) -> None:
-    base = tree_with(quarantine, {"f": "".join(LINES).encode()})
-    one = tree_with(quarantine, {"f": edited(left, left_end)})
-    two = tree_with(quarantine, {"f": edited(right, right_end)})
-    assume(base not in (one, two) and one != two)
+    contents = "".join(LINES).encode(), edited(left, left_end), edited(right, right_end)
+    assume(len(set(contents)) == len(contents))
+    base, one, two = trees_of(quarantine, *({"f": content} for content in contents))
     mine, others = quarantine.hunks([(base, one), (base, two)])
     meeting = list(meeting_hunks(mine[0].hunks, others[0].hunks))
     clean = quarantine.merge(base, one, two).clean
@@ -100,8 +104,9 @@ def test_the_ledger_agrees_with_good_merges_and_catches_lost_lines(
         "one": edited(left, keep_end=True),
         "two": edited(right, keep_end=True),
     }
-    trees = {name: tree_with(quarantine, {"f": content}) for name, content in contents.items()}
-    merged = quarantine.merge(trees["base"], trees["one"], trees["two"])
+    merged = quarantine.merge(
+        *trees_of(quarantine, *({"f": content} for content in contents.values()))
+    )
     assume(merged.clean)
     result = quarantine.blob_at(merged.tree, "f")
     assert result is not None
@@ -163,7 +168,7 @@ def test_no_conflict_of_names_is_missed(
     right: dict[str, bytes | None],
 ) -> None:
     start = {name: content for name, content in base.items() if _possible(base, name)}
-    trees = [nested_tree(quarantine, start)]
+    sides = [start]
     for changes in (left, right):
         files: dict[str, bytes] = dict(start)
         for name, content in changes.items():
@@ -172,9 +177,10 @@ def test_no_conflict_of_names_is_missed(
             else:
                 files[name] = content
         assume(all(_possible(files, name) for name in files))
-        trees.append(nested_tree(quarantine, files))
+        assume(files != start)
+        sides.append(files)
+    trees = trees_of(quarantine, *sides)
     pairs = [(trees[0], trees[1]), (trees[0], trees[2])]
-    assume(trees[1] != trees[0] != trees[2])
     hunks = quarantine.hunks(pairs)
     renames = quarantine.changes(pairs, renames=True)
     footprints = [
@@ -191,22 +197,6 @@ def _possible(files: dict[str, bytes], name: str) -> bool:
     return not any(other.startswith(f"{name}/") for other in files)
 
 
-def nested_tree(quarantine: Quarantine, files: dict[str, bytes]) -> TreeId:
-    entries = []
-    directories: dict[str, dict[str, bytes]] = {}
-    for name, content in files.items():
-        head, slash, rest = name.partition("/")
-        if slash:
-            directories.setdefault(head, {})[rest] = content
-        else:
-            entries.append(f"100644 blob {quarantine.store_blob(content)}\t{name}\n")
-    entries += [
-        f"040000 tree {nested_tree(quarantine, inner)}\t{name}\n"
-        for name, inner in directories.items()
-    ]
-    return TreeId(quarantine.run(["mktree"], stdin="".join(entries).encode(), check=True).text)
-
-
 bundle_files = st.dictionaries(st.sampled_from(["a", "b"]), edits, min_size=1, max_size=2)
 
 
@@ -221,11 +211,13 @@ def test_no_accepted_combination_loses_or_moves_a_hunk(
 ) -> None:
     """Whatever merges balances; and with any two different lines exchanged it does not."""
     start = {name: "".join(LINES).encode() for name in ("a", "b")}
-    base = tree_with(quarantine, start)
+    proposed = (
+        start | {name: edited(change, keep_end=True) for name, change in changes.items()}
+        for changes in bundles
+    )
+    base, *owns = trees_of(quarantine, start, *proposed)
     tree, taken = base, []
-    for number, changes in enumerate(bundles):
-        files = start | {name: edited(change, keep_end=True) for name, change in changes.items()}
-        own = tree_with(quarantine, files)
+    for number, own in enumerate(owns):
         if own == base:
             continue
         merged = quarantine.merge(base, tree, own)
@@ -241,7 +233,7 @@ def test_no_accepted_combination_loses_or_moves_a_hunk(
     first, second = chaos.sample(range(len(lines)), 2)
     assume(lines[first] != lines[second])
     lines[first], lines[second] = lines[second], lines[first]
-    spoilt = tree_with(quarantine, result | {name: b"".join(lines)})
+    (spoilt,) = trees_of(quarantine, result | {name: b"".join(lines)})
     assert check_ledger(quarantine, base, spoilt, taken, text_bytes_max=2**20).discrepancies
 
 
