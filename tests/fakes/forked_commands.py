@@ -2,7 +2,8 @@
 
 Each run is a process of its own, with its own arguments, directory, environment, output and exit
 code, that runs the module from its first line. Only what an interpreter does before that is shared.
-Started as a program, this module is the process that is forked off.
+Started as a program, this module is the process that is forked off; `forked_stand_in` is what
+others can start in a command's place.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import selectors
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,17 +28,24 @@ from typing import Final
 from tests.fakes.patience import PATIENCE_SECS
 
 _MODULE: Final = "agentd.cli.coord"
-_FULL_OF_IMPORTS: Final = ("agentd.cli", "agentd.conflicts", "agentd.client")
+_FULL_OF_IMPORTS: Final = ("agentd.cli", "agentd.conflicts", "agentd.client", "agentd.mcp")
 _READ_BY_INTERPRETERS: Final = ("PYTHON", "LC_", "LANG", "TZ")
 _REQUEST_BYTES_MAX: Final = 2**20
 _HERE: Final = Path(__file__).parents[2]
+_STAND_IN: Final = Path(__file__).with_name("forked_stand_in.py")
 
 
 class ForkedCommands:
     """A process that has imported what commands need; `run` has it fork one off."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    def __init__(self, address: Path) -> None:
+        self._address = address
+
+    def to_start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+        """What others can start as `agentd-coord`: a small program with a forked one behind it."""
+        if _is_for_interpreters(environment):
+            return [sys.executable, "-m", _MODULE, *arguments]
+        return [sys.executable, "-I", "-S", str(_STAND_IN), str(self._address), *arguments]
 
     def run(
         self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
@@ -55,13 +64,23 @@ class ForkedCommands:
         assert len(request) <= _REQUEST_BYTES_MAX
         pipes = [os.pipe() for _ in range(3)]
         try:
-            socket.send_fds(self._connection, [request], [writing for _, writing in pipes])
+            with (
+                open(os.devnull, "rb") as nothing,
+                socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection,
+            ):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _REQUEST_BYTES_MAX)
+                connection.connect(str(self._address))
+                descriptors = [nothing.fileno(), *(writing for _, writing in pipes)]
+                socket.send_fds(connection, [request], descriptors)
         finally:
             for _, writing in pipes:
                 os.close(writing)
         out, err, ended = _read_all([reading for reading, _ in pipes])
         return subprocess.CompletedProcess(
-            list(arguments), os.waitstatus_to_exitcode(int(ended)), out.decode(), err.decode()
+            list(arguments),
+            os.waitstatus_to_exitcode(int(ended.split()[-1])),
+            out.decode(),
+            err.decode(),
         )
 
 
@@ -97,18 +116,20 @@ def _read_all(pipes: Sequence[int]) -> list[bytes]:
 @contextmanager
 def forked_commands() -> Iterator[ForkedCommands]:
     """Has the process that is forked off, for the duration of a `with` block."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours:
-        with theirs:
+    with tempfile.TemporaryDirectory(prefix="forked-", dir="/tmp") as directory:
+        address = Path(directory) / "socket"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(str(address))
+            listener.listen(64)
             process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-m", __name__, str(listener.fileno())],
                 cwd=_HERE,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                stdin=subprocess.PIPE,  # It ends when this end of the pipe is gone.
+                pass_fds=[listener.fileno()],
             )
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _REQUEST_BYTES_MAX)
-        yield ForkedCommands(ours)
-    assert process.wait(PATIENCE_SECS) == 0
+        with process:
+            yield ForkedCommands(address)
+    assert process.returncode == 0
 
 
 def _import_all() -> None:
@@ -119,37 +140,43 @@ def _import_all() -> None:
                 importlib.import_module(found.name)
 
 
-def _serve(connection: socket.socket) -> list[str] | None:
+def _serve(listener: socket.socket) -> list[str] | None:
     """Forks off commands; returns one's arguments, in its process, and None at the end."""
     waiting = 0
-    while True:
-        request, descriptors, _, _ = socket.recv_fds(connection, _REQUEST_BYTES_MAX, 3)
-        if not request:
-            return None
-        if os.fork() == 0:
-            connection.close()
-            return _become(request, descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        waiting += 1
-        while waiting and os.waitpid(-1, os.WNOHANG) != (0, 0):
-            waiting -= 1
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        selector.register(0, selectors.EVENT_READ)
+        while True:
+            if any(key.fileobj == 0 for key, _ in selector.select()):
+                return None
+            with listener.accept()[0] as connection:
+                request, descriptors, _, _ = socket.recv_fds(connection, _REQUEST_BYTES_MAX, 4)
+            if os.fork() == 0:
+                listener.close()
+                return _become(request, descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            waiting += 1
+            while waiting and os.waitpid(-1, os.WNOHANG) != (0, 0):
+                waiting -= 1
 
 
 def _become(request: bytes, descriptors: Sequence[int]) -> list[str]:
-    """Forks once more: the one tells the exit code of the other, which becomes the command."""
-    out, err, ended = descriptors
+    """Forks once more: the one tells the other's number and exit code, which is the command."""
+    *streams, ended = descriptors
     command = os.fork()
     if command:
-        os.close(out)
-        os.close(err)
-        os.write(ended, str(os.waitpid(command, 0)[1]).encode())
+        for descriptor in streams:
+            os.close(descriptor)
+        os.write(ended, f"{command}\n".encode())
+        os.write(ended, f"{os.waitpid(command, 0)[1]}\n".encode())
         os._exit(0)
     os.close(ended)
-    for descriptor, place in ((out, 1), (err, 2)):
+    for place, descriptor in enumerate(streams):
         os.dup2(descriptor, place)
         os.close(descriptor)
     # The streams that are there may be of a file, and remember that it can be gone back in.
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     arguments, directory, environment = json.loads(request)

@@ -16,6 +16,7 @@ from mcp.types import Implementation, TextContent
 
 from agentd.cli.demo.project import ShopRepository
 from tests.cli.conftest import daemon, directory, environment, shop
+from tests.fakes.forked_commands import ForkedCommands
 
 __all__ = ["daemon", "directory", "environment", "shop"]
 
@@ -49,18 +50,24 @@ Connect = Callable[..., AbstractAsyncContextManager[Tools]]
 
 
 @pytest.fixture
-def connect(shop: ShopRepository, environment: dict[str, str]) -> Connect:
-    """Starts a server and connects: `async with connect("codex-mcp-client") as tools:`."""
+def connect(shop: ShopRepository, environment: dict[str, str], commands: ForkedCommands) -> Connect:
+    """Starts a server and connects: `async with connect("codex-mcp-client") as tools:`.
+
+    `forked=False` is for what looks at the server's parents: they are those of a program.
+    """
 
     @asynccontextmanager
     async def connected(
-        name: str, *arguments: str, at: Path | None = None, **variables: str
+        name: str, *arguments: str, at: Path | None = None, forked: bool = True, **variables: str
     ) -> AsyncIterator[Tools]:
+        surroundings = {**environment, **variables}
+        program, *rest = (
+            commands.to_start(["mcp", *arguments], surroundings)
+            if forked
+            else [sys.executable, "-m", "agentd.cli.coord", "mcp", *arguments]
+        )
         server = StdioServerParameters(
-            command=sys.executable,
-            args=["-m", "agentd.cli.coord", "mcp", *arguments],
-            env={**environment, **variables},
-            cwd=at or shop.path,
+            command=program, args=rest, env=surroundings, cwd=at or shop.path
         )
         async with McpClient(
             server, client_info=Implementation(name=name, version="1.0")

@@ -527,7 +527,7 @@ class TestBesideTheHook:
         daemon: StartedDaemon,
         hook: Callable[[str], subprocess.CompletedProcess[str]],
     ) -> None:
-        async with connect("claude-code") as tools:
+        async with connect("claude-code", forked=False) as tools:
             assert (await tools("lock_acquire", resource=PRICING, intent="x"))["granted"]
             assert hook(PRICING).stdout == ""
             assert hook("README.md").stdout == ""

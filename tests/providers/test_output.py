@@ -69,24 +69,23 @@ def accounted(reader: OutputReader) -> int:
     return reader.understood + reader.blank + reader.skipped
 
 
-@each_adapter
 @patient
 @given(message=messages)
-def test_no_message_is_too_odd(adapter: Adapter, message: dict[str, Any]) -> None:
-    events = adapter.read(message)
-    for event in events or ():
-        orjson.dumps(event_to_json(event))
+def test_no_message_is_too_odd(message: dict[str, Any]) -> None:
+    for adapter in ADAPTERS:
+        for event in adapter.read(message) or ():
+            orjson.dumps(event_to_json(event))
 
 
-@each_adapter
 @patient
 @given(output=st.lists(st.binary(max_size=40) | messages.map(orjson.dumps), max_size=8))
-def test_every_line_is_accounted_for(adapter: Adapter, output: list[bytes]) -> None:
-    reader = OutputReader(adapter.read)
+def test_every_line_is_accounted_for(output: list[bytes]) -> None:
     data = b"\n".join(output)
-    fed(reader, data)
-    assert accounted(reader) == reader.lines
-    assert reader.lines == data.count(b"\n") + (1 if not data.endswith(b"\n") and data else 0)
+    lines = data.count(b"\n") + (1 if not data.endswith(b"\n") and data else 0)
+    for adapter in ADAPTERS:
+        reader = OutputReader(adapter.read)
+        fed(reader, data)
+        assert (reader.lines, accounted(reader)) == (lines, lines), adapter.name
 
 
 @patient
