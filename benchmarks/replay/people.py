@@ -12,6 +12,7 @@ from agentd.conflicts.proposals.blocks import Container, Kind
 from agentd.conflicts.proposals.entities import Merged
 from agentd.conflicts.proposals.readers import reader_of
 from agentd.conflicts.proposals.regions import Lines, lines_of
+from agentd.conflicts.proposals.sides import FileSides
 
 
 class Likeness(StrEnum):
@@ -33,11 +34,12 @@ class Likeness(StrEnum):
 _RANK: Final = {likeness: rank for rank, likeness in enumerate(Likeness)}
 
 
-def compare(path: str, merged: Merged, person: bytes) -> Likeness:
+def compare(sides: FileSides, merged: Merged, person: bytes) -> Likeness:
     """How alike they are in the worst of the regions."""
+    path, lists = sides.path, sides.import_lists
     if merged.content == person:
         return Likeness.SAME
-    ours, theirs = lines_of(merged.content), lines_of(person)
+    ours, theirs = lines_of(merged.opened), lines_of(lists.opened(person))
     places = _settled_places(ours, theirs, merged.spans)
     found = [_region(ours, theirs, places, span) for span in merged.spans]
     worst = max((Likeness.SAME_REGIONS, *found), key=_RANK.__getitem__)

@@ -228,7 +228,7 @@ def _judged(commit: str, sides: FileSides, person: bytes) -> Judged:
     if refusals:
         reason = f"{refusals[0].gate}: {refusals[0].message}"
         return Judged(commit, sides, Outcome.REFUSED, reason, merged.content, person)
-    likeness = compare(sides.path, merged, person)
+    likeness = compare(sides, merged, person)
     kinds = ",".join(merged.kinds)
     return Judged(commit, sides, likeness, kinds, merged.content, person, merged.doubt)
 

@@ -118,6 +118,8 @@ RUST: Final = Grammar(
         "impl_item": _rust_implementation,
     },
     bodies=frozenset({"declaration_list"}),
+    lists={"use_list": Kind.IMPORT},
+    elements=frozenset({"identifier", "scoped_identifier", "use_as_clause", "self"}),
     attached=frozenset({"attribute_item", "line_comment", "block_comment"}),
 )
 JAVA: Final = Grammar(

@@ -9,7 +9,7 @@ the gates.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agentd.conflicts.proposals.blocks import Block, Container, Kind, block_of
@@ -22,6 +22,8 @@ from agentd.conflicts.proposals.sides import Declined, FileSides
 
 _BYTES_MAX: Final = 2 * 2**20
 _SLIDES: Final = 40
+_WIDTH: Final = 80
+"""Formatters leave a line so wide as it is, its end included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,10 @@ class Merged:
     content: bytes
     kinds: tuple[Kind, ...]
     """One a region."""
+    opened: bytes
+    """The content with a line for each name of the imports that conflicted on one line."""
     spans: tuple[range, ...]
-    """The lines of the content, from 0, that each region became."""
+    """The lines of that, from 0, that each region became."""
     entities: tuple[Lines, ...] = ()
     """Everything that either side adds, each by itself."""
     doubt: str | None = None
@@ -42,20 +46,34 @@ class Merged:
 def merge_entities(sides: FileSides) -> Merged | Declined:
     """One file with everything that both sides add, or why that is not to be had."""
     try:
-        return _FileMerge(sides).merge()
+        merged = _FileMerge(sides.opened, is_opened=sides.opened is not sides).merge()
     except Refused as refusal:
         return Declined(str(refusal))
+    content = sides.import_lists.closed(merged.content)
+    if merged.doubt is None and _is_wider(content, sides):
+        return replace(merged, content=content, doubt="an import grows wide, and many wrap it")
+    return replace(merged, content=content)
+
+
+def _is_wider(content: bytes, sides: FileSides) -> bool:
+    """Whether joining made a line that is wider than what either side has."""
+    before = max(_width(sides.left), _width(sides.right), _WIDTH)
+    return _width(content) > before
+
+
+def _width(content: bytes) -> int:
+    return max(map(len, lines_of(content)), default=0)
 
 
 class _FileMerge:
-    def __init__(self, sides: FileSides) -> None:
+    def __init__(self, sides: FileSides, *, is_opened: bool) -> None:
         if max(map(len, (sides.base, sides.left, sides.right))) > _BYTES_MAX:
             raise Refused("it is too large")
         reader = reader_of(sides.path)
         if reader is None:
             raise Refused(why_unread(sides.path))
         self._merge = sides.lines.with_commas_settled()
-        if not self._merge.regions:
+        if not self._merge.regions and not is_opened:
             raise Refused("its lines do not conflict, so git sees another reason")
         if not all(region.inserts_only for region in self._merge.regions):
             raise Refused("both change the same lines")  # Most often; and it costs least.
@@ -96,7 +114,7 @@ class _FileMerge:
             still_used(right, self._sides.right, content)
         spans = self._merge.spans(resolutions)
         first = doubts[0] if doubts else None
-        return Merged(content, tuple(kinds), spans, tuple(entities), first)
+        return Merged(content, tuple(kinds), content, spans, tuple(entities), first)
 
     def _resolve(self, index: int) -> tuple[LineMerge, Block, Block, Kind]:
         for slid in _slides(self._merge, index):

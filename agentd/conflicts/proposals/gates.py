@@ -2,8 +2,9 @@
 
 A resolution is refused that drops or reorders a line of either side, adds one that neither has,
 leaves conflict markers, does not parse, or binds a name oftener or seldomer than the sides do.
-Commas at a line's end and blank lines are the only things that joining two sides may touch. Pure:
-contents in, refusals out; whether the result works is for the review to find out.
+Commas at a line's end and blank lines are the only things that joining two sides may touch; of an
+import on one line that both change, each name counts as a line. Pure: contents in, refusals out;
+whether the result works is for the review to find out.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class Refusal:
 def check_file(sides: FileSides, content: bytes) -> tuple[Refusal, ...]:
     """Everything that speaks against a resolution of one file."""
     refusals = [*_markers(sides, content), *_reading(sides, content)]
-    refusals += [*_uses(sides), *_ledger(sides, content), *_order(sides, content)]
+    opened, listed = sides.opened, sides.import_lists.opened(content)
+    refusals += [*_uses(opened), *_ledger(opened, listed), *_order(opened, listed)]
     return tuple(refusals)
 
 

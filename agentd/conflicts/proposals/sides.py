@@ -7,6 +7,7 @@ from functools import cached_property
 
 from agentd.conflicts.findings import BundleId
 from agentd.conflicts.git.names import TreeId
+from agentd.conflicts.proposals.import_lists import ImportLists, lists_in_conflict
 from agentd.conflicts.proposals.regions import LineMerge, lay_over, lines_of
 from agentd.conflicts.trees.changes import Hunk
 
@@ -26,6 +27,27 @@ class FileSides:
     def lines(self) -> LineMerge:
         """The file as far as its lines merge."""
         return lay_over(lines_of(self.base), self.left_hunks, self.right_hunks)
+
+    @cached_property
+    def import_lists(self) -> ImportLists:
+        """The imports on one line to which both sides do something."""
+        return lists_in_conflict(self.path, (self.base, self.left, self.right), self.lines)
+
+    @cached_property
+    def opened(self) -> FileSides:
+        """The same with a line for each name of those imports."""
+        lists = self.import_lists
+        if not lists.statements:
+            return self
+        base, left, right = self.base, self.left, self.right
+        return FileSides(
+            self.path,
+            lists.opened(base),
+            lists.opened(left),
+            lists.opened(right),
+            lists.hunks(base, left, self.left_hunks),
+            lists.hunks(base, right, self.right_hunks),
+        )
 
 
 @dataclass(frozen=True, slots=True)

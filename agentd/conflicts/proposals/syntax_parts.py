@@ -106,7 +106,9 @@ class _Reader:
             names = naming(inner) if naming is not None else None
             if names is not None:
                 names |= _as_default(node)
-                way = f"{scope}{min(names, default='')}."
+                # A list of imported names is the same one when another name is in it.
+                called = min(names, default="") if kind is Kind.DEFINITION else _source(inner)
+                way = f"{scope}{called}."
                 return Part(first, last, kind, names, self._inside(inner, way))
         inside = self._inside(inner, f"{scope}{_head(inner)}.")
         return Part(first, last, None, _as_default(node), inside)
@@ -129,7 +131,8 @@ class _Reader:
         return with_whole_lines(scope, parts, body.start_point.row, body.end_point.row)
 
     def _element(self, node: Node, first: int, last: int, kind: Kind, scope: str) -> Part:
-        key = node.child_by_field_name("key") or node.child_by_field_name("name") or node
+        fields = ("alias", "key", "name")
+        key = next(filter(None, map(node.child_by_field_name, fields)), node)
         name = text_of(key).strip("\"'`")
         inside = self._inside(node, f"{scope}{name}.")
         movable = node.type in self._grammar.elements
@@ -166,6 +169,13 @@ def _as_default(node: Node) -> frozenset[str]:
 
 def _head(node: Node) -> str:
     return text_of(node).partition("\n")[0].strip()
+
+
+def _source(node: Node) -> str:
+    """What an import brings its names from."""
+    argument = node.child_by_field_name("argument") or node
+    source = argument.child_by_field_name("source") or argument.child_by_field_name("path")
+    return "" if source is None else text_of(source)
 
 
 def by_field(name: str) -> Naming:

@@ -36,9 +36,10 @@ THREE = "\n\ndef three():\n    yield [3]\n"
 )
 def test_what_people_made_is_near_or_far(person: str, likeness: Likeness, tmp_path: Path) -> None:
     versions = [text.encode() for text in (BASE, BASE + TWO, BASE + THREE)]
-    outcome = merge_entities(sides_of(tmp_path, "a.py", *versions))
+    sides = sides_of(tmp_path, "a.py", *versions)
+    outcome = merge_entities(sides)
     assert isinstance(outcome, Merged)
-    assert compare("a.py", outcome, person.encode()) is likeness
+    assert compare(sides, outcome, person.encode()) is likeness
 
 
 def test_conflicting_files_of_a_history_are_judged_once(
@@ -81,10 +82,11 @@ def test_a_whole_proposal_goes_through_the_symbol_guard(
 
 def test_lines_of_one_entity_in_two_places_are_no_other_order(tmp_path: Path) -> None:
     versions = [text.encode() for text in (BASE, BASE + TWO, BASE + THREE)]
-    outcome = merge_entities(sides_of(tmp_path, "a.py", *versions))
+    sides = sides_of(tmp_path, "a.py", *versions)
+    outcome = merge_entities(sides)
     assert isinstance(outcome, Merged)
     torn = BASE + "\n\ndef two(a):\n    yield [3]\n\n\ndef three():\n    return a + 2\n"
-    assert compare("a.py", outcome, torn.encode()) is Likeness.EDITED
+    assert compare(sides, outcome, torn.encode()) is Likeness.EDITED
 
 
 def test_the_comma_of_a_last_entry_is_no_edit(tmp_path: Path) -> None:
@@ -92,6 +94,7 @@ def test_the_comma_of_a_last_entry_is_no_edit(tmp_path: Path) -> None:
         f"[\n{entries}\n]\n".encode()
         for entries in ('"a"', '"a",\n"x"', '"a",\n"b",\n"c"', '"x",\n"a",\n"b",\n"c"')
     )
-    outcome = merge_entities(sides_of(tmp_path, "a.json", base, left, right))
+    sides = sides_of(tmp_path, "a.json", base, left, right)
+    outcome = merge_entities(sides)
     assert isinstance(outcome, Merged)
-    assert compare("a.json", outcome, person) is Likeness.ORDER
+    assert compare(sides, outcome, person) is Likeness.ORDER
