@@ -105,7 +105,7 @@ def _names(quarantine: Quarantine, tree: TreeId, directories: Sequence[str]) -> 
     """What lies in some directories of a tree, in one call; those that are not there are empty."""
     questions = [f"{tree}:{directory}" for directory in directories]
     output = quarantine.run(
-        ["cat-file", "--batch", "-z"], stdin=_listed(questions), check=True
+        ["cat-file", "--batch", "-z"], stdin=_listed(questions), check=True, large=True
     ).stdout
     names: dict[str, dict[str, list[str]]] = {}
     offset = 0
@@ -130,7 +130,7 @@ def _existing(quarantine: Quarantine, questions: Sequence[str]) -> set[str]:
     if not wanted:
         return set()
     output = quarantine.run(
-        ["cat-file", "--batch-check", "-z"], stdin=_listed(wanted), check=True
+        ["cat-file", "--batch-check", "-z"], stdin=_listed(wanted), check=True, large=True
     ).stdout
     found, offset = set(), 0
     for question in wanted:

@@ -122,6 +122,7 @@ PURE_BANS = frozenset(
         "asyncio",
         "sqlite3",
         "aiosqlite",
+        "git",
         "subprocess",
         "socket",
         "random",
@@ -203,6 +204,10 @@ def test_sql_is_executed_in_storage_and_by_the_writer() -> None:
         ):
             for line, name in source.calls():
                 assert not name.endswith((".execute", ".executemany")), f"{source.name}:{line}"
+
+
+def test_git_stays_behind_its_process() -> None:
+    assert importers("git") == {"agentd.conflicts.git.process"}
 
 
 def test_the_hook_needs_nothing_but_the_standard_library() -> None:

@@ -133,7 +133,9 @@ def _put(
 
 
 def _gitlinks(quarantine: Quarantine, environment: dict[str, str]) -> set[bytes]:
-    listed = quarantine.run(["ls-files", "-s", "-z"], environment=environment, check=True)
+    listed = quarantine.run(
+        ["ls-files", "-s", "-z"], environment=environment, check=True, large=True
+    )
     prefix = MODE_GITLINK.encode() + b" "
     return {
         line.split(b"\t", 1)[1] for line in listed.stdout.split(b"\0") if line.startswith(prefix)

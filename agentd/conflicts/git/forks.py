@@ -43,6 +43,7 @@ def _exits(
         ["rev-list", "--topo-order", "--reverse", "--parents", "--stdin"],
         stdin=stdin.encode(),
         check=True,
+        large=True,
     )
     exits: dict[CommitId, frozenset[CommitId]] = {}
     for line in walked.text.split("\n"):

@@ -65,6 +65,7 @@ def touched_between(quarantine: Quarantine, base: CommitId, tip: CommitId) -> fr
         listed = quarantine.run(
             ["log", "-m", "--name-only", "--no-renames", "-z", "--format=", f"{base}..{tip}"],
             check=True,
+            large=True,
         )
     except OutputTooLarge:
         return None

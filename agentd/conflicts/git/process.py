@@ -3,27 +3,29 @@
 The environment is empty but for what is set here, so no `GIT_*` variable of a hook or a shell, no
 system or user configuration and no locale reaches git; configuration that a repository could set
 is overridden on the command line. Each call has a time limit and a bounded output. This module must
-not know what the commands are for.
+not know what the commands are for. `git.*` exceptions end here.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import re
-import selectors
 import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, TypedDict, Unpack
+from typing import IO, TYPE_CHECKING, Final, TypedDict, Unpack, cast
 
 from agentd.conflicts.git.names import decoded
 from agentd.errors import DependencyFailed, Unsupported
+
+if TYPE_CHECKING:
+    from git import Git
 
 GIT_VERSION_MIN: Final = (2, 38)
 """`merge-tree --write-tree` came with 2.38."""
@@ -68,11 +70,6 @@ _CONFIGURATION: Final[Mapping[str, str]] = {
 }
 
 
-_PIECE_BYTES: Final = 2**16
-"""What a pipe holds."""
-_Input = IO[bytes] | int
-
-
 class TimeRanOut(DependencyFailed):
     """git was ended before it was done; the same again would take as long."""
 
@@ -105,6 +102,9 @@ class RunOptions(TypedDict, total=False):
     """Settings beside those that every command gets."""
     check: bool
     """Whether an exit status other than 0 is an error."""
+    large: bool
+    """Whether the output is read in pieces and no more of it kept than the limit; for commands that
+    say little on stderr."""
 
 
 class GitProcess:
@@ -165,17 +165,11 @@ class GitProcess:
         **options: Unpack[RunOptions],
     ) -> GitResult:
         """Runs one command. Raises `git_failed` on a timeout, and on any failure with `check`."""
-        program = self._program
-        if program is None:
-            raise Unsupported("git_too_old", "no git was found", need="2.38", have="none")
-        command = [program, *self._configured(options.get("configuration", {})), *arguments]
-        environment = {
-            "PATH": f"{Path(program).parent}:/usr/bin:/bin",
-            **_ENVIRONMENT,
-            **options.get("environment", {}),
-        }
-        with _input(options.get("stdin")) as stdin:
-            result = self._execute(command, directory or Path("/"), environment, stdin)
+        command = self._command(
+            arguments, options.get("environment", {}), options.get("configuration", {})
+        )
+        with _input(options.get("stdin")) as istream:
+            result = self._execute(command, directory, istream, large=options.get("large", False))
         if result.status < 0:
             why = f"it was ended by signal {-result.status}, or its time ran out"
             raise TimeRanOut("git_failed", f"`git {_verb(arguments)}` failed: {why}")
@@ -183,74 +177,109 @@ class GitProcess:
             raise _failed(arguments, result.stderr or f"exit status {result.status}")
         return result
 
-    def _configured(self, configuration: Mapping[str, str]) -> Iterator[str]:
+    def _command(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        configuration: Mapping[str, str],
+    ) -> list[str]:
+        program = self._program
+        if program is None:
+            raise Unsupported("git_too_old", "no git was found", need="2.38", have="none")
+        variables = {
+            "PATH": f"{Path(program).parent}:/usr/bin:/bin",
+            **_ENVIRONMENT,
+            **environment,
+        }
         settings = {**_CONFIGURATION, **configuration}
         if self._text_bytes_max is not None:
             # Beyond it git takes a file for binary without a look into it.
             settings["core.bigFileThreshold"] = str(self._text_bytes_max)
-        for key, value in settings.items():
-            yield from ("-c", f"{key}={value}")
+        return [
+            "env",
+            "-i",
+            *(f"{name}={value}" for name, value in variables.items()),
+            program,
+            *(part for key, value in settings.items() for part in ("-c", f"{key}={value}")),
+            *arguments,
+        ]
 
     def _execute(
-        self, command: Sequence[str], directory: Path, environment: Mapping[str, str], stdin: _Input
+        self, command: list[str], directory: Path | None, istream: IO[bytes], *, large: bool
     ) -> GitResult:
+        # Imported on first use: it takes longer than the rest of the referee together.
+        from git import Git
+        from git.exc import GitError
+
+        git = Git(str(directory) if directory else "/")
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=directory,
-                env=environment,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
+            result = (
+                self._in_pieces(git, command, istream)
+                if large
+                else self._at_once(git, command, istream)
             )
-        except (OSError, ValueError) as failure:
+        except (GitError, OSError) as failure:
             raise DependencyFailed("git_failed", f"git could not be run: {failure}") from failure
-        stdout, stderr = bytearray(), bytearray()
-        with process:
-            try:
-                status = self._read(process, stdout, stderr)
-            except BaseException as ending:
-                if process.returncode is None:  # Not reaped, so the number is still its own.
-                    os.killpg(process.pid, signal.SIGKILL)
-                if not isinstance(ending, subprocess.TimeoutExpired):
-                    raise
-                status = -signal.SIGKILL
-        if len(stdout) > self._output_bytes_max:
+        if len(result.stdout) > self._output_bytes_max:
             raise _too_much(self._output_bytes_max)
-        return GitResult(status, bytes(stdout), decoded(bytes(stderr)).removesuffix("\n"))
+        return result
 
-    def _read(self, process: subprocess.Popen[bytes], stdout: bytearray, stderr: bytearray) -> int:
-        """Reads to the ends of both outputs and gives the exit status. Raises `TimeoutExpired`.
+    def _at_once(self, git: Git, command: list[str], istream: IO[bytes]) -> GitResult:
+        # GitPython's own time limit outlives whatever interrupts the waiting: the timer's thread
+        # would hold up the end of the process for as long as git might have taken.
+        process = git.execute(
+            command, istream=cast(io.BytesIO, istream), as_process=True, start_new_session=True
+        )
+        try:
+            stdout, stderr = process.communicate(timeout=self._timeout_secs)
+        except BaseException as ending:
+            if process.returncode is None:  # Not reaped, so the number is still its own.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+            if not isinstance(ending, subprocess.TimeoutExpired):
+                raise
+            return GitResult(-signal.SIGKILL, b"", "")
+        return GitResult(process.returncode, stdout, decoded(stderr).removesuffix("\n"))
 
-        git must be read to its end to end by itself, but little is kept beyond the limit.
-        """
-        ends_at = time.monotonic() + self._timeout_secs
-        with selectors.DefaultSelector() as selector:
-            for pipe, output in ((process.stdout, stdout), (process.stderr, stderr)):
-                assert pipe is not None, "both are pipes"
-                selector.register(pipe, selectors.EVENT_READ, output)
-            while selector.get_map():
-                left = ends_at - time.monotonic()
-                if left <= 0:
-                    raise subprocess.TimeoutExpired(process.args, self._timeout_secs)
-                for key, _ in selector.select(left):
-                    piece = os.read(key.fd, _PIECE_BYTES)
-                    if not piece:
-                        selector.unregister(key.fileobj)
-                    elif len(key.data) <= self._output_bytes_max:
-                        key.data.extend(piece)
-        return process.wait(max(0.0, ends_at - time.monotonic()))
+    def _in_pieces(self, git: Git, command: list[str], istream: IO[bytes]) -> GitResult:
+        sink = _BoundedSink(self._output_bytes_max)
+        status, _, stderr = git.execute(
+            command,
+            istream=cast(io.BytesIO, istream),
+            with_extended_output=True,
+            with_exceptions=False,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            kill_after_timeout=self._timeout_secs,
+            output_stream=cast(io.BytesIO, sink),
+        )
+        if sink.overflowed:
+            raise _too_much(self._output_bytes_max)
+        return GitResult(int(status), bytes(sink.data), str(stderr))
+
+
+class _BoundedSink:
+    """Collects what git writes up to a limit, and lets the rest pass: git must be read to its end
+    to end by itself, and it has a time limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.data = bytearray()
+        self.overflowed = False
+
+    def write(self, chunk: bytes) -> int:
+        """Takes a piece."""
+        self.overflowed |= len(self.data) + len(chunk) > self._limit
+        if not self.overflowed:
+            self.data += chunk
+        return len(chunk)
 
 
 @contextmanager
-def _input(stdin: bytes | None) -> Iterator[_Input]:
+def _input(stdin: bytes | None) -> Iterator[IO[bytes]]:
     """A file for the process to read: never a pipe, which could fill up on both ends."""
-    if stdin is None:
-        yield subprocess.DEVNULL
-        return
     with tempfile.TemporaryFile() as file:
-        file.write(stdin)
+        file.write(stdin or b"")
         file.seek(0)
         yield file
 

@@ -197,7 +197,7 @@ class Quarantine:
 
     def count_files(self, tree: str) -> int:
         """How many files, links and submodules a tree has."""
-        listed = self.run(["ls-tree", "-r", "-z", "--name-only", tree], check=True)
+        listed = self.run(["ls-tree", "-r", "-z", "--name-only", tree], check=True, large=True)
         return listed.stdout.count(b"\0")
 
     def blob_at(self, tree: str, path: str) -> bytes | None:
@@ -210,7 +210,7 @@ class Quarantine:
 
     def entries(self, tree: str) -> dict[str, tuple[str, ObjectId]]:
         """Path to (mode, object) of everything in a tree but its directories."""
-        listed = self.run(["ls-tree", "-r", "-z", tree], check=True).stdout
+        listed = self.run(["ls-tree", "-r", "-z", tree], check=True, large=True).stdout
         entries = {}
         for record in listed.split(b"\0"):
             if record:
@@ -371,6 +371,7 @@ class Quarantine:
             ["pack-objects", "--stdout", "--revs", "--thin", "-q", "--delta-base-offset"],
             stdin=revisions.encode(),
             check=True,
+            large=True,
         )
         return packed.stdout
 

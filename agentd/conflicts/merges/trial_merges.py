@@ -112,7 +112,7 @@ class TrialMerges:
         stdin = "".join(f"{left} {right}\n" for left, right in sides).encode()
         try:
             answer = self._place.run(
-                [*_MERGE_TREE, "--stdin"], stdin=stdin, configuration=configuration
+                [*_MERGE_TREE, "--stdin"], stdin=stdin, configuration=configuration, large=True
             )
         except DependencyFailed as failure:
             if failure.reason != "git_failed":
@@ -124,6 +124,7 @@ class TrialMerges:
         answer = self._place.run(
             [*_MERGE_TREE, *sides],
             configuration=configuration,
+            large=True,
         )
         tree, _, rest = answer.stdout.partition(b"\0")
         # git exits with 1 both for a conflict and for a missing object; only the former has a tree.

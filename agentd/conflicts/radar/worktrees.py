@@ -113,6 +113,7 @@ class WorktreeSight:
             environment={"GIT_INDEX_FILE": str(index)},
             configuration=configuration,
             check=True,
+            large=True,
         )
         return tuple(sorted(set(listed.stdout.split(b"\0")) - {b""}))
 

@@ -64,7 +64,7 @@ def hunk_count(place: Place, old: str, new: str, paths: Sequence[str]) -> int:
     """
     arguments = ["diff-tree", "-r", "-p", "-U0", "--find-renames", "--diff-algorithm=myers"]
     options = ["--no-ext-diff", "--no-textconv", old, new, "--", *paths]
-    printed = place.run([*arguments, *options], check=True).stdout
+    printed = place.run([*arguments, *options], check=True, large=True).stdout
     return printed.count(b"\n@@ ")
 
 
@@ -72,7 +72,7 @@ def patch(place: Place, old: TreeId, new: TreeId) -> bytes:
     """What changed between two trees as a patch that applies exactly, binary files included."""
     arguments = ["diff-tree", "-p", "--binary", "--full-index", "--no-renames", "--histogram"]
     options = ["--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/"]
-    return place.run([*arguments, *options, old, new], check=True).stdout
+    return place.run([*arguments, *options, old, new], check=True, large=True).stdout
 
 
 def _parsed(
@@ -86,7 +86,7 @@ def _parsed(
         return ()
     stdin = "".join(f"{old} {new}\n" for old, new in pairs).encode()
     try:
-        output = place.run(arguments, stdin=stdin, check=True).stdout
+        output = place.run(arguments, stdin=stdin, check=True, large=True).stdout
     except OutputTooLarge:
         if len(pairs) == 1:
             raise

@@ -37,7 +37,7 @@ def look_up(place: Place, names: Sequence[str]) -> tuple[ObjectInfo | None, ...]
     if not names:
         return ()
     stdin = b"".join(encoded(name) + b"\0" for name in names)
-    told = place.run(["cat-file", "--batch-check", "-z"], stdin=stdin, check=True)
+    told = place.run(["cat-file", "--batch-check", "-z"], stdin=stdin, check=True, large=True)
     found: list[ObjectInfo | None] = []
     offset = 0
     for name in names:
@@ -87,7 +87,7 @@ def read_objects(place: Place, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[
         return {}
     stdin = "".join(f"{object_id}\n" for object_id in wanted).encode()
     try:
-        output = place.run(["cat-file", "--batch"], stdin=stdin, check=True).stdout
+        output = place.run(["cat-file", "--batch"], stdin=stdin, check=True, large=True).stdout
     except OutputTooLarge:
         if len(wanted) == 1:
             raise

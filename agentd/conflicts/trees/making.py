@@ -25,7 +25,7 @@ def make_trees(place: Place, wanted: Sequence[tuple[TreeId | None, Edits]]) -> t
     # fast-import makes trees for a branch only; this one is gone before it was ever written.
     branch = f"refs/agentd/making/{uuid.uuid4().hex}"
     stream = b"".join(_stream(branch, wanted))
-    answer = place.run(["fast-import", "--quiet"], stdin=stream, check=True)
+    answer = place.run(["fast-import", "--quiet"], stdin=stream, check=True, large=True)
     lines = answer.stdout.split(b"\n")[:-1]
     trees = [decoded(line[12:].partition(b"\t")[0]) for line in lines]
     if len(trees) != len(wanted) or not all(
