@@ -86,11 +86,7 @@ class PythonNaming:
         package = _join(place, "__init__.py")
         if view.exists(package):
             return (package,)  # A package wins over a module of its name.
-        return tuple(
-            path
-            for path in view.within(dirname(place))
-            if basename(path).partition(".")[0] == basename(place) and _is_module(path)
-        )
+        return tuple(path for path in view.with_stem(place) if _is_module(path))
 
     def submodule(self, view: TreeView, place: str, name: str) -> str | None:
         inner = _join(place, name)

@@ -43,6 +43,15 @@ class Listing:
             found.setdefault(basename(directory), []).append(directory)
         return found
 
+    @cached_property
+    def by_stem(self) -> Mapping[str, Sequence[str]]:
+        """Every file, by its path up to the first dot of its name."""
+        found: dict[str, list[str]] = {}
+        for path in self.paths:
+            directory, slash, name = path.rpartition("/")
+            found.setdefault(f"{directory}{slash}{name.partition('.')[0]}", []).append(path)
+        return found
+
     def within(self, directory: str) -> frozenset[str] | set[str]:
         """The files right inside a directory."""
         return self._by_directory.get(directory, _NO_PATHS)
@@ -110,6 +119,12 @@ class TreeView:
         """The files right inside a directory, in order."""
         base = self._listing.within(directory)
         own = self._overlay.within(directory)
+        return sorted({path for path in base if path not in self._changed} | set(own))
+
+    def with_stem(self, stem: str) -> Sequence[str]:
+        """The files whose path up to the first dot of the name is this, in order."""
+        base = self._listing.by_stem.get(stem, ())
+        own = self._overlay.by_stem.get(stem, ())
         return sorted({path for path in base if path not in self._changed} | set(own))
 
     def has_directory(self, directory: str) -> bool:

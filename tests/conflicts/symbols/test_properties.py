@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from agentd.conflicts.symbols.guard import SymbolGuard
 from agentd.conflicts.symbols.languages import summarise
+from agentd.conflicts.symbols.library import SummaryLibrary
 from agentd.conflicts.symbols.python_signatures import call_shape, function_signature
 from agentd.conflicts.symbols.summary import CallShape, Kind, Signature, Summary
 from agentd.conflicts.symbols.summary_codec import decode, encode
+from agentd.conflicts.symbols.tree_view import Listing, TreeView
 from tests.conflicts.symbols.case_files import DIRECTORY, Case, read_cases
 from tests.conflicts.symbols.trees import Trees, guard, strong
 
@@ -28,6 +30,27 @@ def test_a_side_never_breaks_against_itself_or_against_nothing(case: Case, tmp_p
     for side in (case.left, case.right):
         assert strong(guard(trees, side, side)) == []
         assert strong(guard(trees, side, {"notes.txt": "unrelated\n"})) == []
+
+
+PATHS = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "a/", "a/b/"]),
+    NAMES,
+    st.sampled_from(["", ".py", ".pyi", ".x.py", ".py.orig"]),
+)
+
+
+@given(
+    st.dictionaries(PATHS, st.just("1"), max_size=8),
+    st.dictionaries(PATHS, st.sampled_from(["2", None]), max_size=5),
+)
+def test_a_file_is_found_by_its_stem_as_by_looking_through_its_directory(
+    base: dict[str, str], changed: dict[str, str | None]
+) -> None:
+    view = TreeView(Listing(base), changed, SummaryLibrary(Trees({}, Path())))
+    for stem in {path.partition(".")[0] for path in {*base, *changed, "a/nowhere"}}:
+        inside = view.within(stem.rpartition("/")[0])
+        assert view.with_stem(stem) == [each for each in inside if each.partition(".")[0] == stem]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
