@@ -240,13 +240,66 @@ def test_a_conflict_of_names_shows_both_places(record: dict[str, Any]) -> None:
         "path": "a.py",
         "message": "`load` is gone",
         "evidence": {
-            "change": {"path": "a.py", "line": 7, "text": "def load(path)"},
-            "meets": {"path": "b.py", "line": 3, "text": "from a import load"},
+            "level": "S1",
+            "change": {"bundle": right, "path": "a.py", "line": 7, "text": "def load(path)"},
+            "meets": {"bundle": left, "path": "b.py", "line": 3, "text": "from a import load"},
         },
     }
     text = page_of({**record, "findings": [silent]}).text
-    for shown in ("same names", "a.py:7 def load(path)", "b.py:3 from a import load"):
+    names = {each.bundle_id: each.name for each in read_review(record).bundles}
+    assert "names break" in text
+    for side, told in (
+        (right, "changes ita.py:7 def load(path)"),
+        (left, "relies on itb.py:3 from a import load"),
+    ):
+        assert f"{names[side]}{told}" in text
+
+
+def test_what_needs_somebody_is_decided_first_on_the_page(record: dict[str, Any]) -> None:
+    """And the numbers at the head lead there."""
+    page = page_of(record)
+    groups = [each for each in page.ids if each.startswith("all-")]
+    there = {each["action"] for each in record["decisions"]}
+    assert groups == [f"all-{action}" for action in reversed(ACTIONS) if action in there]
+    assert {f"#{each}" for each in groups} <= set(page.links)
+
+
+def test_a_file_whose_name_or_mode_alone_changes_says_so(record: dict[str, Any]) -> None:
+    still = {"additions": 0, "deletions": 0, "binary": False}
+    moved = {"status": "R", "path": "new.py", "old_path": "old.py", **still}
+    made_executable = {"status": "M", "path": "tool.sh", "old_path": None, **still}
+    changes = [moved, {**made_executable, "old_mode": "100644", "new_mode": "100755"}]
+    paths = ["new.py", "old.py", "tool.sh"]
+    bundle = {**record["bundles"][0], "changes": changes, "paths": paths, "additions": 0}
+    text = page_of({**record, "bundles": [{**bundle, "deletions": 0}]}).text
+    for shown in ("old.py→moved", "new.pyR+0 −0", "tool.shMmode", "mode 100644 → 100755"):
         assert shown in text
+
+
+def test_a_run_that_was_given_up_names_whose_changes_failed_in_it(record: dict[str, Any]) -> None:
+    culprit = record["bundles"][0]
+    run = {**record["verification"][0], "tree": "5" * 40, "status": "failed"}
+    failed = {
+        "kind": "verification_failed",
+        "severity": "error",
+        "bundles": [culprit["bundle_id"]],
+        "message": "It fails.",
+        "evidence": {"command": run["command"], "tree": run["tree"]},
+    }
+    text = page_of({**record, "verification": [run], "findings": [failed]}).text
+    assert re.search(rf"What fails here comes from {culprit['owner']}\b", text)
+
+
+def test_long_lists_of_bundles_without_a_conflict_are_folded(record: dict[str, Any]) -> None:
+    free = [
+        {**record["bundles"][0], "bundle_id": f"b-{n}", "owner": f"free-{n}"} for n in range(30)
+    ]
+    for bundles, opened in ((free[:3], True), (free, False)):
+        everybody = [*record["bundles"], *bundles]
+        source = render_report({**record, "bundles": everybody})
+        found = re.search(r"<details( open=\"\")?><summary>In conflict with no other", source)
+        assert found is not None
+        assert bool(found[1]) == opened
 
 
 def test_a_page_does_not_grow_without_bound(record: dict[str, Any]) -> None:

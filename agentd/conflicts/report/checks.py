@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from agentd.conflicts.findings import counted
@@ -42,20 +43,36 @@ def checks_section(review: Review) -> Html:
     if not review.runs:
         parts.append(element("p", "No command was run, so nothing is proved."))
     if final:
-        parts.append(_runs("On the integration", final))
+        parts.append(_runs("On the integration", final, {}))
     if earlier:
-        parts.append(_runs("On combinations that were given up" if final else "What ran", earlier))
+        title = "On combinations that were given up" if final else "What ran"
+        parts.append(_runs(title, earlier, _culprits(review)))
     parts += [
         _bisection(found, review) for found in review.findings if found.evidence.get("tested")
     ]
     return section("verification", "Verification", *parts)
 
 
-def _runs(title: str, runs: list[Run]) -> Html:
-    return join((element("h3", title), element("div", *map(_run, runs), class_="cards")))
+def _culprits(review: Review) -> dict[tuple[str, str], str]:
+    """Command and tree to whose changes made it fail there."""
+    return {
+        (text_of(each.evidence, "command"), text_of(each.evidence, "tree")): _named(each, review)
+        for each in review.findings
+        if each.kind.startswith("verification_") and each.bundles
+    }
 
 
-def _run(run: Run) -> Html:
+def _named(finding: Finding, review: Review) -> str:
+    known = (review.by_id[each].name for each in finding.bundles if each in review.by_id)
+    return " and ".join(known)
+
+
+def _runs(title: str, runs: list[Run], culprits: Mapping[tuple[str, str], str]) -> Html:
+    cards = (_run(run, culprits.get((run.command, run.tree), "")) for run in runs)
+    return join((element("h3", title), element("div", *cards, class_="cards")))
+
+
+def _run(run: Run, culprit: str) -> Html:
     word = run.verdict or run.status
     tone = _TONES.get(word, "undecided")
     facts = [f"tree {run.tree[:_SHORT]}"]
@@ -84,6 +101,7 @@ def _run(run: Run) -> Html:
         element("p", code(run.command), class_="paths") if run.command != run.name else None,
         element("p", " · ".join(facts), class_="quiet"),
         element("p", problem) if problem else None,
+        element("p", f"What fails here comes from {culprit}.") if culprit else None,
         _output(run),
         class_=f"card decision {tone}",
     )
@@ -115,7 +133,7 @@ def _bisection(found: Finding, review: Review) -> Html:
     ]
     sets = counted(len(rows), "set")
     return folded(
-        f"How the culprit was found: {sets} tried",
+        f"The search that ended at {_named(found, review) or 'a culprit'}: {sets} tried",
         element("p", sentence(found.message)),
         table(f"Sets that were tried: {found.message}", ("Outcome", "Bundles"), rows),
     )

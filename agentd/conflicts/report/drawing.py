@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from agentd.conflicts.findings import counted
-from agentd.conflicts.report.facts import ACTIONS, Review
+from agentd.conflicts.report.facts import ACTIONS, Bundle, Review
 from agentd.conflicts.report.graph import NARROW, WIDE, Box, Frame, Line, Picture, draw, fitting
 from agentd.conflicts.report.hunks import conflict_anchors
 from agentd.conflicts.report.markup import (
@@ -22,6 +23,7 @@ from agentd.conflicts.report.names import bundle_link, bundle_links, tone
 from agentd.conflicts.report.phrases import KINDS, SIGNS, words_for
 from agentd.plain_text import printable
 
+_FREE_SHOWN: Final = 24
 _NAME_LETTER: Final = 8.2
 _LABEL_LETTER: Final = 6.5
 
@@ -42,16 +44,18 @@ def graph_section(review: Review) -> Html:
             *(_legend(picture) for picture in pictures),
             class_="card graph",
         ),
-        element(
-            "p",
-            "In conflict with no other bundle: ",
-            join(map(bundle_link, free), Html(" ")),
-            class_="free",
-        )
-        if free
-        else None,
+        _free(free),
         _as_table(review),
     )
+
+
+def _free(bundles: Sequence[Bundle]) -> Html | None:
+    """Who is in conflict with nobody: long lists of them are folded away."""
+    if not bundles:
+        return None
+    names = element("p", join(map(bundle_link, bundles), Html(" ")), class_="free")
+    title = f"In conflict with no other bundle: {len(bundles)}"
+    return folded(title, names, open_=len(bundles) <= _FREE_SHOWN)
 
 
 def _svg(picture: Picture, review: Review) -> Html:

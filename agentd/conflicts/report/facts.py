@@ -45,6 +45,23 @@ class Change:
     additions: int
     deletions: int
     binary: bool
+    old_mode: str = ""
+    new_mode: str = ""
+
+    @property
+    def only_mode(self) -> bool:
+        """Whether the file stays as it is but for its mode."""
+        same = self.status == "M" and not self.binary and not self.additions + self.deletions
+        return same and self.old_mode != self.new_mode
+
+    @property
+    def size(self) -> str:
+        """How much it changes, in a few characters."""
+        if "160000" in (self.old_mode, self.new_mode):
+            return "submodule"
+        if self.binary:
+            return "binary"
+        return "mode" if self.only_mode else f"+{self.additions} −{self.deletions}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +276,8 @@ def _change(data: Json) -> Change:
         number_of(data, "additions"),
         number_of(data, "deletions"),
         data.get("binary") is True,
+        text_of(data, "old_mode"),
+        text_of(data, "new_mode"),
     )
 
 

@@ -42,7 +42,7 @@ class Frame:
     """Room for the labels of lines in lanes; 0 leaves these lines to the table."""
 
 
-WIDE: Final = Frame("wide", 780, 200, 104)
+WIDE: Final = Frame("wide", 900, 244, 136)
 NARROW: Final = Frame("narrow", 336, 116, 0)
 
 

@@ -17,6 +17,8 @@ from agentd.conflicts.report.words import Stretch, changed_words
 HUNKS_MAX: Final = 200
 """Hunks on a page; a review that has more is better read with `--json`."""
 _LINE_CHARS: Final = 300
+_ROLES: Final = {"S5": ("defines it", "defines it, too"), "parse": ("here", "and here")}
+"""What the two sides do to a name, by the level of the finding."""
 
 
 def conflicts_section(review: Review) -> Html | None:
@@ -49,9 +51,9 @@ def _conflict(number: int, finding: Finding, review: Review, hunks: Sequence[Hun
     )
     body = [element("p", sentence(finding.message), class_="message")]
     body += [_hunk(each, left, right) for each in hunks]
-    places = list(_places(finding))
+    places = list(_places(finding, review))
     if places:
-        body.append(element("ul", *places, class_="git"))
+        body.append(element("div", *places, class_="sides"))
     if len(hunks) < len(finding.hunks):
         missing = len(finding.hunks) - len(hunks)
         body.append(element("p", f"{missing} more hunks are in the record.", class_="quiet"))
@@ -66,14 +68,21 @@ def _name(bundle: Bundle | None) -> Html:
     return bundle_link(bundle)
 
 
-def _places(finding: Finding) -> Iterator[Html]:
+def _places(finding: Finding, review: Review) -> Iterator[Html]:
     """Where both sides of a conflict of names stand, which lines do not tell."""
-    for key in ("change", "meets"):
+    labels = _ROLES.get(text_of(finding.evidence, "level"), ("changes it", "relies on it"))
+    for key, label in zip(("change", "meets"), labels, strict=True):
         spot = object_of(finding.evidence, key)
         path = text_of(spot, "path")
         if path:
-            what = text_of(spot, "text")
-            yield element("li", code(f"{path}:{number_of(spot, 'line')}"), " ", code(what))
+            bundle = review.by_id.get(text_of(spot, "bundle"))
+            place = f"{path}:{number_of(spot, 'line')}"
+            yield element(
+                "figure",
+                _caption(bundle, label) if bundle else element("figcaption", label),
+                element("p", code(place), " ", code(text_of(spot, "text")), class_="spot"),
+                class_="side",
+            )
 
 
 def _without_lines(finding: Finding) -> Html:
@@ -115,17 +124,18 @@ def _side(path: str, side: HunkSide, bundle: Bundle | None) -> Html:
     ]
     if not side.added:
         lines.append(element("span", "(takes the lines away)", class_="nothing"))
-    intent = text_of(bundle.data, "intent") if bundle is not None else ""
     return element(
         "figure",
-        element(
-            "figcaption",
-            _name(bundle),
-            element("span", intent, class_="quiet") if intent else None,
-        ),
+        _caption(bundle, text_of(bundle.data, "intent") if bundle is not None else ""),
         element("pre", *lines, tabindex=0, aria_label=f"What {_spoken(bundle)} makes of the lines"),
         class_="side",
     )
+
+
+def _caption(bundle: Bundle | None, beside: str) -> Html:
+    """Whose side it is, and what is said of it."""
+    said = element("span", beside, class_="quiet said") if beside else None
+    return element("figcaption", _name(bundle), said)
 
 
 def _spoken(bundle: Bundle | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from agentd.conflicts.findings import counted
@@ -14,6 +15,8 @@ from agentd.conflicts.report.phrases import SIGNS
 FILES_MAX: Final = 120
 BUNDLES_MAX: Final = 60
 
+_AWAY: Final = "→"
+"""What a rename does where the file was."""
 _STATUSES: Final[Mapping[str, str]] = {
     "A": "adds",
     "M": "changes",
@@ -21,6 +24,7 @@ _STATUSES: Final[Mapping[str, str]] = {
     "R": "renames",
     "C": "copies",
     "T": "changes the type of",
+    _AWAY: "moves away",
 }
 
 
@@ -70,6 +74,9 @@ def _touched(bundles: Sequence[Bundle]) -> dict[str, dict[str, Change | None]]:
             found.setdefault(path, {}).setdefault(bundle.bundle_id, None)
         for change in bundle.changes:
             found.setdefault(change.path, {})[bundle.bundle_id] = change
+            if change.status.startswith("R") and change.old_path:
+                away = replace(change, status=_AWAY, path=change.old_path, old_path=change.path)
+                found.setdefault(change.old_path, {})[bundle.bundle_id] = away
     return found
 
 
@@ -118,20 +125,20 @@ def _cell(bundle: Bundle, change: Change | None, *, clashes: bool) -> Html:
     if change is None:
         return element("td", mark, "·", class_=class_, title=f"{bundle.name} declares it{beside}")
     does = _STATUSES.get(change.status[:1], "changes")
-    counts = "binary" if change.binary else f"+{change.additions} −{change.deletions}"
+    size = change.size if change.status != _AWAY else "moved"
     return element(
         "td",
         mark,
         element("b", change.status[:1]),
-        element("small", counts),
+        element("small", size),
         class_=class_,
-        title=f"{bundle.name} {does} it, {counts}{beside}",
+        title=f"{bundle.name} {does} it, {size}{beside}",
     )
 
 
 def _legend(files: int, bundles: int) -> list[str]:
     parts = [
-        "A added, M changed, D taken away, R renamed, · only declared; "
+        "A added, M changed, D taken away, R renamed to here, → renamed away, · only declared; "
         "✕ collides with another bundle there"
     ]
     if files > FILES_MAX:

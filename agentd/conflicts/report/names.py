@@ -29,6 +29,11 @@ def bundle_links(review: Review, identities: Iterable[str]) -> Html:
     )
 
 
+def group_anchor(action: str) -> str:
+    """Where the decisions with one action begin."""
+    return f"all-{action}" if action in ACTIONS else "decisions"
+
+
 def tone(action: str) -> str:
     """The class that gives an action its colour."""
     return action if action in ACTIONS else "undecided"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agentd.conflicts.findings import counted
 from agentd.conflicts.report.facts import Review
-from agentd.conflicts.report.markup import Html, code, element, join
-from agentd.conflicts.report.names import tone
+from agentd.conflicts.report.markup import Html, code, element, folded, join
+from agentd.conflicts.report.names import group_anchor, tone
 from agentd.conflicts.report.phrases import MEANINGS, SIGNS
 from agentd.conflicts.report.reading import Json, number_of, object_of, text_of
 
@@ -59,9 +60,13 @@ def overview(review: Review) -> Html:
 def _tile(action: str, number: int) -> Html:
     return element(
         "li",
-        element("b", number),
-        element("span", f"{SIGNS.get(action, '?')} {action}"),
-        element("small", MEANINGS.get(action, "")),
+        element(
+            "a",
+            element("b", number),
+            element("span", f"{SIGNS.get(action, '?')} {action}"),
+            element("small", MEANINGS.get(action, "")),
+            href=f"#{group_anchor(action)}",
+        ),
         class_=tone(action),
     )
 
@@ -93,7 +98,7 @@ def _origin(review: Review) -> Html:
     pairs = object_of(data, "pairs")
     source = text_of(policy, "source")
     required = "required" if policy.get("verification_required") is True else "optional"
-    facts: list[tuple[str, Html | str]] = [
+    leading: list[tuple[str, Html | str]] = [
         ("Repository", code(text_of(data, "repository"))),
         (
             "Target",
@@ -106,8 +111,10 @@ def _origin(review: Review) -> Html:
             ),
         ),
         ("Made", _moment(text_of(data, "created_at"))),
-        ("Review", code(review.review_id)),
         ("Policy", f"{source or 'unknown'}; verification {required}"),
+    ]
+    further: list[tuple[str, Html | str]] = [
+        ("Review", code(review.review_id)),
         ("Policy digest", code(text_of(policy, "digest"))),
         (
             "Pairs that met",
@@ -118,7 +125,7 @@ def _origin(review: Review) -> Html:
             f"git {text_of(data, 'git_version', '?')}, "
             f"engine {text_of(data, 'engine_version', '?')}",
         ),
-        ("Names read by", _readers(data)),
+        *_readers(data),
     ]
     shortened = None
     if data.get("shortened") is True:
@@ -128,20 +135,23 @@ def _origin(review: Review) -> Html:
             "evidence or output are missing here.",
             class_="notice",
         )
+    return join((_listed(leading), shortened, folded("How it was made", _listed(further))))
+
+
+def _listed(facts: Sequence[tuple[str, Html | str]]) -> Html:
     rows = (
         element("div", element("dt", name), element("dd", value))
         for name, value in facts
         if value.strip()
     )
-    return join((element("dl", *rows, class_="origin"), shortened))
+    return element("dl", *rows, class_="origin")
 
 
-def _readers(data: Json) -> str:
+def _readers(data: Json) -> Iterator[tuple[str, str]]:
     """Who read which language, and which of them nobody did."""
     found = object_of(data, "readers")
-    return "; ".join(
-        f"{language}: {text_of(found, language) or 'nobody'}" for language in sorted(found)
-    )
+    for language in sorted(found):
+        yield f"Names in {language}", text_of(found, language) or "read by nobody"
 
 
 def _moment(moment: str) -> Html:

@@ -49,8 +49,8 @@ KINDS: Final[Mapping[str, str]] = {
     "stale_symbols": "target moved names",
     "assumption": "assumption",
     "assumption_broken": "assumption",
-    "symbol": "same names",
-    "symbol_conflict": "same names",
+    "symbol": "names break",
+    "symbol_conflict": "names break",
 }
 
 TOUCHES: Final[Mapping[str, str]] = {

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from agentd.conflicts.findings import counted
-from agentd.conflicts.report.facts import Bundle, Reason, Review
+from agentd.conflicts.report.facts import ACTIONS, Bundle, Reason, Review
 from agentd.conflicts.report.hunks import conflict_anchors
 from agentd.conflicts.report.markup import (
     Html,
@@ -19,7 +19,7 @@ from agentd.conflicts.report.markup import (
     sentence,
     text,
 )
-from agentd.conflicts.report.names import bundle_links, tone
+from agentd.conflicts.report.names import bundle_links, group_anchor, tone
 from agentd.conflicts.report.phrases import FRESHNESS, MEANINGS, SIGNS, words_for
 from agentd.conflicts.report.reading import Json, object_of, objects_of, text_of, texts_of
 
@@ -29,7 +29,7 @@ _SHORT: Final = 12
 
 
 def decisions_section(review: Review) -> Html | None:
-    """All decisions, by action."""
+    """All decisions, by action: what needs somebody comes first, what merges last."""
     if not review.bundles:
         return None
     anchors = conflict_anchors(review)
@@ -42,9 +42,10 @@ def decisions_section(review: Review) -> Html | None:
             element("span", f"{len(cards)}", class_="count"),
             element("span", MEANINGS.get(action, ""), class_="quiet"),
             class_=f"group {tone(action)}",
+            id=group_anchor(action) if action in ACTIONS else None,
         )
         groups.append(join((title, element("div", *cards, class_="cards"))))
-    return section("decisions", "Decisions", *groups)
+    return section("decisions", "Decisions", *reversed(groups))
 
 
 def _card(bundle: Bundle, review: Review, anchors: Mapping[frozenset[str], str]) -> Html:
@@ -74,8 +75,9 @@ def _card(bundle: Bundle, review: Review, anchors: Mapping[frozenset[str], str])
 
 
 def _counts(bundle: Bundle) -> Html:
-    if bundle.changes and all(change.binary for change in bundle.changes):
-        return element("span", "binary", class_="counts")
+    sizes = {change.size for change in bundle.changes}
+    if len(sizes) == 1 and not bundle.additions + bundle.deletions:
+        return element("span", *sizes, class_="counts")
     return element(
         "span",
         element("ins", f"+{bundle.additions}"),
@@ -106,7 +108,10 @@ def _reason(
             *_evidence(reason.evidence, bundle, review, anchors),
         )
     )
-    return element("div" if leads else "li", body, class_="reason leads" if leads else "reason")
+    if not leads:
+        return element("li", body, class_="reason")
+    unproved = " undecided" if reason.why == "unverified" else ""
+    return element("div", body, class_=f"reason leads{unproved}")
 
 
 def _evidence(
@@ -197,7 +202,7 @@ def _listed(items: Iterable[Html]) -> Html | None:
 def _file_items(bundle: Bundle) -> Iterable[Html]:
     for change in bundle.changes[:_PATHS_MAX]:
         moved = f" from {change.old_path}" if change.old_path else ""
-        counts = "binary" if change.binary else f"+{change.additions} −{change.deletions}"
-        yield element("li", f"{change.status} ", code(change.path), f"{moved} {counts}")
+        mode = f", mode {change.old_mode} → {change.new_mode}" if change.only_mode else ""
+        yield element("li", f"{change.status} ", code(change.path), f"{moved} {change.size}{mode}")
     if len(bundle.changes) > _PATHS_MAX:
         yield element("li", f"{counted(len(bundle.changes) - _PATHS_MAX, 'more file')}")
