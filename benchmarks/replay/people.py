@@ -43,7 +43,7 @@ def compare(sides: FileSides, merged: Merged, person: bytes) -> Likeness:
     places = _settled_places(ours, theirs, merged.spans)
     found = [_region(ours, theirs, places, span) for span in merged.spans]
     worst = max((Likeness.SAME_REGIONS, *found), key=_RANK.__getitem__)
-    if worst is Likeness.OTHER and _inked(ours) == _inked(theirs):
+    if worst is Likeness.OTHER and _same_lines(ours, theirs):
         worst = Likeness.ORDER  # Some of it stands elsewhere in the file.
     if worst is not Likeness.OTHER and (
         worst is not Likeness.ORDER or _whole(merged, theirs, _without_comma)
@@ -63,6 +63,11 @@ def compare(sides: FileSides, merged: Merged, person: bytes) -> Likeness:
 
 def _inked(lines: Iterable[bytes]) -> Counter[bytes]:
     return Counter(line.strip() for line in lines if line.strip())
+
+
+def _same_lines(left: Lines, right: Lines) -> bool:
+    """Whether the lines are the same in some order; commas go with the place."""
+    return _inked(map(_without_comma, left)) == _inked(map(_without_comma, right))
 
 
 def _without_comma(line: bytes) -> bytes:
@@ -135,6 +140,4 @@ def _region(ours: Lines, theirs: Lines, places: Mapping[int, int], span: range) 
     inked = [[line.rstrip() for line in lines if line.strip()] for lines in (mine, person)]
     if inked[0] == inked[1]:
         return Likeness.BLANKS
-    if Counter(inked[0]) == Counter(inked[1]):
-        return Likeness.ORDER
-    return Likeness.OTHER
+    return Likeness.ORDER if _same_lines(mine, person) else Likeness.OTHER

@@ -5,9 +5,8 @@
 Looks at the merge commits of each clone below DIR whose parents conflict by content over one merge
 base, proposes a merge for each file that conflicts, and holds what passes the gates against the
 file in the merge commit. Each triple of contents counts once. What is mechanical is also counted by
-itself: it is what `propose` offers by default. A whole proposal is one with all the
-files that conflict, which is what `propose` offers; it counts as its farthest file does. Downloads
-nothing.
+itself. A whole proposal is one with all the files that conflict, which is what `propose` offers; it
+counts as its farthest file does. Downloads nothing.
 """
 
 from __future__ import annotations

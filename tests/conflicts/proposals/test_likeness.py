@@ -89,12 +89,12 @@ def test_lines_of_one_entity_in_two_places_are_no_other_order(tmp_path: Path) ->
     assert compare(sides, outcome, torn.encode()) is Likeness.EDITED
 
 
-def test_the_comma_of_a_last_entry_is_no_edit(tmp_path: Path) -> None:
-    base, left, right, person = (
-        f"[\n{entries}\n]\n".encode()
-        for entries in ('"a"', '"a",\n"x"', '"a",\n"b",\n"c"', '"x",\n"a",\n"b",\n"c"')
+@pytest.mark.parametrize("person", ['"x",\n"a",\n"b",\n"c"', '"a",\n"b",\n"c",\n"x"'])
+def test_a_comma_goes_with_the_place_and_is_no_edit(person: str, tmp_path: Path) -> None:
+    base, left, right, theirs = (
+        f"[\n{entries}\n]\n".encode() for entries in ('"a"', '"a",\n"x"', '"a",\n"b",\n"c"', person)
     )
     sides = sides_of(tmp_path, "a.json", base, left, right)
     outcome = merge_entities(sides)
     assert isinstance(outcome, Merged)
-    assert compare(sides, outcome, person) is Likeness.ORDER
+    assert compare(sides, outcome, theirs) is Likeness.ORDER
