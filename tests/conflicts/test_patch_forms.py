@@ -5,6 +5,8 @@ One review a form, on a real repository, beside a sound bundle that must merge i
 
 from __future__ import annotations
 
+import zlib
+from base64 import b85encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -51,6 +53,30 @@ def add(path: str, mode: str = "100644", content: str = "x", *, quoted: bool = F
 
 def link(path: str, target: str) -> str:
     return add(path, "120000", target) + "\\ No newline at end of file\n"
+
+
+def copies(path: str, times: int) -> str:
+    return "".join(
+        f"diff --git a/{path} b/copy{number}\nsimilarity index 100%\n"
+        f"copy from {path}\ncopy to copy{number}\n"
+        for number in range(times)
+    )
+
+
+def binary(content: str, data: bytes = bytes(4_000)) -> str:
+    packed = zlib.compress(data)
+    assert len(packed) <= 52, "one line of data is enough"
+    length = len(packed)
+    mark = chr(ord("A") + length - 1) if length <= 26 else chr(ord("a") + length - 27)
+    return (
+        f"diff --git a/data.bin b/data.bin\nindex {'1' * 40}..{'2' * 40} 100644\n"
+        f"GIT binary patch\n{content}\n{mark}{b85encode(packed, pad=True).decode()}\n\n"
+    )
+
+
+def delta_of(size: int) -> bytes:
+    """The beginning of a delta that makes so many bytes of 256."""
+    return bytes([0x80, 0x02, 0x80 | size & 0x7F, size >> 7, 0x90, 1])
 
 
 @dataclass(frozen=True)
@@ -373,8 +399,11 @@ def test_hunks_far_from_their_lines_are_refused_although_the_text_is_unique(
             modify() + "@@ -10,3 +10,3 @@\n line 10\n-line 11\n+ELEVEN\n line 12\n",
         ),
         ("line_bytes_max = 50", add("long.txt", content="x" * 60)),
+        ("lines_max = 30", copies("a.txt", 2)),
+        ("unpacked_bytes_max = 5000", binary("literal 5001")),
+        ("unpacked_bytes_max = 5000", binary("delta 9", delta_of(5_000))),
     ],
-    ids=["bytes", "files", "hunks", "line"],
+    ids=["bytes", "files", "hunks", "line", "lines", "literal", "delta"],
 )
 def test_limits(
     limit: str, patch: str, make_repo: Callable[[Mapping[str, FileContent]], Repo]
@@ -383,6 +412,34 @@ def test_limits(
     outcome = repo.review(patch_bundle("odd", patch, repo.head()))
     assert actions(outcome) == {"odd": "reject"}
     assert "over_limit" in findings_of(outcome, "odd")
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("x" * 256, "a name of 256 bytes"),
+        ("é" * 128, "a name of 256 bytes"),
+        ("d/" * 251 + "f", "251 directories deep"),
+        ("/".join(["x" * 200] * 20), "4,019 bytes long"),
+    ],
+)
+def test_paths_that_no_checkout_could_write(
+    path: str, says: str, make_repo: Callable[[Mapping[str, FileContent]], Repo]
+) -> None:
+    """They would end every verification of what they are merged with."""
+    repo = make_repo(START)
+    odd = patch_bundle("odd", add(path), repo.head())
+    outcome = repo.review(odd, patch_bundle("sound", modify("sound.txt"), repo.head()))
+    assert actions(outcome) == {"odd": "reject", "sound": "merge"}
+    assert says in findings_of(outcome, "odd")["unsafe_path"]["message"]
+
+
+def test_the_longest_paths_that_a_checkout_can_write(
+    make_repo: Callable[[Mapping[str, FileContent]], Repo],
+) -> None:
+    repo = make_repo(START)
+    patch = add("x" * 255) + add("d/" * 250 + "f")
+    assert actions(repo.review(patch_bundle("odd", patch, repo.head()))) == {"odd": "merge"}
 
 
 def test_a_binary_patch_with_its_content_merges(

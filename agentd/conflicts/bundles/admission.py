@@ -33,7 +33,7 @@ from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.patches.admission import PatchAdmission
 from agentd.conflicts.policy.policy import Policy
 from agentd.conflicts.trees.changes import MODE_ABSENT, MODE_SYMLINK, TreeChange
-from agentd.conflicts.trees.unsafe_names import is_unsafe
+from agentd.conflicts.trees.unsafe_names import is_unsafe, unwritable
 from agentd.errors import DependencyFailed
 
 _PATHS_SHOWN: Final = 20
@@ -183,18 +183,24 @@ class Admission:
                     "It changes nothing with respect to its base; there is nothing to merge.",
                 )
             ]
-        limit = self._policy.limits.files_max
-        if len(changes) > limit:
-            return [
-                error(
-                    FindingKind.OVER_LIMIT,
-                    f"It changes {len(changes):,} files and the policy allows {limit:,}; split "
-                    "the change, or have `[limits] files_max` raised.",
-                    count=len(changes),
-                    limit=limit,
-                )
-            ]
+        limits = self._policy.limits
+        lines = sum(each.additions + each.deletions for each in changes)
+        for what, count, key, limit in (
+            ("files", len(changes), "files_max", limits.files_max),
+            ("lines", lines, "lines_max", limits.lines_max),
+        ):
+            if count > limit:
+                return [
+                    error(
+                        FindingKind.OVER_LIMIT,
+                        f"It changes {count:,} {what} and the policy allows {limit:,}; split the "
+                        f"change, or have `[limits] {key}` raised.",
+                        count=count,
+                        limit=limit,
+                    )
+                ]
         return [
+            *_unwritable_names(changes),
             *_unsafe_names(changes),
             *self._rule_findings(changes),
             *self._symlink_findings(changes),
@@ -272,6 +278,20 @@ def _unsafe_names(changes: Sequence[TreeChange]) -> list[Finding]:
         )
         for change in changes
         if change.new_mode != MODE_ABSENT and is_unsafe(change.path)
+    ]
+
+
+def _unwritable_names(changes: Sequence[TreeChange]) -> list[Finding]:
+    return [
+        error(
+            FindingKind.UNSAFE_PATH,
+            f"It adds a path that {why} ({change.path[:200]!r} …): no checkout could write it; "
+            "give it a shorter one.",
+            change.path,
+        )
+        for change in changes
+        if change.old_mode == MODE_ABSENT or change.old_path is not None
+        if change.new_mode != MODE_ABSENT and (why := unwritable(change.path)) is not None
     ]
 
 

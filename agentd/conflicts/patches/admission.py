@@ -18,6 +18,7 @@ from agentd.conflicts.git.quarantine import Applied, Quarantine
 from agentd.conflicts.patches.apply_patch import is_apply_patch
 from agentd.conflicts.patches.apply_patch_admission import apply_patch_tree
 from agentd.conflicts.patches.batches import plain_trees
+from agentd.conflicts.patches.binary import unpacked_bytes
 from agentd.conflicts.patches.text import PatchText, parse_patch
 from agentd.conflicts.policy.policy import Limits
 
@@ -103,6 +104,11 @@ class PatchAdmission:
             ("files", len(text.sections), self.limits.files_max),
             ("hunks", sum(1 for _ in text.hunks), self.limits.hunks_max),
             ("bytes in a line", text.longest_line, self.limits.line_bytes_max),
+            (
+                "bytes of unpacked binary content",
+                unpacked_bytes(text.lines),
+                self.limits.unpacked_bytes_max,
+            ),
         ):
             if count > limit:
                 return error(

@@ -166,6 +166,10 @@ class Limits(Section):
     text_bytes_max: Count = 4 * 2**20
     """A larger file is compared and merged as a whole, as a binary one is."""
     line_bytes_max: Count = 2**20
+    lines_max: Count = 1_000_000
+    """That a bundle adds and removes: a patch of a kilobyte can copy files without end."""
+    unpacked_bytes_max: Count = 128 * 2**20
+    """Of the binary contents of a patch."""
     git_timeout_secs: Secs = 60.0
     reviews_keep_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     """How long a review can be replayed; then what it kept may be cleared away."""

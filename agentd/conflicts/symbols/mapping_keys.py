@@ -18,7 +18,9 @@ from typing import Final
 from agentd.conflicts.toml_text import NotToml, load_toml
 
 _YAML_KEY: Final = re.compile(r"^( *)((?:- +)*)([A-Za-z0-9_.$/@-]+|\"[^\"]*\"|'[^']*')\s*:(?:\s|$)")
-_ANY_KEY: Final = re.compile(r"([A-Za-z0-9_.$/@-]+)[\"'\]]*\s*(?:[:=]|\]\s*$)", re.MULTILINE)
+_ANY_KEY: Final = re.compile(
+    r"(?<![A-Za-z0-9_.$/@-])([A-Za-z0-9_.$/@-]++)[\"'\]]*\s*(?:[:=]|\]\s*$)", re.MULTILINE
+)
 _JSON_TOKEN: Final = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*[\s\S]*?\*/')
 _LAST_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*[}\]])')
 _TEMPLATE: Final = re.compile(r"(?<!\$)\{\{|\{%")
