@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 ACTION_STYLES: Final[Mapping[str, tuple[str, str]]] = {
@@ -16,3 +16,9 @@ ACTION_STYLES: Final[Mapping[str, tuple[str, str]]] = {
 
 ACTION_ORDER: Final = tuple(ACTION_STYLES)
 """In which the decisions are shown."""
+
+
+def tally(actions: Sequence[str]) -> list[tuple[str, int]]:
+    """Each action that is there with how often it is, in the order of the decisions."""
+    there = (*ACTION_ORDER, *sorted(set(actions) - set(ACTION_ORDER)))
+    return [(each, actions.count(each)) for each in there if each in actions]

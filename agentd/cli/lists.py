@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentd.cli.actions import tally
 from agentd.cli.connect import connected_client, daemon_if_running, settings
 from agentd.cli.out_files import check_out_file
 from agentd.cli.records import NO_DAEMON_REVIEWS, Record, all_records, find_record
@@ -132,7 +133,7 @@ def show_reviews(repository: Path | None, *, as_json: bool) -> None:
         column.no_wrap = True
     for record in records:
         actions = [decision["action"] for decision in record["decisions"]]
-        counted = ", ".join(f"{actions.count(name)} {name}" for name in dict.fromkeys(actions))
+        counted = ", ".join(f"{count} {name}" for name, count in tally(actions))
         target = record["target"]
         integration = record.get("integration") or {}
         table.add_row(

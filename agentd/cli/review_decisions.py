@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from agentd.cli.actions import ACTION_ORDER, ACTION_STYLES
+from agentd.cli.actions import ACTION_ORDER, ACTION_STYLES, tally
 from agentd.cli.records import Record
 from agentd.cli.terminal import print_indented, printable, styled
 
@@ -193,11 +193,9 @@ def _print_more(console: Console, text: str) -> None:
 
 def print_tally(console: Console, record: Record) -> None:
     """How many bundles have which action."""
-    found = [decision["action"] for decision in record["decisions"]]
     line: Text = styled("")
-    for action in (*ACTION_ORDER, *sorted(set(found) - set(ACTION_ORDER))):
-        if action in found:
-            _, style = ACTION_STYLES.get(action, ("", "bold"))
-            line.append(" · " if line.plain else "")
-            line.append(printable(f"{found.count(action)} {action}"), style=style)
+    for action, count in tally([decision["action"] for decision in record["decisions"]]):
+        _, style = ACTION_STYLES.get(action, ("", "bold"))
+        line.append(" · " if line.plain else "")
+        line.append(printable(f"{count} {action}"), style=style)
     print_indented(console, line, 0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from agentd.cli.actions import tally
 from agentd.cli.review_view import print_review
 
 PROVED = "`make test` passed on the combination of all accepted bundles."
@@ -103,3 +104,8 @@ def test_runs_of_which_the_same_is_told_are_one_line() -> None:
     shown = " ".join(printed(decided("one", "merge", PROVED)).split())
     assert shown.count("make test make test") == 4, "once, in its eight words"
     assert "failed on 2 trials" in shown
+
+
+def test_actions_are_counted_in_the_order_of_the_decisions() -> None:
+    told = ["wait", "new", "merge", "escalate", "merge"]
+    assert tally(told) == [("merge", 2), ("wait", 1), ("escalate", 1), ("new", 1)]
