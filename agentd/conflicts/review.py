@@ -25,6 +25,7 @@ from agentd.conflicts.checks.generators import SandboxGenerator
 from agentd.conflicts.checks.recorded_runs import RecordingRuns
 from agentd.conflicts.checks.scratch import ends_as_exceptions
 from agentd.conflicts.checks.verification import Verifier
+from agentd.conflicts.circles import rarely_collected
 from agentd.conflicts.decisions import Action
 from agentd.conflicts.git.archive import keep_review
 from agentd.conflicts.git.names import CommitId, ObjectId
@@ -137,7 +138,7 @@ def review(request: ReviewRequest, *, progress: Progress = lambda _: None) -> Re
     Raises `AgentdError` where no review can be made: no repository, an unknown target, a policy
     with mistakes, git failing twice. Whatever is wrong with a bundle is in the record instead.
     """
-    with ends_as_exceptions((signal.SIGTERM, signal.SIGHUP)):
+    with ends_as_exceptions((signal.SIGTERM, signal.SIGHUP)), rarely_collected():
         return _review_until_landed(request, progress)
 
 

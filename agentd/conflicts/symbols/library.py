@@ -5,11 +5,10 @@ The one place of the guard that reads contents. It must not know what the summar
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Final, Protocol
 
+from agentd.conflicts.circles import rarely_collected
 from agentd.conflicts.symbols.languages import NotRead, analyser_of, stands, summarise
 from agentd.conflicts.symbols.sides import BlobReader
 from agentd.conflicts.symbols.summary import Summary
@@ -78,7 +77,7 @@ class SummaryLibrary:
             self._known[blob, analyser] = NotRead("its content cannot be had")
         if not analysers:
             return
-        with _no_collection():
+        with rarely_collected():
             for blob, content in self._reader.read_blobs(list(analysers)):
                 for analyser in analysers[blob]:
                     path = wanted[blob, analyser]
@@ -91,18 +90,3 @@ class SummaryLibrary:
         if isinstance(found, Summary) and self._store is not None:
             self._store.put(blob, analyser, found)
         return found
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keeps the collector of circles away: syntax trees are many objects, but none of them circles.
-
-    It would look through them again and again, which takes about as long as reading them.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

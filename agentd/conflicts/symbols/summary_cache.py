@@ -31,8 +31,11 @@ class SummaryCache:
     def put(self, blob: str, analyser: str, summary: Summary) -> None:
         """Keeps a summary."""
         path = self._path(blob, analyser)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        try:
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(encode(summary))
