@@ -43,9 +43,11 @@ class _Place:
 
 def run_check(options: CheckOptions) -> ExitCode:
     """Asks, prints, and says the verdict as an exit code."""
-    place = _place(options)
-    asked = _asked(options, place)
-    answer = _locks(asked, place) if options.locks_only else _everything(options, asked)
+    answer = _answer(options)
+    leads_to = _behind_a_link(options, answer.asked)
+    if leads_to is not None:
+        # Who writes through a link writes the file behind it; the graver of the two counts.
+        answer = max(answer, _answer(leads_to), key=_exit_code)
     if options.as_json:
         from agentd.conflicts.radar.answer import answer_to_json
         from agentd.conflicts.record import printable as valid_text
@@ -55,6 +57,22 @@ def run_check(options: CheckOptions) -> ExitCode:
         for line in _told(answer):
             sys.stdout.write(f"{printable(line)}\n")
     return _exit_code(answer)
+
+
+def _answer(options: CheckOptions) -> Answer:
+    place = _place(options)
+    asked = _asked(options, place)
+    return _locks(asked, place) if options.locks_only else _everything(options, asked)
+
+
+def _behind_a_link(options: CheckOptions, asked: Asked) -> CheckOptions | None:
+    """The same question about the file of this worktree to which a symbolic link leads."""
+    path = options.repository.absolute() / options.path
+    if asked.worktree is None or not os.path.islink(path):
+        return None
+    real = os.path.realpath(path)
+    inside = Path(real).is_relative_to(asked.worktree)
+    return replace(options, path=real) if inside else None
 
 
 def _exit_code(answer: Answer) -> ExitCode:

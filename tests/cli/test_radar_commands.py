@@ -260,6 +260,24 @@ def test_check_answers_with_its_exit_code(
     assert coord("check", "shop/not_there/yet.py", at=agy).code == 0
 
 
+def test_check_looks_behind_a_link(
+    coord: Command, shop: ShopRepository, agents: tuple[Path, Path], directory: Path
+) -> None:
+    """Who writes through `CLAUDE.md` changes the `AGENTS.md` to which it leads."""
+    _, agy = agents
+    for name, target in (
+        ("link.py", PRICING),
+        ("round.py", "round.py"),
+        ("out.py", str(directory / "elsewhere.py")),
+    ):
+        (agy / name).symlink_to(target)
+    (directory / "elsewhere.py").touch()
+    through = coord("check", "link.py", at=agy)
+    assert (through.code, through.out.splitlines()[0]) == (10, f"soft {PRICING}")
+    assert coord("check", "round.py", at=agy).code == 0
+    assert coord("check", "out.py", at=agy).code == 0
+
+
 @pytest.mark.parametrize("options", [("--locks",), ()], ids=["locks only", "everything"])
 def test_check_sees_locks_and_knows_its_own(
     coord: Command,
