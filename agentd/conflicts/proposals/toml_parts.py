@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
@@ -86,8 +87,9 @@ def _tables(rows: Sequence[str], values: Sequence[Part]) -> Iterator[Part]:
     first_header = headers[0].first if headers else len(rows)
     yield from (_commented(part, rows) for part in values if part.first < first_header)
     ends = [*(each.first for each in headers[1:]), len(rows)][: len(headers)]
+    places = [part.first for part in values]
     for header, end in zip(headers, ends, strict=True):
-        own = [part for part in values if header.first < part.first < end]
+        own = values[bisect_right(places, header.first) : bisect_left(places, end)]
         last = own[-1].last if own else header.last
         (name,) = header.names
         inside = Container(f"{name}]", tuple(_scoped(part, name, rows) for part in own))
@@ -97,7 +99,7 @@ def _tables(rows: Sequence[str], values: Sequence[Part]) -> Iterator[Part]:
 
 
 def _is_below(table: str, several: Collection[str]) -> bool:
-    return any(table.startswith(f"{each}.") for each in several)
+    return any(table[:dot] in several for dot, sign in enumerate(table) if sign == ".")
 
 
 def _scoped(part: Part, table: str, rows: Sequence[str]) -> Part:

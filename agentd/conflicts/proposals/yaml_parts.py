@@ -8,6 +8,7 @@ templates, text over several lines in quotes) is not read at all.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -62,8 +63,8 @@ class _Reader:
             raise ValueError("not in block style")
         seen: set[str] = set()
         for start, end in zip(starts, [*starts[1:], last], strict=True):
-            inner = [at for at in content if start <= at < end]
-            part = self._part(start, inner[-1] + 1, column, scope)
+            inner_end = content[bisect_left(content, end) - 1] + 1
+            part = self._part(start, inner_end, column, scope)
             if not are_items and part.names & seen:
                 raise ValueError("a key stands there twice")
             seen |= part.names

@@ -21,8 +21,12 @@ _YAML_KEY: Final = re.compile(r"^( *)((?:- +)*)([A-Za-z0-9_.$/@-]+|\"[^\"]*\"|'[
 _ANY_KEY: Final = re.compile(
     r"(?<![A-Za-z0-9_.$/@-])([A-Za-z0-9_.$/@-]++)[\"'\]]*\s*(?:[:=]|\]\s*$)", re.MULTILINE
 )
-_JSON_TOKEN: Final = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*[\s\S]*?\*/')
-_LAST_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*[}\]])')
+_JSON_STRING: Final = r'"(?:[^"\\]|\\.)*+"?'
+"""One without an end goes as far as it can, so that nobody looks for its end again and again."""
+_JSON_TOKEN: Final = re.compile(
+    rf"({_JSON_STRING}|/\*(?![\s\S]*?\*/)[\s\S]*)|//[^\n]*|/\*[\s\S]*?\*/"
+)
+_LAST_COMMA: Final = re.compile(rf"({_JSON_STRING})|,(\s*+[}}\]])")
 _TEMPLATE: Final = re.compile(r"(?<!\$)\{\{|\{%")
 """What fills in a text before it is YAML; `${{ … }}` of a workflow stands in its values."""
 _REMARKS: Final = frozenset(("//", "#", "_comment", "$comment", "__comment__"))
