@@ -102,6 +102,21 @@ def visible(chromium: Chromium, selector: str) -> bool:
     return found
 
 
+@pytest.mark.parametrize("width", [320, PHONE, 600, 800, DESKTOP])
+def test_the_words_of_a_table_stay_in_one_piece(
+    chromium: Chromium, report: Path, width: int
+) -> None:
+    """A column as narrow as a letter can be seen, but not read."""
+    chromium.show(report, width=width)
+    chromium.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    lines = "[...document.querySelectorAll('#findings .chip')].map(each => each.offsetHeight)"
+    heights = chromium.evaluate(lines)
+    assert len(heights) > 10
+    assert max(heights) < 30
+    text = "[...document.querySelectorAll('#findings td:last-child')].map(each => each.offsetWidth)"
+    assert min(chromium.evaluate(text)) > 200
+
+
 def test_no_label_of_the_picture_leaves_its_place(chromium: Chromium, report: Path) -> None:
     for width in (PHONE, DESKTOP):
         chromium.show(report, width=width)
