@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -23,6 +23,7 @@ from agentd.paths import SOCKET_PATH_BYTES_MAX, Home, prepare_directory
 
 START_SECS_DEFAULT: Final = 20.0
 STOP_SECS_DEFAULT: Final = 20.0
+LEASHED_DAEMON: Final = (sys.executable, "-m", "agentd.client.leashed")
 _CHECK_SECS: Final = 0.05
 """How often it is looked whether the process died while its sign of readiness is waited for."""
 
@@ -62,10 +63,13 @@ class StartedDaemon:
 
 @contextlib.contextmanager
 def running_daemon(
-    environment: Mapping[str, str], *, start_secs: float = START_SECS_DEFAULT
+    environment: Mapping[str, str],
+    *,
+    start_secs: float = START_SECS_DEFAULT,
+    program: Sequence[str] = LEASHED_DAEMON,
 ) -> Iterator[StartedDaemon]:
     """Runs a daemon for the duration of a `with` block. Arguments and errors as `start_daemon`."""
-    started = start_daemon(environment, start_secs=start_secs)
+    started = start_daemon(environment, start_secs=start_secs, program=program)
     try:
         yield started
     finally:
@@ -89,13 +93,17 @@ def private_environment(
 
 
 def start_daemon(
-    environment: Mapping[str, str], *, start_secs: float = START_SECS_DEFAULT
+    environment: Mapping[str, str],
+    *,
+    start_secs: float = START_SECS_DEFAULT,
+    program: Sequence[str] = LEASHED_DAEMON,
 ) -> StartedDaemon:
     """Starts a daemon with this environment, and returns when it answers.
 
-    `environment` names at least AGENTD_HOME (see `private_environment`). Raises `Unavailable`
-    (`daemon_unreachable`) with the end of the daemon's log where it does not come up. The daemon
-    stops when this process ends, however it ends.
+    `environment` names at least AGENTD_HOME (see `private_environment`); `program` is called with
+    its leash (see `leashed`). Raises `Unavailable` (`daemon_unreachable`) with the end of the
+    daemon's log where it does not come up. The daemon stops when this process ends, however it
+    ends.
     """
     home = Path(environment["AGENTD_HOME"])
     prepare_directory(home)
@@ -113,7 +121,9 @@ def start_daemon(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, log_path.open("ab") as log:
         notify.bind(str(notify_path))
         try:
-            process, leash = _spawn({**environment, "NOTIFY_SOCKET": str(notify_path)}, log)
+            process, leash = _spawn(
+                program, {**environment, "NOTIFY_SOCKET": str(notify_path)}, log
+            )
             started = StartedDaemon(socket_path, process, log_path, leash)
             try:
                 _wait_until_ready(started, notify, start_secs)
@@ -126,14 +136,14 @@ def start_daemon(
 
 
 def _spawn(
-    environment: Mapping[str, str], log: IO[bytes]
+    program: Sequence[str], environment: Mapping[str, str], log: IO[bytes]
 ) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     """The daemon's process and the leash on which it is held."""
     read_end, write_end = os.pipe()
     leash = open(write_end, "wb", buffering=0)  # noqa: SIM115 - open for as long as it may live.
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "agentd.client.leashed", str(read_end)],
+            [*program, str(read_end)],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

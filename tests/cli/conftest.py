@@ -67,9 +67,10 @@ def shop(directory: Path, environment: dict[str, str]) -> ShopRepository:
 
 
 @pytest.fixture
-def daemon(environment: dict[str, str]) -> Iterator[StartedDaemon]:
+def daemon(environment: dict[str, str], commands: ForkedCommands) -> Iterator[StartedDaemon]:
     """A daemon in a process of its own."""
-    with running_daemon(environment, start_secs=PATIENCE_SECS) as started:
+    program = commands.daemon(environment)
+    with running_daemon(environment, start_secs=PATIENCE_SECS, program=program) as started:
         yield started
 
 

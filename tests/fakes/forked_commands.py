@@ -1,4 +1,4 @@
-"""Runs `agentd-coord` as a process without waiting for its imports: forked off one that has them.
+"""Runs `agentd-coord`, or a daemon, without waiting for its imports: forked off one that has them.
 
 Each run is a process of its own, with its own arguments, directory, environment, output and exit
 code, that runs the module from its first line. Only what an interpreter does before that is shared.
@@ -28,7 +28,11 @@ from typing import Final
 from tests.fakes.patience import PATIENCE_SECS
 
 _MODULE: Final = "agentd.cli.coord"
-_FULL_OF_IMPORTS: Final = ("agentd.cli", "agentd.conflicts", "agentd.client", "agentd.mcp")
+_DAEMON: Final = "agentd.client.leashed"
+_FULL_OF_IMPORTS: Final = (
+    *("agentd.cli", "agentd.conflicts", "agentd.client", "agentd.core", "agentd.mcp"),
+)
+_RUN_AS_PROGRAMS: Final = (_MODULE, "agentd.cli.daemon", _DAEMON)
 _READ_BY_INTERPRETERS: Final = ("PYTHON", "LC_", "LANG", "TZ")
 _REQUEST_BYTES_MAX: Final = 2**20
 _HERE: Final = Path(__file__).parents[2]
@@ -45,7 +49,16 @@ class ForkedCommands:
         """What others can start as `agentd-coord`: a small program with a forked one behind it."""
         if _is_for_interpreters(environment):
             return [sys.executable, "-m", _MODULE, *arguments]
-        return [sys.executable, "-I", "-S", str(_STAND_IN), str(self._address), *arguments]
+        return [*self._stand_in(), _MODULE, *arguments]
+
+    def daemon(self, environment: Mapping[str, str]) -> list[str]:
+        """The same of the daemon on a leash, for `running_daemon`."""
+        if _is_for_interpreters(environment):
+            return [sys.executable, "-m", _DAEMON]
+        return [*self._stand_in(), _DAEMON]
+
+    def _stand_in(self) -> list[str]:
+        return [sys.executable, "-I", "-S", str(_STAND_IN), str(self._address)]
 
     def run(
         self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
@@ -60,7 +73,8 @@ class ForkedCommands:
                 command, cwd=directory, env=dict(environment), capture_output=True, text=True,
                 timeout=PATIENCE_SECS, check=False,
             )  # fmt: skip
-        request = json.dumps([list(arguments), os.fspath(directory), dict(environment)]).encode()
+        words = [_MODULE, *arguments]
+        request = json.dumps([words, os.fspath(directory), dict(environment)]).encode()
         assert len(request) <= _REQUEST_BYTES_MAX
         pipes = [os.pipe() for _ in range(3)]
         try:
@@ -70,18 +84,14 @@ class ForkedCommands:
             ):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _REQUEST_BYTES_MAX)
                 connection.connect(str(self._address))
-                descriptors = [nothing.fileno(), *(writing for _, writing in pipes)]
-                socket.send_fds(connection, [request], descriptors)
+                out, err, ended = (writing for _, writing in pipes)
+                socket.send_fds(connection, [request], [ended, nothing.fileno(), out, err])
         finally:
             for _, writing in pipes:
                 os.close(writing)
-        out, err, ended = _read_all([reading for reading, _ in pipes])
-        return subprocess.CompletedProcess(
-            list(arguments),
-            os.waitstatus_to_exitcode(int(ended.split()[-1])),
-            out.decode(),
-            err.decode(),
-        )
+        said, complaints, end = _read_all([reading for reading, _ in pipes])
+        code = os.waitstatus_to_exitcode(int(end.split()[-1]))
+        return subprocess.CompletedProcess(words[1:], code, said.decode(), complaints.decode())
 
 
 def _is_for_interpreters(environment: Mapping[str, str]) -> bool:
@@ -136,12 +146,12 @@ def _import_all() -> None:
     for name in _FULL_OF_IMPORTS:
         package = importlib.import_module(name)
         for found in pkgutil.walk_packages(package.__path__, f"{name}."):
-            if found.name not in (_MODULE, "agentd.cli.daemon") and "__main__" not in found.name:
+            if found.name not in _RUN_AS_PROGRAMS and "__main__" not in found.name:
                 importlib.import_module(found.name)
 
 
 def _serve(listener: socket.socket) -> list[str] | None:
-    """Forks off commands; returns one's arguments, in its process, and None at the end."""
+    """Forks off programs; returns one's module and arguments, in its process; None at the end."""
     waiting = 0
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
@@ -150,7 +160,7 @@ def _serve(listener: socket.socket) -> list[str] | None:
             if any(key.fileobj == 0 for key, _ in selector.select()):
                 return None
             with listener.accept()[0] as connection:
-                request, descriptors, _, _ = socket.recv_fds(connection, _REQUEST_BYTES_MAX, 4)
+                request, descriptors, _, _ = socket.recv_fds(connection, _REQUEST_BYTES_MAX, 5)
             if os.fork() == 0:
                 listener.close()
                 return _become(request, descriptors)
@@ -163,7 +173,7 @@ def _serve(listener: socket.socket) -> list[str] | None:
 
 def _become(request: bytes, descriptors: Sequence[int]) -> list[str]:
     """Forks once more: the one tells the other's number and exit code, which is the command."""
-    *streams, ended = descriptors
+    ended, *streams = descriptors
     command = os.fork()
     if command:
         for descriptor in streams:
@@ -172,18 +182,20 @@ def _become(request: bytes, descriptors: Sequence[int]) -> list[str]:
         os.write(ended, f"{os.waitpid(command, 0)[1]}\n".encode())
         os._exit(0)
     os.close(ended)
-    for place, descriptor in enumerate(streams):
+    for place, descriptor in enumerate(streams[:3]):
         os.dup2(descriptor, place)
         os.close(descriptor)
     # The streams that are there may be of a file, and remember that it can be gone back in.
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    arguments, directory, environment = json.loads(request)
+    words, directory, environment = json.loads(request)
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
-    return [str(argument) for argument in arguments]
+    if len(streams) > 3:
+        words[-1] = streams[3]  # The leash, as it is called here.
+    return [str(word) for word in words]
 
 
 if __name__ == "__main__":
@@ -191,5 +203,5 @@ if __name__ == "__main__":
     gc.freeze()
     given = _serve(socket.socket(fileno=int(sys.argv[1])))
     if given is not None:
-        sys.argv[1:] = given
-        runpy.run_module(_MODULE, run_name="__main__", alter_sys=True)
+        sys.argv[1:] = given[1:]
+        runpy.run_module(given[0], run_name="__main__", alter_sys=True)

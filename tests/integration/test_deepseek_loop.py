@@ -19,6 +19,7 @@ from agentd.client.autostart import StartedDaemon, private_environment, running_
 from agentd.client.sync_client import Client
 from agentd.settings import process_environment
 from examples.deepseek_agent_loop import NODES, STEPS, make_repository
+from tests.fakes.forked_commands import ForkedCommands
 from tests.fakes.model_server import Reply, answer, refusal, serving
 from tests.fakes.patience import PATIENCE_SECS
 
@@ -43,9 +44,10 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def daemon(environment: dict[str, str]) -> Iterator[StartedDaemon]:
+def daemon(environment: dict[str, str], commands: ForkedCommands) -> Iterator[StartedDaemon]:
     """The user's daemon."""
-    with running_daemon(environment, start_secs=PATIENCE_SECS) as started:
+    program = commands.daemon(environment)
+    with running_daemon(environment, start_secs=PATIENCE_SECS, program=program) as started:
         yield started
 
 
