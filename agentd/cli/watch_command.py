@@ -16,9 +16,11 @@ import orjson
 
 from agentd.cli.connect import settings
 from agentd.cli.exit_codes import ExitCode
-from agentd.cli.terminal import console, print_json, styled
+from agentd.cli.terminal import console, print_json
 
 if TYPE_CHECKING:
+    from rich.console import Group
+
     from agentd.conflicts.radar.station import RadarStation, Sighting
 
 
@@ -91,19 +93,18 @@ def _once(station: RadarStation, *, as_json: bool) -> ExitCode:
 
 def _follow_live(sightings: Iterator[Sighting]) -> None:
     """On a screen of its own, drawn again when the window changes; the last picture stays."""
-    from rich.console import Group
     from rich.live import Live
 
-    from agentd.cli.watch_view import table_of
+    from agentd.cli.watch_view import Fitted, table_of
 
     out = console()
     last: Group | None = None
-    with Live(console=out, auto_refresh=False, screen=True, vertical_overflow="ellipsis") as live:
+    with Live(console=out, auto_refresh=False, screen=True) as live:
         signal.signal(signal.SIGWINCH, lambda *_: live.refresh())
         try:
             for sighting in sightings:
                 last = table_of(sighting)
-                live.update(Group(last, styled("Ctrl-C ends it.", "dim")), refresh=True)
+                live.update(Fitted(last, "Ctrl-C ends it."), refresh=True)
         finally:
             signal.signal(signal.SIGWINCH, signal.SIG_DFL)
             live.stop()

@@ -6,15 +6,17 @@ Names, paths and intents come from agents, so everything is made harmless before
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
 
 from agentd.cli.terminal import printable, styled
+from agentd.conflicts.findings import counted
 from agentd.conflicts.radar.as_json import Change, ChangeKind, differences
 from agentd.conflicts.radar.radar import Encounter, Heat, Participant, Picture, Spot, Trespass
 from agentd.conflicts.radar.station import Sighting
 
 if TYPE_CHECKING:
-    from rich.console import Group, RenderableType
+    from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
     from rich.table import Table
 
 HEAT_STYLES: Final[Mapping[Heat, str]] = {
@@ -41,6 +43,30 @@ def table_of(sighting: Sighting) -> Group:
     parts.append(_people(picture))
     parts += [styled(note, "dim") for note in _notes(sighting)]
     return Group(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A picture as far as the window is high enough for it, with a last line of its own.
+
+    What has no room is counted, never left out in silence.
+    """
+
+    picture: RenderableType
+    last: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        lines = console.render_lines(self.picture, options.update(height=None), pad=False)
+        room = max((options.height or console.height) - 1, 1)
+        last = self.last
+        if len(lines) > room:
+            last = f"{counted(len(lines) - room, 'more line')} below. {last}"
+        for line in lines[:room]:
+            yield from line
+            yield Segment.line()
+        yield styled(last, "dim")
 
 
 def _head(sighting: Sighting) -> RenderableType:
