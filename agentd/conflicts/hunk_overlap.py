@@ -55,6 +55,10 @@ def touch(left: Hunk, right: Hunk) -> Touch:
         return Touch.OVERLAP
     if left_start == left_end == right_start == right_end:
         return Touch.OVERLAP  # Both insert at the same place.
+    if left_start < right_start == right_end < left_end:
+        return Touch.OVERLAP  # One inserts in the middle of what the other changes.
+    if right_start < left_start == left_end < right_end:
+        return Touch.OVERLAP
     return Touch.ADJACENT
 
 

@@ -20,11 +20,12 @@ from agentd.conflicts.git.names import TreeId
 from agentd.conflicts.git.process import GitProcess
 from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.git.repository import Repository
-from agentd.conflicts.hunk_overlap import Touch, meeting_hunks
+from agentd.conflicts.hunk_overlap import Touch, meeting_hunks, touch
 from agentd.conflicts.ledger.accounting import check_ledger
 from agentd.conflicts.ledger.books import Books, Entry, FileState
 from agentd.conflicts.ledger.ledger import audit
 from agentd.conflicts.pairs import Footprint, find_meetings
+from agentd.conflicts.trees.changes import Hunk
 from agentd.conflicts.trees.edits import NewFile
 
 NO_FILES = TreeId("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
@@ -244,3 +245,11 @@ def placed_bundle(
     submission = Submission(Bundle(str(bundle_id), "test", ()))
     candidate = Candidate(bundle_id, submission, base, tree, changes, ())
     return Placed(candidate, Freshness.IN_STEP, tree)
+
+
+def test_an_insertion_between_lines_that_the_other_changes_is_in_the_middle_of_its_text() -> None:
+    rewritten = Hunk(3, 4, 3, 1, removed=(b"a\n",) * 4, added=(b"b\n",))
+    inside, before, after = (Hunk(line, 0, line + 1, 1, (), (b"c\n",)) for line in (4, 2, 6))
+    assert touch(rewritten, inside) is touch(inside, rewritten) is Touch.OVERLAP
+    for edge in (before, after):
+        assert touch(rewritten, edge) is touch(edge, rewritten) is Touch.ADJACENT

@@ -62,7 +62,10 @@ class Oracle:
         return _any(self.offers(place, wanted.name) for place in places)
 
     def _is_made(self, path: str, wanted: Import) -> bool:
-        """Whether what holds a module may make it while it runs, or has it under another name."""
+        """Whether a module may be there all the same.
+
+        What holds it may make it while it runs, or have it under another name.
+        """
         module = wanted.module
         while (holder := self.naming.holder(module)) and holder != module:
             name = module.rpartition(".")[2]
@@ -74,7 +77,8 @@ class Oracle:
                     and (each.dynamic or (self.naming.binds_modules and _binds(each, name, wanted)))
                     for each in summaries
                 )
-        return False
+        # Where a module is a name, one that begins at nothing in the tree may come from elsewhere.
+        return self.naming.binds_modules and module not in self.naming.roots
 
     def offers(self, place: str, name: str) -> Answer:
         """Whether a name can be imported from a place."""
