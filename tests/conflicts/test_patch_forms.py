@@ -414,6 +414,17 @@ def test_limits(
     assert "over_limit" in findings_of(outcome, "odd")
 
 
+def test_a_binary_patch_that_cannot_be_unpacked_is_damaged(
+    make_repo: Callable[[Mapping[str, FileContent]], Repo],
+) -> None:
+    repo = make_repo(START)
+    garbage = "literal 5\nFgarbageAA\n\nliteral 0\nHcmV?d00001\n\n"
+    patch = binary("literal 256").partition("literal")[0] + garbage
+    outcome = repo.review(patch_bundle("odd", patch, repo.head()))
+    assert actions(outcome) == {"odd": "reject"}
+    assert "cannot be unpacked" in findings_of(outcome, "odd")["transport_damaged"]["message"]
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [

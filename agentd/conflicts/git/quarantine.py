@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import Final, Unpack
 
 from agentd.conflicts.git.isolation import asked_of_each
 from agentd.conflicts.git.names import OBJECT_ID, CommitId, ObjectId, TreeId, decoded, encoded
@@ -47,6 +47,9 @@ from agentd.conflicts.trees.entries import (
 from agentd.conflicts.trees.making import make_trees
 from agentd.errors import DependencyFailed
 from agentd.paths import Home
+
+CORRUPT_BINARY: Final = "corrupt binary patch"
+"""What git says of a patch whose binary content cannot be unpacked; no object is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +293,8 @@ class Quarantine:
                 environment=environment,
             )
             if applied.status != 0:
-                if tells_of_damage(applied.stderr):
+                in_patch = CORRUPT_BINARY in applied.stderr
+                if tells_of_damage(applied.stderr) and not in_patch:
                     raise DependencyFailed(
                         "git_failed", f"`git apply` failed: {applied.stderr.strip()[-500:]}"
                     )

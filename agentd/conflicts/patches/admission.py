@@ -14,7 +14,7 @@ from typing import Final
 
 from agentd.conflicts.findings import Finding, FindingKind, JsonObject, error
 from agentd.conflicts.git.names import CommitId, TreeId
-from agentd.conflicts.git.quarantine import Applied, Quarantine
+from agentd.conflicts.git.quarantine import CORRUPT_BINARY, Applied, Quarantine
 from agentd.conflicts.patches.apply_patch import is_apply_patch
 from agentd.conflicts.patches.apply_patch_admission import apply_patch_tree
 from agentd.conflicts.patches.batches import plain_trees
@@ -173,6 +173,13 @@ class PatchAdmission:
                 "It changes a binary file without its content; make it with "
                 "`git diff --binary --full-index`.",
                 path,
+                git=says,
+            )
+        if CORRUPT_BINARY in says:
+            return error(
+                FindingKind.TRANSPORT_DAMAGED,
+                "Its binary content cannot be unpacked: it was changed on its way; hand it in as "
+                "`git diff --binary --full-index` printed it, or hand in a branch.",
                 git=says,
             )
         if not text.sections or "No valid patches" in says:
