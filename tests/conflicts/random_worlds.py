@@ -71,9 +71,9 @@ class ObjectStore:
                 inner.setdefault(head, {})[rest] = (mode, content)
             else:
                 blob = content.decode() if mode == MODULE else self._put("blob", content)
-                entries.append((head.encode(), _entry(mode, head, blob)))
+                entries.append((raw_name(head), _entry(mode, head, blob)))
         entries += [
-            (f"{name}/".encode(), _entry("40000", name, self.tree(below)))
+            (raw_name(f"{name}/"), _entry("40000", name, self.tree(below)))
             for name, below in inner.items()
         ]
         return self._put("tree", b"".join(entry for _, entry in sorted(entries)))
@@ -87,7 +87,12 @@ class ObjectStore:
 
 
 def _entry(mode: str, name: str, blob: str) -> bytes:
-    return f"{mode} {name}\0".encode() + bytes.fromhex(blob)
+    return raw_name(f"{mode} {name}\0") + bytes.fromhex(blob)
+
+
+def raw_name(name: str) -> bytes:
+    """The bytes of a name, which need not be UTF-8."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 def random_world(seed: int, *, crowded: bool, copies: bool = True) -> World:
