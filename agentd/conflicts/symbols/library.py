@@ -15,6 +15,8 @@ from agentd.conflicts.symbols.summary import Summary
 
 FILE_BYTES_MAX: Final = 1_000_000
 """Larger files are generated, or data, and are not read."""
+_BINARY_BYTES: Final = 8_000
+"""In which a NUL makes git take a file for a binary one."""
 
 
 class SummaryStore(Protocol):
@@ -86,6 +88,8 @@ class SummaryLibrary:
     def _read(self, path: str, blob: str, analyser: str, content: bytes) -> Summary | NotRead:
         if len(content) > FILE_BYTES_MAX:
             return NotRead(f"it is larger than {FILE_BYTES_MAX} bytes")
+        if b"\0" in content[:_BINARY_BYTES]:
+            return NotRead("it is binary")  # A grammar takes half a minute to find no sense in it.
         found = summarise(path, content)
         if isinstance(found, Summary) and self._store is not None:
             self._store.put(blob, analyser, found)

@@ -36,3 +36,9 @@ def test_a_name_that_takes_something_else_however_often(tmp_path: Path) -> None:
     trees = Trees({"a.py": "def f(): pass\n" * MANY}, tmp_path)
     now = {"a.py": "def f(a): pass\n" * MANY}
     assert strong(guard(trees, now, {"b.py": "from a import f\n"})) == []
+
+
+def test_a_binary_file_is_not_read_whatever_its_name(tmp_path: Path) -> None:
+    trees = Trees({"a.js": "f();\n"}, tmp_path)
+    result = guard(trees, {"b.js": "\0f(" * 1_000}, {"c.js": "f();\n"})
+    assert [(each.path, each.reason) for each in result.not_analysed] == [("b.js", "it is binary")]
