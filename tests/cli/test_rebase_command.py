@@ -47,6 +47,20 @@ def test_a_bundle_of_a_kept_review_is_found_by_its_id(coord: Command) -> None:
     assert made.json()["supersedes"] == [bundle_id]
 
 
+@pytest.mark.usefixtures("stale")
+def test_a_branch_is_rebased_with_what_it_got_since_a_review(
+    coord: Command, shop: ShopRepository
+) -> None:
+    coord("review", "--branch", "codex", "--json")
+    worktree = shop.path.parent / "worktrees" / "codex"
+    shop.write(worktree, "later.txt", "later\n")
+    shop.git("add", "later.txt", at=worktree)
+    shop.commit(worktree, "Later")
+    made = coord("rebase", "codex")
+    assert made.code == 0, made.err
+    assert "later.txt" in made.json()["touched_paths"]
+
+
 def test_a_conflict_is_explained(coord: Command, shop: ShopRepository) -> None:
     branch_with(shop, "codex", PRICING, SHIPPING, "    return 0\n")
     shop.replace(shop.path, PRICING, SHIPPING, "    return 1\n")

@@ -6,11 +6,11 @@ It must not know what is to be done with it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from agentd.conflicts.bundles.admission import Admission, Candidate
+from agentd.conflicts.bundles.admission import Admission
 from agentd.conflicts.bundles.collect import DaemonView, collect, from_branch, from_bundle_file
 from agentd.conflicts.bundles.intake import Intake
 from agentd.conflicts.bundles.submission import Submission
@@ -51,37 +51,36 @@ class Origins:
         path = self._directory / what
         if os.path.isfile(path):  # A long name is none; `Path.is_file` raises.
             return self._intake(path.resolve().parent).take(from_bundle_file(path))
-        for submissions in self._places():
-            found = self._matching(submissions, what)
-            if len(found) > 1:
-                ids = ", ".join(each.bundle_id for each in found[:_NAMED_MAX])
-                raise _not_one(what, f"means {len(found)} bundles: {ids}", "Give one of the ids.")
-            if found:
-                return found[0].submission
+        if self._daemon is not None:
+            bundles = collect(self._daemon, self._repository.namespace).bundles
+            handed_in = self._matching(self._intake().take_all(bundles), what)
+            if handed_in is not None:
+                return handed_in
+        # A branch is what it is now: a review may have seen it before its newest commits.
         if self._repository.commit_of(what) is not None:
             return self._intake().take(from_branch(what))
+        for case in self._kept:
+            reviewed = self._matching(case.submissions, what)
+            if reviewed is not None:
+                return reviewed
         raise _not_one(
             what,
             "names no bundle file, no bundle of the daemon or of a kept review, and no branch",
             "`agentd-coord decisions` lists the reviews, and with an id the bundles of one.",
         )
 
-    def _places(self) -> Iterator[Sequence[Submission]]:
-        if self._daemon is not None:
-            intake = self._intake()
-            bundles = collect(self._daemon, self._repository.namespace).bundles
-            yield intake.take_all(bundles)
-        for case in self._kept:
-            yield case.submissions
-
-    def _matching(self, submissions: Sequence[Submission], what: str) -> list[Candidate]:
+    def _matching(self, submissions: Sequence[Submission], what: str) -> Submission | None:
         candidates = Admission(self._quarantine, self._policy).admit(submissions)
-        return [
+        found = [
             each
             for each in candidates
             if what in (each.bundle_id, each.bundle.owner)
             or (len(what) >= _ID_CHARS_MIN and each.bundle_id.startswith(what))
         ]
+        if len(found) > 1:
+            ids = ", ".join(each.bundle_id for each in found[:_NAMED_MAX])
+            raise _not_one(what, f"means {len(found)} bundles: {ids}", "Give one of the ids.")
+        return found[0].submission if found else None
 
     def _intake(self, *readable: Path) -> Intake:
         return Intake(
