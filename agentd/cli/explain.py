@@ -6,21 +6,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentd.cli.actions import ACTION_STYLES
 from agentd.cli.connect import daemon_if_running, fail, settings
 from agentd.cli.exit_codes import ExitCode
+from agentd.cli.history_question import ID_CHARS_MIN, Question, heads, understood
 from agentd.cli.records import NO_DAEMON_REVIEWS, Record, all_records
 from agentd.cli.review_view import owners_by_bundle, target_name
 from agentd.cli.terminal import console, print_indented, print_json, say, styled
-
-if TYPE_CHECKING:
-    from agentd.conflicts.git.repository import Repository
-
-_ID_CHARS_MIN = 7
-"""Shorter beginnings of commit and bundle ids would match by chance."""
-
 
 _NAME_SOMETHING = (
     "name a path, a commit, a bundle id or an owner; `agentd-coord decisions` lists the reviews."
@@ -50,12 +44,11 @@ def explain(repository: Path, what: str, *, as_json: bool) -> None:
         records = all_records(client, settings().home_layout.reviews, repository=opened.namespace)
     if not what:
         fail("nothing was named", hint=_NAME_SOMETHING, code=ExitCode.USAGE)
-    commit = opened.commit_of(what)
-    path = _path_in(opened, what)
+    question = understood(opened, what, records)
     found = [
         explanation
         for record in reversed(records)
-        for explanation in explanations(record, what, commit, path)
+        for explanation in explanations(record, question)
     ]
     if as_json:
         print_json({"explanations": [_as_json(one) for one in found]})
@@ -69,53 +62,46 @@ def explain(repository: Path, what: str, *, as_json: bool) -> None:
         raise SystemExit(ExitCode.FAILED)
 
 
-def _path_in(repository: Repository, what: str) -> str:
-    """What the repository calls a path that was named from where the user is."""
-    from agentd.conflicts.bundles.whereabouts import find_worktree, place_within
-
-    here = find_worktree(Path.cwd())
-    place = None
-    if here is not None and here.namespace == repository.namespace:
-        place = place_within(Path.cwd() / what, here.worktree)
-    return place or what
-
-
-def explanations(record: Record, what: str, commit: str | None, path: str) -> Iterator[Explanation]:
+def explanations(record: Record, question: Question) -> Iterator[Explanation]:
     """The decisions of one review that concern a path, commit, bundle or owner."""
     bundles = {bundle["bundle_id"]: bundle for bundle in record["bundles"]}
     for decision in record["decisions"]:
         bundle = bundles.get(decision["bundle_id"], {})
-        if because := _connection(record, bundle, what, commit, path):
+        if because := _by_name(bundle, question) or _by_commit(record, bundle, question):
             yield Explanation(record, decision, bundle, because)
 
 
-def _connection(
-    record: Record, bundle: dict[str, Any], what: str, commit: str | None, path: str
-) -> str | None:
+def _by_name(bundle: dict[str, Any], question: Question) -> str | None:
+    what = question.what
     bundle_id = str(bundle.get("bundle_id", ""))
     if what == bundle.get("owner"):
         return "is the owner"
-    if what == bundle_id or (len(what) >= _ID_CHARS_MIN and bundle_id.startswith(what)):
+    if what == bundle_id or (len(what) >= ID_CHARS_MIN and bundle_id.startswith(what)):
         return "is this bundle"
     touched = [*(bundle.get("paths") or ()), *(bundle.get("declared_paths") or ())]
     # A name from the top of the repository is understood everywhere in it.
-    for name in dict.fromkeys((path, what.removeprefix("./").rstrip("/"))):
+    for name in dict.fromkeys((question.path, what.removeprefix("./").rstrip("/"))):
         if any(each == name or each.startswith(f"{name}/") for each in touched):
             return f"touches {name}"
-    if commit is None:
-        return None
-    integration = record.get("integration") or {}
-    if commit == integration.get("commit"):
-        return (
-            "was merged into this commit"
-            if bundle_id in integration["order"]
-            else ("was reviewed when this commit was made")
-        )
-    if commit in (bundle.get("commit"), (bundle.get("base") or {}).get("commit")):
-        return "starts from or is this commit"
-    if commit == record["target"]["commit"]:
-        return "was reviewed on this commit"
     return None
+
+
+def _by_commit(record: Record, bundle: dict[str, Any], question: Question) -> str | None:
+    bundle_id = bundle.get("bundle_id")
+    integration = record.get("integration") or {}
+    merged = bundle_id in (integration.get("order") or ())
+    if question.is_commit(integration.get("commit")):
+        return "was merged into this commit" if merged else "was reviewed when this commit was made"
+    target = record["target"]["commit"]
+    landed = question.is_between(target, integration.get("commit"))
+    if landed and bundle_id == question.made_for:
+        return "was merged by this commit"
+    base = (bundle.get("base") or {}).get("commit")
+    if any(question.is_between(base, head) for head in heads(record, bundle)):
+        return "has this commit"
+    if question.is_commit(base):
+        return "starts from this commit"
+    return "was reviewed on this commit" if question.is_commit(target) else None
 
 
 def _print(found: list[Explanation]) -> None:

@@ -111,6 +111,41 @@ def test_explain_finds_by_path_owner_bundle_and_commit(
     assert "hint:" in nothing.err
 
 
+def test_explain_knows_each_commit_of_a_branch_and_each_of_a_landing(
+    coord: Command, shop: ShopRepository
+) -> None:
+    branch_with(shop, "readme", "README.md", "# The shop", "# Our shop")
+    branch_with(shop, "other", "README.md", "# The shop", "# Your shop")
+    branch_with(
+        shop, "price", PRICING, "def shipping(amount):", "def shipping(amount):  # of goods"
+    )
+    first = {name: shop.git("rev-parse", name).strip() for name in ("readme", "other")}
+    for name in first:
+        worktree = shop.path.parent / "worktrees" / name
+        shop.git("commit", "--quiet", "--allow-empty", "--message", "Nothing more", at=worktree)
+    named = [word for name in ("readme", "other", "price") for word in ("--branch", name)]
+    review = coord("review", *named, "--json").json()
+    owners = {each["bundle_id"]: each["owner"] for each in review["bundles"]}
+
+    def decided(commit: str) -> set[tuple[str, str]]:
+        found = coord("explain", commit, "--json").json()["explanations"]
+        return {(owners[one["decision"]["bundle_id"]], one["because"]) for one in found}
+
+    for name, commit in first.items():
+        assert decided(commit) == {(name, "has this commit")}
+    integrated = review["integration"]["commit"]
+    merged = {owners[each] for each in review["integration"]["order"]}
+    assert {one for one, how in decided(integrated[:10]) if "into this" in how} == merged
+    assert len(merged) == 2
+    assert coord("review", *named, "--apply", "--branch-name", "season").code == 10
+    for bundle_id, made in zip(
+        review["integration"]["order"][:-1],
+        shop.git("rev-list", "--first-parent", "--reverse", "main..season").split()[:-1],
+        strict=True,
+    ):
+        assert decided(made) == {(owners[bundle_id], "was merged by this commit")}
+
+
 def test_explain_takes_a_path_from_where_the_user_is(coord: Command, shop: ShopRepository) -> None:
     branch_with(shop, "price", "shop/pricing.py", "SHIPPING", "DELIVERY")
     assert coord("review", "--branch", "price").code in (0, 10)
