@@ -100,6 +100,8 @@ def _explain(options: RebaseOptions, outcome: NotRebased) -> ExitCode:
 
     if not outcome.findings:
         say(f"{outcome.original} starts from the target's tip already; review it as it is")
+        if options.out is not None or options.hand_in or options.locks:
+            say("so nothing was written or handed in")
         return ExitCode.OK
     say(f"{outcome.original} cannot be rebased mechanically:")
     for finding in outcome.findings:

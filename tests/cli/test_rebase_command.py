@@ -61,6 +61,17 @@ def test_a_branch_is_rebased_with_what_it_got_since_a_review(
     assert "later.txt" in made.json()["touched_paths"]
 
 
+def test_a_bundle_in_step_is_not_written_and_says_so(
+    coord: Command, shop: ShopRepository, directory: Path
+) -> None:
+    branch_with(shop, "codex", PRICING, SHIPPING, "    return 0\n")
+    out = directory / "rebased.json"
+    ended = coord("rebase", "codex", "--out", str(out))
+    assert ended.code == 0, ended.err
+    assert "nothing was written" in ended.err
+    assert not out.exists()
+
+
 def test_a_conflict_is_explained(coord: Command, shop: ShopRepository) -> None:
     branch_with(shop, "codex", PRICING, SHIPPING, "    return 0\n")
     shop.replace(shop.path, PRICING, SHIPPING, "    return 1\n")
