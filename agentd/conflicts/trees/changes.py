@@ -5,10 +5,14 @@ Pure: bytes in, values out. It must not know which trees they were or why somebo
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from unidiff.patch import Hunk as ParsedHunk
 
 MODE_ABSENT: Final = "000000"
 MODE_SYMLINK: Final = "120000"
@@ -60,7 +64,11 @@ class FileHunks:
 
 
 _RAW: Final = re.compile(rb":(\d{6}) (\d{6}) ([0-9a-f]+) ([0-9a-f]+) ([A-Z])\d*")
-_HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_FILE: Final = re.compile(rb"^diff --git .*\n?", re.MULTILINE)
+_FIRST_HUNK: Final = re.compile(rb"^@@ ", re.MULTILINE)
+_BINARY: Final = re.compile(rb"^Binary files ", re.MULTILINE)
+_NO_LINE_END: Final = "\\"
+"""What a patch says of the line above: that nothing ends it."""
 
 
 def sections(output: bytes, headers: Sequence[bytes]) -> Iterator[bytes]:
@@ -200,50 +208,46 @@ def _raw_records(section: bytes) -> tuple[list[_Raw], bytes]:
 
 def _patch_files(patch: bytes) -> list[tuple[list[Hunk], bool]]:
     """The hunks of each file of a patch without context, and whether it is binary."""
-    files: list[tuple[list[Hunk], bool]] = []
-    lines = patch.split(b"\n")
-    index = 0
-    while index < len(lines):
-        line = lines[index]
-        index += 1
-        if line.startswith(b"diff --git "):
-            files.append(([], False))
-        elif line.startswith(b"@@ "):
-            match = _HUNK.match(line)
-            if match is None:
-                raise ValueError(f"not a hunk header: {line!r}")
-            removed, added, index = _hunk_lines(lines, index)
-            files[-1][0].append(
-                Hunk(
-                    old_start=int(match[1]),
-                    old_count=1 if match[2] is None else int(match[2]),
-                    new_start=int(match[3]),
-                    new_count=1 if match[4] is None else int(match[4]),
-                    removed=tuple(removed),
-                    added=tuple(added),
-                )
-            )
-        elif line.startswith(b"Binary files ") and files:
-            files[-1] = (files[-1][0], True)
-    return files
+    _, *files = _FILE.split(patch)  # Each line of content has a mark before it.
+    return [(_hunks_of(file), _BINARY.search(_head(file)) is not None) for file in files]
 
 
-def _hunk_lines(lines: list[bytes], index: int) -> tuple[list[bytes], list[bytes], int]:
+def _head(file: bytes) -> bytes:
+    """What git says of a file before its hunks."""
+    return file[: first.start()] if (first := _FIRST_HUNK.search(file)) is not None else file
+
+
+def _hunks_of(file: bytes) -> list[Hunk]:
+    # It takes 10 ms, for which not every command has a use.
+    from unidiff.errors import UnidiffParseError
+    from unidiff.patch import PatchSet
+
+    text = file[len(_head(file)) :].decode("latin-1")  # A character a byte, and back again.
+    if not text:
+        return []
+    try:
+        # Names are git's to tell: they are read from the records above, and none from here.
+        (parsed,) = PatchSet(io.StringIO(f"--- a\n+++ b\n{text}", newline="\n"))
+    except (UnidiffParseError, ValueError) as wrong:
+        raise ValueError(f"not hunks: {wrong}") from wrong
+    return [_hunk(each) for each in parsed]
+
+
+def _hunk(parsed: ParsedHunk) -> Hunk:
     removed: list[bytes] = []
     added: list[bytes] = []
-    last: list[bytes] | None = None
-    while index < len(lines):
-        line = lines[index]
-        if line.startswith(b"-"):
-            last = removed
-        elif line.startswith(b"+"):
-            last = added
-        elif line.startswith(b"\\") and last:
-            last[-1] = last[-1].removesuffix(b"\n")  # "\ No newline at end of file"
-            index += 1
-            continue
-        else:
-            break
-        last.append(line[1:] + b"\n")
-        index += 1
-    return removed, added, index
+    last = removed
+    for line in parsed:
+        if line.line_type == _NO_LINE_END:
+            last[-1] = last[-1].removesuffix(b"\n")
+        elif line.is_removed or line.is_added:
+            last = removed if line.is_removed else added
+            last.append(line.value.encode("latin-1"))
+    return Hunk(
+        old_start=parsed.source_start,
+        old_count=parsed.source_length,
+        new_start=parsed.target_start,
+        new_count=parsed.target_length,
+        removed=tuple(removed),
+        added=tuple(added),
+    )
