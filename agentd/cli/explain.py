@@ -17,9 +17,11 @@ from agentd.cli.review_view import owners_by_bundle, target_name
 from agentd.cli.terminal import console, print_indented, print_json, say, styled
 
 _NAME_SOMETHING = (
-    "name a path, a commit, a bundle id or an owner; `agentd-coord decisions` lists the reviews."
+    "name a path, commit, bundle id, owner or review; `agentd-coord decisions` lists the reviews."
 )
 _INDENT = 6
+_EVERYTHING = "."
+"""What the repository calls its top directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,22 @@ def explain(repository: Path, what: str, *, as_json: bool) -> None:
 
 
 def explanations(record: Record, question: Question) -> Iterator[Explanation]:
-    """The decisions of one review that concern a path, commit, bundle or owner."""
+    """The decisions of one review that concern a path, commit, bundle, owner, or itself."""
     bundles = {bundle["bundle_id"]: bundle for bundle in record["bundles"]}
     for decision in record["decisions"]:
         bundle = bundles.get(decision["bundle_id"], {})
-        if because := _by_name(bundle, question) or _by_commit(record, bundle, question):
+        because = (
+            _by_review(record, question)
+            or _by_name(bundle, question)
+            or _by_commit(record, bundle, question)
+        )
+        if because:
             yield Explanation(record, decision, bundle, because)
+
+
+def _by_review(record: Record, question: Question) -> str | None:
+    named = len(question.what) >= ID_CHARS_MIN and record["review_id"].startswith(question.what)
+    return "was decided on in this review" if named else None
 
 
 def _by_name(bundle: dict[str, Any], question: Question) -> str | None:
@@ -79,6 +91,8 @@ def _by_name(bundle: dict[str, Any], question: Question) -> str | None:
     if what == bundle_id or (len(what) >= ID_CHARS_MIN and bundle_id.startswith(what)):
         return "is this bundle"
     touched = [*(bundle.get("paths") or ()), *(bundle.get("declared_paths") or ())]
+    if question.path == _EVERYTHING and touched:
+        return "changes something here"
     # A name from the top of the repository is understood everywhere in it.
     for name in dict.fromkeys((question.path, what.removeprefix("./").rstrip("/"))):
         if any(each == name or each.startswith(f"{name}/") for each in touched):

@@ -78,6 +78,12 @@ def kept_records(
 
 def find_record(client: Client | None, directory: Path, review_id: str) -> Record:
     """The record whose id is, or begins with, `review_id`. Raises `NotFound`."""
+    if not review_id:
+        raise NotFound(
+            "review_not_found",
+            "an empty id names no review",
+            hint="`agentd-coord decisions` lists the reviews that are kept.",
+        )
     matching = [
         record
         for record in all_records(client, directory)

@@ -98,7 +98,8 @@ def test_explain_finds_by_path_owner_bundle_and_commit(
     branch_with(shop, "readme", "README.md", "# The shop", "# Our shop")
     record = coord("review", "--branch", "readme", "--apply", "--json").json()
     bundle_id = record["bundles"][0]["bundle_id"]
-    for what in ("README.md", "./README.md", "readme", bundle_id, bundle_id[:12]):
+    review_id = record["review_id"]
+    for what in ("README.md", "./README.md", ".", "readme", bundle_id, bundle_id[:12], review_id):
         ended = coord("explain", what)
         assert ended.code == 0, ended.err
         assert "merge" in ended.out
@@ -106,6 +107,7 @@ def test_explain_finds_by_path_owner_bundle_and_commit(
     found = coord("explain", commit[:12], "--json").json()["explanations"]
     assert [one["decision"]["bundle_id"] for one in found] == [bundle_id]
     nothing = coord("explain", "shop/receipt.py")
+    assert "names no review" in coord("decisions", "").err
     assert coord("explain", "").code == 2
     assert nothing.code == 1
     assert "hint:" in nothing.err
