@@ -137,7 +137,7 @@ def _explain(
     repo: RepositoryOption = Path(),
     json: JsonOption = False,
 ) -> None:
-    """Say what was decided on a path, commit, bundle or owner, and why.
+    """Say what was decided on a path, commit or owner, and why.
 
     \b
     Examples:

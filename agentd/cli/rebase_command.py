@@ -38,7 +38,8 @@ class RebaseOptions:
 
 
 def run_rebase(options: RebaseOptions) -> ExitCode:
-    """Rebases, prints or hands in. 10 where the bundle cannot be rebased mechanically."""
+    """Rebases, prints or hands in. 10 where the bundle cannot be rebased mechanically; 1 where it
+    is no sound bundle."""
     from agentd.conflicts.proposals.rebase import NotRebased
     from agentd.conflicts.review import open_workplace
 
@@ -103,9 +104,12 @@ def _explain(options: RebaseOptions, outcome: NotRebased) -> ExitCode:
         if options.out is not None or options.hand_in or options.locks:
             say("so nothing was written or handed in")
         return ExitCode.OK
-    say(f"{outcome.original} cannot be rebased mechanically:")
+    unsound = outcome.freshness is Freshness.UNKNOWN
+    say(f"{outcome.original} cannot be rebased{'' if unsound else ' mechanically'}:")
     for finding in outcome.findings:
         say(f"  {finding.message}")
+    if unsound:
+        return ExitCode.FAILED
     if outcome.freshness is Freshness.STALE_CONFLICTING:
         say("`agentd-coord propose` may merge it with the target, after a review that has it")
     return ExitCode.NOT_ALL_MERGE

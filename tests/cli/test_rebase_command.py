@@ -89,6 +89,16 @@ def test_an_unknown_name_says_what_to_name(coord: Command) -> None:
     assert "hint:" in ended.err
 
 
+def test_a_file_that_is_no_bundle_is_a_failure_and_no_conflict(
+    coord: Command, directory: Path
+) -> None:
+    (directory / "junk.json").write_text("{")
+    ended = coord("rebase", str(directory / "junk.json"))
+    assert ended.code == 1
+    assert "cannot be rebased:" in ended.err
+    assert "JSON" in ended.err
+
+
 @pytest.mark.usefixtures("stale")
 def test_a_lock_takes_no_half_a_pair(coord: Command) -> None:
     ended = coord("rebase", "codex", "--lock", "file:a.py")

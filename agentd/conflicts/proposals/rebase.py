@@ -52,7 +52,7 @@ def rebase(
     placed = _placed(candidate, quarantine, tip, policy)
     original = candidate.bundle_id
     if candidate.errors:
-        return NotRebased(original, placed.freshness, candidate.errors)
+        return NotRebased(original, Freshness.UNKNOWN, candidate.errors)
     match placed.freshness:
         case Freshness.IN_STEP:
             return NotRebased(original, placed.freshness, ())
