@@ -138,7 +138,7 @@ class _Judge:
         self._assumptions = AssumptionChecks(quarantine, runner, self._tip_tree, case.policy)
         # Where nothing of merges is remembered, as in a replay, nothing else is.
         remembers = self._memory.store is not None
-        self._summaries = SummaryCache(quarantine.summaries) if remembers else None
+        self._summaries = SummaryCache(quarantine.summaries_file) if remembers else None
         self._decisions: dict[BundleId, Decision] = {}
         self._findings: list[Finding] = []
 

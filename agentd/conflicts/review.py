@@ -52,6 +52,7 @@ from agentd.conflicts.record import (
     printable,
 )
 from agentd.conflicts.symbols.grammars import readers
+from agentd.conflicts.symbols.summary_cache import SummaryCache
 from agentd.core.clock import Clock, SystemClock, rfc3339
 from agentd.core.ids import IdSource, RandomIds
 from agentd.errors import DependencyFailed
@@ -253,7 +254,8 @@ def review_case(
     if request.keep:
         _keep(quarantine, record, case, judgement, generator.blobs)
     keep_days = policy.limits.reviews_keep_days
-    prune_rarely(quarantine, store, now_secs=now_secs, keep_days=keep_days)
+    memories = (store, SummaryCache(quarantine.summaries_file))
+    prune_rarely(quarantine, memories, now_secs=now_secs, keep_days=keep_days)
     return ReviewOutcome(record)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from agentd.conflicts.git.quarantine import Quarantine
 from agentd.conflicts.git.repository import Repository
 from agentd.conflicts.merges.store import AGE_SECS_MAX, MergeStore
 from agentd.conflicts.replay import replay
+from agentd.conflicts.symbols.languages import summarise
+from agentd.conflicts.symbols.summary import Summary
+from agentd.conflicts.symbols.summary_cache import SummaryCache
 from agentd.errors import AgentdError
 from tests.conflicts.repo_builder import NOW, FileContent, Repo, numbered
 
@@ -46,7 +50,8 @@ def age_objects(quarantine: Quarantine) -> int:
 
 def prune(quarantine: Quarantine, now_secs: int, keep_days: int = 90) -> object:
     store = MergeStore(quarantine.merges_file, now_secs=now_secs)
-    return prune_rarely(quarantine, store, now_secs=now_secs, keep_days=keep_days)
+    memories = (store, SummaryCache(quarantine.summaries_file))
+    return prune_rarely(quarantine, memories, now_secs=now_secs, keep_days=keep_days)
 
 
 def test_a_review_is_kept_until_it_is_old(reviewed: tuple[Repo, Quarantine, str]) -> None:
@@ -131,9 +136,10 @@ def test_remembered_merges_and_summaries_grow_old(
     store.put({b"a": b"1"})
     late = MergeStore(tmp_path / "m.sqlite3", now_secs=101 + AGE_SECS_MAX)
     assert late.get([b"a"]) == {}
-    summary = quarantine.summaries / "python-1" / "ab" / "cd"
-    summary.parent.mkdir(parents=True)
-    summary.write_text("old")
-    os.utime(summary, (NOW_SECS, NOW_SECS))
-    prune(quarantine, NOW_SECS + 91 * DAY_SECS)
-    assert not summary.exists()
+    cache, key = SummaryCache(quarantine.summaries_file), ("ab", "python-1")
+    summary = summarise("a.py", b"X = 1\n")
+    assert isinstance(summary, Summary)
+    cache.put({key: summary})
+    assert cache.get([key, ("cd", "python-1")]) == {key: summary}
+    prune(quarantine, int(time.time()) + 91 * DAY_SECS)
+    assert not cache.get([key])

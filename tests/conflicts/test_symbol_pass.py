@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -171,10 +173,16 @@ def test_what_was_read_is_kept_by_blob(make_repo: MakeRepo) -> None:
     review_of(
         repo, {"one": {"store.py": STORE + "\n\nX = 1\n"}, "two": {"app.py": APP + "Y = 1\n"}}
     )
-    kept = [path for path in repo.home.rglob("agentd-symbols/*/*/*") if path.is_file()]
-    assert len(kept) == 4
+    (kept,) = repo.home.rglob("agentd-symbols.sqlite3")
+
+    def summaries() -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(kept)) as connection:
+            return connection.execute("SELECT rowid, blob FROM summaries").fetchall()
+
+    first = summaries()
+    assert len(first) == 4
     repo.review(from_branch("one"), from_branch("two"))
-    assert len(list(repo.home.rglob("agentd-symbols/*/*/*"))) == 4
+    assert summaries() == first
 
 
 def test_the_closest_come_first() -> None:

@@ -101,6 +101,7 @@ FLOORS: tuple[tuple[str, int], ...] = (
     ("agentd.conflicts.trees.entries", EDGES),
     ("agentd.conflicts.trees.making", EDGES),
     ("agentd.conflicts.merges.trial_merges", EDGES),
+    ("agentd.conflicts.memory_file", EDGES),
     ("agentd.conflicts.merges.store", EDGES),
     ("agentd.conflicts.checks.scratch", EDGES),
     ("agentd.conflicts.checks.sandbox", EDGES),
@@ -191,7 +192,9 @@ def test_sql_stays_in_storage() -> None:
         "agentd.core.operations",
         "agentd.core.writer",
         "agentd.core.daemon",
+        "agentd.conflicts.memory_file",
         "agentd.conflicts.merges.store",
+        "agentd.conflicts.symbols.summary_cache",
     )
     for module in importers("sqlite3", "aiosqlite"):
         assert module.startswith(allowed), module

@@ -10,14 +10,13 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from agentd.conflicts.git.archive import forget_reviews_before
 from agentd.conflicts.git.quarantine import Quarantine
-from agentd.conflicts.merges.store import MergeStore
 from agentd.errors import AgentdError
 
 DAY_SECS: Final = 24 * 3600
@@ -40,13 +39,20 @@ class Pruned:
     """Whether git cleared away what nothing refers to."""
 
 
+class Forgetful(Protocol):
+    """What reviews found out and can find out again."""
+
+    def forget_before(self, secs: int) -> None:
+        """Forgets what is older."""
+
+
 def prune_rarely(
-    quarantine: Quarantine, store: MergeStore, *, now_secs: int, keep_days: int
+    quarantine: Quarantine, memories: Sequence[Forgetful], *, now_secs: int, keep_days: int
 ) -> Pruned | None:
     """Prunes, if that is a day ago and nobody else is at it; None where nothing was done."""
     try:
         with _turn(quarantine, now_secs) as mine:
-            return _prune(quarantine, store, now_secs, keep_days) if mine else None
+            return _prune(quarantine, memories, now_secs, keep_days) if mine else None
     except (AgentdError, OSError) as problem:
         _log.warning("the quarantine could not be pruned: %s", problem)
         return None
@@ -73,11 +79,13 @@ def _turn(quarantine: Quarantine, now_secs: int) -> Iterator[bool]:
         yield last is not None and not last <= now_secs < last + DAY_SECS
 
 
-def _prune(quarantine: Quarantine, store: MergeStore, now_secs: int, keep_days: int) -> Pruned:
+def _prune(
+    quarantine: Quarantine, memories: Sequence[Forgetful], now_secs: int, keep_days: int
+) -> Pruned:
     before = now_secs - keep_days * DAY_SECS
     forgotten = forget_reviews_before(quarantine, before)
-    store.forget_before(before)
-    _forget_summaries(quarantine, before)
+    for memory in memories:
+        memory.forget_before(before)
     collected = bool(forgotten) or _loose_objects(quarantine) > LOOSE_MAX
     if collected:
         quarantine.with_timeout(_GC_SECS).run(
@@ -88,11 +96,3 @@ def _prune(quarantine: Quarantine, store: MergeStore, now_secs: int, keep_days: 
 
 def _loose_objects(quarantine: Quarantine) -> int:
     return int(quarantine.run(["count-objects"], check=True).text.split(" ")[0])
-
-
-def _forget_summaries(quarantine: Quarantine, before: int) -> None:
-    for directory, _, names in os.walk(quarantine.summaries):
-        for name in names:
-            path = os.path.join(directory, name)
-            if os.stat(path).st_mtime < before:
-                os.unlink(path)

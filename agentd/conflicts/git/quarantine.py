@@ -70,7 +70,7 @@ class Quarantine:
         self.git_dir = Home(home).quarantine / f"{repository.identity}.git"
         self.merges_file = self.git_dir / "agentd-merges.sqlite3"
         """For the memory of merges; nothing of git's."""
-        self.summaries = self.git_dir / "agentd-symbols"
+        self.summaries_file = self.git_dir / "agentd-symbols.sqlite3"
         """For what was read out of source files."""
         self._trials = TrialMerges(self, git, repository.object_format)
         try:

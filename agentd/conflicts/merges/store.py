@@ -1,17 +1,16 @@
 """What git said about merges, kept by content: the same three trees merge alike for ever.
 
-A small SQLite file beside the quarantine. It is a memory, not a truth: whatever is wrong with it
-(locked, damaged, disk full) only costs asking git again. It must not know what a review is.
+It must not know what a review is.
 """
 
 from __future__ import annotations
 
-import logging
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
-from contextlib import closing
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
+
+from agentd.conflicts.memory_file import MemoryFile
 
 ROWS_MAX: Final = 200_000
 AGE_SECS_MAX: Final = 4 * 24 * 3600
@@ -25,15 +24,12 @@ CREATE TABLE IF NOT EXISTS merges (
 CREATE INDEX IF NOT EXISTS merges_by_age ON merges (made_at);
 """
 
-_log = logging.getLogger(__name__)
-_T = TypeVar("_T")
-
 
 class MergeStore:
     """Answers by key, for as many reviews at once as there are."""
 
     def __init__(self, path: Path, *, now_secs: int) -> None:
-        self._path = path
+        self._file = MemoryFile(path, _SCHEMA)
         self._now_secs = now_secs
 
     def get(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
@@ -51,7 +47,7 @@ class MergeStore:
                     found[key] = answer
             return found
 
-        return self._with_connection(read, {}) if wanted and self._path.exists() else {}
+        return self._file.read(read, {}) if wanted else {}
 
     def put(self, answers: Mapping[bytes, bytes]) -> None:
         """Keeps answers, all or none of them; the oldest go when there are too many."""
@@ -70,7 +66,7 @@ class MergeStore:
                 )
 
         if answers:
-            self._with_connection(write, None)
+            self._file.write(write, None)
 
     def forget_before(self, secs: int) -> None:
         """Forgets the answers that are older."""
@@ -78,21 +74,4 @@ class MergeStore:
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM merges WHERE made_at < ?", (secs,))
 
-        if self._path.exists():
-            self._with_connection(write, None)
-
-    def _with_connection(self, use: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
-        try:
-            with closing(sqlite3.connect(self._path, timeout=1.0)) as connection:
-                # Losing the last answers in a power cut costs nothing.
-                connection.execute("PRAGMA synchronous = OFF")
-                connection.executescript(_SCHEMA)
-                with connection:
-                    return use(connection)
-        except sqlite3.Error as problem:
-            _log.warning("the memory of merges cannot be used: %s", problem)
-            if isinstance(problem, sqlite3.DatabaseError) and not isinstance(
-                problem, sqlite3.OperationalError
-            ):
-                self._path.unlink(missing_ok=True)  # Damaged; the next review starts a new one.
-            return otherwise
+        self._file.read(write, None)

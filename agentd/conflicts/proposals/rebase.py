@@ -81,7 +81,7 @@ def _placed(candidate: Candidate, quarantine: Quarantine, tip: CommitId, policy:
         quarantine,
         tip,
         merger,
-        SummaryCache(quarantine.summaries),
+        SummaryCache(quarantine.summaries_file),
         allow_stale_clean=True,
     )
     return placed

@@ -43,7 +43,7 @@ class GuardedSymbols:
         self._ground = ground
         self._sources = SymbolSources(quarantine, quarantine)
         self._known: dict[BundleId, _Known] = {}
-        self._summaries = SummaryCache(quarantine.summaries)
+        self._summaries = SummaryCache(quarantine.summaries_file)
         self._guard = SymbolGuard(self._sources, self._summaries)
         self._tip = ground.tip_tree
 

@@ -5,8 +5,8 @@ The one place of the guard that reads contents. It must not know what the summar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Protocol
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Protocol, TypeAlias
 
 from agentd.conflicts.circles import rarely_collected
 from agentd.conflicts.symbols.languages import NotRead, analyser_of, stands, summarise
@@ -19,14 +19,20 @@ _BINARY_BYTES: Final = 8_000
 """In which a NUL makes git take a file for a binary one."""
 
 
+SummaryKey: TypeAlias = tuple[str, str]
+"""A blob, and who reads it."""
+_PUT_AT_ONCE: Final = 500
+"""What was read is kept now and then, so that a review that is broken off was not for nothing."""
+
+
 class SummaryStore(Protocol):
     """Where summaries outlive the process."""
 
-    def get(self, blob: str, analyser: str) -> Summary | None:
-        """The kept summary of a blob."""
+    def get(self, keys: Collection[SummaryKey]) -> Mapping[SummaryKey, Summary]:
+        """The kept summaries."""
 
-    def put(self, blob: str, analyser: str, summary: Summary) -> None:
-        """Keeps a summary."""
+    def put(self, summaries: Mapping[SummaryKey, Summary]) -> None:
+        """Keeps summaries."""
 
 
 class SummaryLibrary:
@@ -35,7 +41,7 @@ class SummaryLibrary:
     def __init__(self, reader: BlobReader, store: SummaryStore | None = None) -> None:
         self._reader = reader
         self._store = store
-        self._known: dict[tuple[str, str], Summary | NotRead] = {}
+        self._known: dict[SummaryKey, Summary | NotRead] = {}
 
     def summary(self, path: str, blob: str) -> Summary | None:
         """What a file says; None where it is not read."""
@@ -63,34 +69,41 @@ class SummaryLibrary:
 
     def load(self, files: Iterable[tuple[str, str]]) -> None:
         """Reads the files that are not known yet, all in one look."""
-        wanted: dict[tuple[str, str], str] = {}
-        for path, blob in files:
-            analyser = analyser_of(path)
-            if isinstance(analyser, NotRead) or (blob, analyser) in self._known:
-                continue
-            kept = self._store.get(blob, analyser) if self._store is not None else None
-            if kept is not None:
-                self._known[blob, analyser] = kept
-            else:
-                wanted[blob, analyser] = path
+        wanted = {
+            (blob, analyser): path
+            for path, blob in files
+            if not isinstance(analyser := analyser_of(path), NotRead)
+            if (blob, analyser) not in self._known
+        }
+        if not wanted:
+            return
+        kept = self._store.get(wanted.keys()) if self._store is not None else {}
+        self._known.update(kept)
         analysers: dict[str, list[str]] = {}
-        for blob, analyser in wanted:
+        for blob, analyser in wanted.keys() - kept.keys():
             analysers.setdefault(blob, []).append(analyser)
             self._known[blob, analyser] = NotRead("its content cannot be had")
-        if not analysers:
-            return
+        new: dict[SummaryKey, Summary] = {}
         with rarely_collected():
-            for blob, content in self._reader.read_blobs(list(analysers)):
+            for blob, content in self._reader.read_blobs(sorted(analysers)):
                 for analyser in analysers[blob]:
-                    path = wanted[blob, analyser]
-                    self._known[blob, analyser] = self._read(path, blob, analyser, content)
+                    found = _read(wanted[blob, analyser], content)
+                    self._known[blob, analyser] = found
+                    if isinstance(found, Summary):
+                        new[blob, analyser] = found
+                if len(new) >= _PUT_AT_ONCE:
+                    self._keep(new)
+        self._keep(new)
 
-    def _read(self, path: str, blob: str, analyser: str, content: bytes) -> Summary | NotRead:
-        if len(content) > FILE_BYTES_MAX:
-            return NotRead(f"it is larger than {FILE_BYTES_MAX} bytes")
-        if b"\0" in content[:_BINARY_BYTES]:
-            return NotRead("it is binary")  # A grammar takes half a minute to find no sense in it.
-        found = summarise(path, content)
-        if isinstance(found, Summary) and self._store is not None:
-            self._store.put(blob, analyser, found)
-        return found
+    def _keep(self, new: dict[SummaryKey, Summary]) -> None:
+        if self._store is not None:
+            self._store.put(new)
+        new.clear()
+
+
+def _read(path: str, content: bytes) -> Summary | NotRead:
+    if len(content) > FILE_BYTES_MAX:
+        return NotRead(f"it is larger than {FILE_BYTES_MAX} bytes")
+    if b"\0" in content[:_BINARY_BYTES]:
+        return NotRead("it is binary")  # A grammar takes half a minute to find no sense in it.
+    return summarise(path, content)

@@ -1,48 +1,71 @@
-"""Summaries on disk, by blob and by who read it.
+"""Summaries on disk, by blob and by who read it, in one file for all reviews of a repository.
 
-One small file for each, replaced as a whole, so that several reviews may share the directory. A
-blob's content never changes, so nothing is ever stale; what cannot be read counts as absent.
+A blob's content never changes, so nothing is ever stale; what cannot be read counts as absent.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
+import sqlite3
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Final
 
+from agentd.conflicts.memory_file import MemoryFile
+from agentd.conflicts.symbols.library import SummaryKey
 from agentd.conflicts.symbols.summary import Summary
 from agentd.conflicts.symbols.summary_codec import decode, encode
 
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS summaries (
+    blob TEXT NOT NULL,
+    analyser TEXT NOT NULL,
+    summary BLOB NOT NULL,
+    made_at INTEGER NOT NULL,
+    UNIQUE (blob, analyser)
+);
+CREATE INDEX IF NOT EXISTS summaries_by_age ON summaries (made_at);
+"""
+
 
 class SummaryCache:
-    """The directory of summaries."""
+    """The file of summaries."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, path: Path) -> None:
+        self._file = MemoryFile(path, _SCHEMA)
 
-    def get(self, blob: str, analyser: str) -> Summary | None:
-        """The kept summary of a blob."""
-        try:
-            content = self._path(blob, analyser).read_bytes()
-        except OSError:
-            return None
-        return decode(content)
+    def get(self, keys: Collection[SummaryKey]) -> Mapping[SummaryKey, Summary]:
+        """The kept summaries."""
 
-    def put(self, blob: str, analyser: str, summary: Summary) -> None:
-        """Keeps a summary."""
-        path = self._path(blob, analyser)
-        try:
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(encode(summary))
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        def read(connection: sqlite3.Connection) -> dict[SummaryKey, bytes]:
+            return {
+                key: content
+                for key in keys
+                for (content,) in connection.execute(
+                    "SELECT summary FROM summaries WHERE blob = ? AND analyser = ?", key
+                )
+            }
 
-    def _path(self, blob: str, analyser: str) -> Path:
-        return self._directory / analyser / blob[:2] / blob[2:]
+        nothing: dict[SummaryKey, bytes] = {}
+        found = self._file.read(read, nothing) if keys else nothing
+        summaries = ((key, decode(content)) for key, content in found.items())
+        return {key: summary for key, summary in summaries if summary is not None}
+
+    def put(self, summaries: Mapping[SummaryKey, Summary]) -> None:
+        """Keeps summaries, all or none of them."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT OR REPLACE INTO summaries VALUES (?, ?, ?, strftime('%s', 'now'))",
+                [(*key, encode(summary)) for key, summary in summaries.items()],
+            )
+
+        if summaries:
+            self._file.write(write, None)
+
+    def forget_before(self, secs: int) -> None:
+        """Forgets the summaries that are older."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM summaries WHERE made_at < ?", (secs,))
+
+        self._file.read(write, None)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import builtins
 import gc
+import sqlite3
 import symtable
 import sys
 from ast import Module
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -110,10 +112,16 @@ def test_damaged_summaries_are_read_again(tmp_path: Path) -> None:
     right = trees.side({"app/new.py": "from app.store import load\n"})
     cache = SummaryCache(tmp_path / "summaries")
     first = guard_pair(left, right, trees, cache)
-    kept = [path for path in (tmp_path / "summaries").rglob("*") if path.is_file()]
-    assert kept
-    for number, path in enumerate(kept):
-        path.write_bytes([b"", b"[]", b"{}", b"[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]"][number % 4])
+    damages = [b"", b"[]", b"{}", b"[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]"]
+    with closing(sqlite3.connect(tmp_path / "summaries")) as kept, kept:
+        rows = [rowid for (rowid,) in kept.execute("SELECT rowid FROM summaries")]
+        assert rows
+        for number, rowid in enumerate(rows):
+            damage = damages[number % len(damages)]
+            kept.execute("UPDATE summaries SET summary = ? WHERE rowid = ?", (damage, rowid))
+    assert guard_pair(left, right, trees, cache) == first
+    (tmp_path / "summaries").write_bytes(b"no database, but long enough to be looked at" * 99)
+    assert guard_pair(left, right, trees, cache) == first
     assert guard_pair(left, right, trees, cache) == first
 
 
