@@ -21,7 +21,7 @@ _BINARY_BYTES: Final = 8_000
 
 SummaryKey: TypeAlias = tuple[str, str]
 """A blob, and who reads it."""
-_PUT_AT_ONCE: Final = 500
+_PUT_AT_ONCE: Final = 100
 """What was read is kept now and then, so that a review that is broken off was not for nothing."""
 
 

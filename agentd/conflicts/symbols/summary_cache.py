@@ -36,19 +36,18 @@ class SummaryCache:
     def get(self, keys: Collection[SummaryKey]) -> Mapping[SummaryKey, Summary]:
         """The kept summaries."""
 
-        def read(connection: sqlite3.Connection) -> dict[SummaryKey, bytes]:
+        def read(connection: sqlite3.Connection) -> dict[SummaryKey, Summary]:
             return {
-                key: content
+                key: summary
                 for key in keys
                 for (content,) in connection.execute(
                     "SELECT summary FROM summaries WHERE blob = ? AND analyser = ?", key
                 )
+                if (summary := decode(content)) is not None
             }
 
-        nothing: dict[SummaryKey, bytes] = {}
-        found = self._file.read(read, nothing) if keys else nothing
-        summaries = ((key, decode(content)) for key, content in found.items())
-        return {key: summary for key, summary in summaries if summary is not None}
+        nothing: dict[SummaryKey, Summary] = {}
+        return self._file.read(read, nothing) if keys else nothing
 
     def put(self, summaries: Mapping[SummaryKey, Summary]) -> None:
         """Keeps summaries, all or none of them."""
@@ -56,7 +55,7 @@ class SummaryCache:
         def write(connection: sqlite3.Connection) -> None:
             connection.executemany(
                 "INSERT OR REPLACE INTO summaries VALUES (?, ?, ?, strftime('%s', 'now'))",
-                [(*key, encode(summary)) for key, summary in summaries.items()],
+                ((*key, encode(summary)) for key, summary in summaries.items()),
             )
 
         if summaries:
