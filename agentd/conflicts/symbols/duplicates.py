@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import dirname
 
-from agentd.conflicts.symbols.findings import LOOK_AND_ADAPT, Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.findings import (
+    LOOK_AND_ADAPT,
+    Level,
+    Spot,
+    SymbolFinding,
+    WhichSide,
+    both,
+    only_apart,
+)
 from agentd.conflicts.symbols.naming import Naming, siblings_of
 from agentd.conflicts.symbols.spelling import spelled
 from agentd.conflicts.symbols.summary import Definition, Kind
@@ -108,12 +116,9 @@ def confirm_twin(trees: PairTrees, twin: Twin) -> SymbolFinding | None:
     does = f"import `{symbol.removeprefix('import ')}`"
     if twin.left.kind is not Kind.IMPORT:
         does = f"define `{symbol}`"
-    phrase = (
-        WhichSide.LEFT,
-        " and ",
-        WhichSide.RIGHT,
-        f" each {does} ({spots[0].path}:{spots[0].line} and "
-        f"{spots[1].path}:{spots[1].line}), and merged it is there twice",
+    phrase = both(
+        f"{does} ({spots[0].path}:{spots[0].line} and {spots[1].path}:{spots[1].line}), and merged "
+        "it is there twice"
     )
     advice = "keep one of them, or give one another name"
     return SymbolFinding(Level.TWICE, symbol, spots[0], spots[1], phrase, advice)
@@ -168,13 +173,7 @@ def confirm_breakage(trees: PairTrees, path: str) -> SymbolFinding | None:
     spots = [
         Spot(which, path, _first_changed_line(trees, which, path), "changed") for which in WhichSide
     ]
-    phrase = (
-        f"{path} parses with the change of ",
-        WhichSide.LEFT,
-        " and with that of ",
-        WhichSide.RIGHT,
-        ", and merged it does not",
-    )
+    phrase = only_apart(f"{path} parses", "does not")
     return SymbolFinding(Level.PARSE, path, spots[0], spots[1], phrase, LOOK_AND_ADAPT)
 
 

@@ -58,6 +58,18 @@ class WhichSide(StrEnum):
 Phrase: TypeAlias = tuple[str | WhichSide, ...]
 """A sentence without its full stop; where it speaks of a side, that side's name is to be put in."""
 
+
+def both(do: str) -> Phrase:
+    """That each of the two sides does something."""
+    return (WhichSide.LEFT, " and ", WhichSide.RIGHT, f" each {do}")
+
+
+def only_apart(holds: str, merged: str) -> Phrase:
+    """That something holds with the change of either side, and what is so with both."""
+    left = (f"{holds} with the change of ", WhichSide.LEFT)
+    return (*left, " and with that of ", WhichSide.RIGHT, f", and merged it {merged}")
+
+
 ADAPT: Final = "adapt one of the two to the other"
 """What to do about most signs."""
 LOOK_AND_ADAPT: Final = "look at how the two changes stand together, and adapt one"

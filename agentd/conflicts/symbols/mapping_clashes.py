@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from agentd.conflicts.symbols.findings import LOOK_AND_ADAPT, Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.findings import (
+    LOOK_AND_ADAPT,
+    Level,
+    Spot,
+    SymbolFinding,
+    WhichSide,
+    both,
+    only_apart,
+)
 from agentd.conflicts.symbols.mapping_keys import (
     MappingKeys,
     is_mapping_file,
@@ -60,13 +68,7 @@ def _compare(path: str, left: bytes, right: bytes, merged: bytes) -> Iterator[Sy
             for which, content in zip(WhichSide, (left, right), strict=True)
         ]
         at = f", near `{key}`" if key else ""
-        phrase = (
-            f"{path} can be read with the change of ",
-            WhichSide.LEFT,
-            " and with that of ",
-            WhichSide.RIGHT,
-            f", and merged it cannot{at}: {after.problem}",
-        )
+        phrase = only_apart(f"{path} can be read", f"cannot{at}: {after.problem}")
         yield SymbolFinding(Level.PARSE, path, spots[0], spots[1], phrase, LOOK_AND_ADAPT)
     for key in sorted(after.twice):
         if after.twice[key] > max(_times(each, key) for each in sides):
@@ -74,12 +76,9 @@ def _compare(path: str, left: bytes, right: bytes, merged: bytes) -> Iterator[Sy
                 Spot(which, path, key_line(content, key), f"{key} added")
                 for which, content in zip(WhichSide, (left, right), strict=True)
             ]
-            twice = (
-                WhichSide.LEFT,
-                " and ",
-                WhichSide.RIGHT,
-                f" each add the key `{key}` to {path} (lines {spots[0].line} and "
-                f"{spots[1].line}), and merged it is there twice",
+            twice = both(
+                f"add the key `{key}` to {path} (lines {spots[0].line} and {spots[1].line}), and "
+                "merged it is there twice"
             )
             advice = "keep one of them"
             yield SymbolFinding(Level.TWICE, key, spots[0], spots[1], twice, advice)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from posixpath import basename, dirname
 from typing import Final
 
-from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide
+from agentd.conflicts.symbols.findings import Level, Spot, SymbolFinding, WhichSide, both
 from agentd.conflicts.symbols.sides import Side
 
 _MIGRATION_DIRECTORIES: Final = frozenset(
@@ -33,12 +33,7 @@ def twin_migrations(left: Side, right: Side) -> Iterator[SymbolFinding]:
             Spot(WhichSide.LEFT, mine, 1, f"migration {number}"),
             Spot(WhichSide.RIGHT, other, 1, f"migration {number}"),
         )
-        phrase = (
-            WhichSide.LEFT,
-            " and ",
-            WhichSide.RIGHT,
-            f" each add a migration number {number} ({mine} and {other})",
-        )
+        phrase = both(f"add a migration number {number} ({mine} and {other})")
         advice = "number one of them anew, and let it follow the other"
         symbol = f"{directory}/{number}"
         yield SymbolFinding(Level.TWICE, symbol, spots[0], spots[1], phrase, advice)
